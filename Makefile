@@ -1,0 +1,39 @@
+# Two commands matter to a newcomer: `make run` and `make test`. Both set up everything they need.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: run test check format bench clean help
+
+help:            ## what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "BeHeard Hub needs Python 3.11 or newer; set PYTHON=..." >&2; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing BeHeard Hub into $(VENV) (once, a minute or two) ..."
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+run: $(READY)    ## start the hub, play a whole session on it, keep serving
+	@exec $(BIN)/beheard serve --demo
+
+test: $(READY)   ## all tests
+	@$(BIN)/python -m pytest
+
+check: $(READY)  ## format, lint, types, import rules
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(READY) ## put the code in shape
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: $(READY)  ## the speed table of the quality bars
+	@$(BIN)/python -m bench
+
+clean:           ## forget the environment and the embedded data
+	rm -rf $(VENV) .beheard

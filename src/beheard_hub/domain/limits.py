@@ -1,0 +1,57 @@
+"""Every bound of the hub that is a rule, with its unit last in the name (spec 01, 02, 05).
+
+Texts are counted in code points after trimming and NFC normalisation.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+# Identity of requests (spec 5.2)
+COMMAND_ID_CHARS_MAX = 64
+
+# Sockets (spec 5.2)
+FRAME_BYTES_MAX = 256 * 1024
+PAGE_BYTES_MAX = 256 * 1024
+AUTH_FRAME_SECONDS_MAX = 10
+PING_SECONDS = 20
+PONG_SECONDS_MAX = 20
+TOKEN_GRACE_SECONDS = 60
+MALFORMED_FRAMES_PER_MINUTE_MAX = 3
+UNACKED_COMMANDS_MAX = 64
+OUTBOX_FRAMES_MAX = 1_000
+OUTBOX_BYTES_MAX = 1024 * 1024
+CONNECTIONS_PER_USER_MAX = 10
+DELTA_MILLISECONDS_MIN = 40
+
+# Rates per user (spec 5.3): (tokens, per seconds, burst)
+COMMAND_RATE = (20, 1.0, 40)
+MESSAGE_RATE = (30, 60.0, 30)
+EMOTION_RATE = (1, 30.0, 3)
+EXERCISE_RATE = (5, 3600.0, 5)
+INVITATION_PREVIEW_RATE = (10, 60.0, 10)
+
+# The flush (spec 01)
+BUFFER_ENTRIES_MAX = 5_000
+BUFFER_BYTES_MAX = 8 * 1024 * 1024
+BUFFER_ENTRIES_PER_SESSION_MAX = 64
+BATCH_ENTRIES_MAX = 400
+BATCH_BYTES_MAX = 1024 * 1024
+HEARTBEAT_MILLISECONDS = 500
+LEASE_SECONDS = 3
+SHARDS = 256
+LINK_FRAME_BYTES_MAX = 256 * 1024
+WORK_SECONDS_MAX = 60
+
+# What the logs keep (spec 03.6)
+RECEIPT_AGE_MAX = timedelta(days=7)
+EVENT_AGE_MAX = timedelta(days=30)
+EVENTS_PER_USER_MAX = 10_000
+
+# Sessions (spec 02)
+INVITATION_AGE_MAX = timedelta(days=7)
+INVITATION_RESENDS_MAX = 3
+INVITATION_RESEND_INTERVAL = timedelta(hours=24)
+NUDGE_INTERVAL = timedelta(hours=6)
+PAUSE_AGE_MAX = timedelta(days=30)
+INACTIVITY_AGE_MAX = timedelta(days=30)

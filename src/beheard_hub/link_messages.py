@@ -1,0 +1,151 @@
+"""What a gateway and a host say to each other: tagged MessagePack arrays (spec 01, "Messages do not
+travel by Ray"). Both directions are lists of these in one frame of at most 256 KB."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import msgspec
+
+
+class _Message(msgspec.Struct, frozen=True, array_like=True):
+    pass
+
+
+# ---- gateway → host
+
+
+class Hello(_Message, frozen=True, tag="hello"):
+    """First message of a link: an HMAC over version, gateway and nonce proves the cluster secret."""
+
+    version: int
+    gateway_id: str
+    nonce: bytes
+    mac: bytes
+
+
+class CommandTo(_Message, frozen=True, tag="cmd"):
+    """A client's command. `rid` is unique per link; the answer carries it."""
+
+    rid: int
+    user_id: str
+    id: str
+    name: str
+    data: Mapping[str, Any]
+    session_id: str = ""
+
+
+class SubscribeTo(_Message, frozen=True, tag="sub"):
+    """One connection listens to one session. `after` None asks for a snapshot."""
+
+    sub: int
+    user_id: str
+    session_id: str
+    after: int | None = None
+
+
+class UnsubscribeTo(_Message, frozen=True, tag="unsub"):
+    """Ends a subscription; no answer."""
+
+    sub: int
+
+
+ToHost: TypeAlias = Hello | CommandTo | SubscribeTo | UnsubscribeTo
+
+# ---- host → gateway
+
+
+class Welcome(_Message, frozen=True, tag="welcome"):
+    """Answer to `Hello`."""
+
+    host_id: str
+    epoch: int
+
+
+class Acked(_Message, frozen=True, tag="ack"):
+    """A command's reply, rendered for its caller; sent after the commit."""
+
+    rid: int
+    data: Mapping[str, Any]
+    seq: int
+    """Newest event seq of the caller in that session, 0 without a session."""
+    duplicate: bool = False
+
+
+class Refused(_Message, frozen=True, tag="no"):
+    """A command's refusal, or with `sub` set instead of `rid` a subscription's."""
+
+    rid: int | None
+    code: str
+    message: str
+    retryable: bool
+    retry_after_ms: int | None = None
+    details: Mapping[str, str] | None = None
+    sub: int | None = None
+
+
+class Moved(_Message, frozen=True, tag="moved"):
+    """This host does not own the shard: refresh the routing and send it again. `session_id` is set
+    where the host found out which session an invitation belongs to."""
+
+    rid: int | None
+    session_id: str = ""
+    sub: int | None = None
+
+
+class SnapshotFrom(_Message, frozen=True, tag="snap"):
+    """Answer to a subscription without a usable `after`."""
+
+    sub: int
+    session_id: str
+    seq: int
+    state: Mapping[str, Any]
+
+
+class SubscribedFrom(_Message, frozen=True, tag="subbed"):
+    """The subscription replays from `after` and is then live; `seq` is the newest one now."""
+
+    sub: int
+    session_id: str
+    seq: int
+
+
+class EventFrom(_Message, frozen=True, tag="ev"):
+    """One event for one user, for all of its subscriptions on this gateway."""
+
+    subs: Sequence[int]
+    session_id: str
+    seq: int
+    name: str
+    data: Mapping[str, Any]
+    at: str
+
+
+class DeltaFrom(_Message, frozen=True, tag="delta"):
+    """A piece of an AI answer; not stored (spec 5.2)."""
+
+    subs: Sequence[int]
+    session_id: str
+    reply_to: str
+    message_id: str
+    index: int
+    text: str
+    reset: bool = False
+
+
+class Leaving(_Message, frozen=True, tag="leaving"):
+    """The host drains: everything sent so far is answered, send nothing more."""
+
+
+ToGateway: TypeAlias = (
+    Welcome
+    | Acked
+    | Refused
+    | Moved
+    | SnapshotFrom
+    | SubscribedFrom
+    | EventFrom
+    | DeltaFrom
+    | Leaving
+)
