@@ -16,10 +16,13 @@ import structlog
 
 ALLOWED = frozenset(
     {
-        "event", "level", "timestamp", "pid", "part", "host_id", "epoch", "gateway_id", "session_id",
+        "event", "level", "timestamp", "pid", "part", "host_id", "epoch", "gateway_id",
+        "session_id",
         "user_id", "command", "command_id", "code", "close_code", "reference", "error", "sqlstate",
-        "constraint", "count", "size_bytes", "duration_ms", "attempt", "shards", "endpoint", "number",
-        "kind", "reminder_id", "port", "version", "reason", "state", "exit_code", "provider", "signal",
+        "constraint", "count", "size_bytes", "duration_ms", "attempt", "shards", "endpoint",
+        "number",
+        "kind", "reminder_id", "port", "version", "reason", "state", "exit_code", "provider",
+        "signal",
         "connections", "entries", "where", "host_pid", "function", "line",
     }
 )  # fmt: skip

@@ -1,0 +1,101 @@
+"""The house numbers of the code, as a test with a ratchet: a bound here may only become smaller."""
+
+from __future__ import annotations
+
+import ast
+import re
+import statistics
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = sorted((ROOT / "src").rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py")) + sorted((ROOT / "bench").rglob("*.py"))
+
+SOURCE_LINES_MAX = 400
+TEST_LINES_MAX = 800
+BODY_LINES_MAX = 50
+BODY_LINES_MEDIAN_MAX = 10
+TYPE_IGNORES_MAX = 10
+VAGUE = {"utils", "util", "helpers", "helper", "common", "misc"}
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def functions(path: Path) -> Iterator[tuple[str, int]]:
+    """Name and body length in lines (docstring excluded) of every function in a file."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            body = node.body[1:] if ast.get_docstring(node) and len(node.body) > 1 else node.body
+            yield node.name, (node.end_lineno or 0) - body[0].lineno + 1
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_source_files_fit_in_one_sitting(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= SOURCE_LINES_MAX
+    assert path.stem not in VAGUE, "a module is named for what it does"
+    long = {f: lines for f, lines in functions(path) if lines > BODY_LINES_MAX}
+    assert not long, f"functions longer than {BODY_LINES_MAX} lines"
+
+
+@pytest.mark.parametrize("path", TESTS, ids=name)
+def test_test_files_fit_in_one_sitting(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= TEST_LINES_MAX
+
+
+def test_functions_are_short_by_habit() -> None:
+    lengths = [lines for path in SOURCES for _, lines in functions(path)]
+    assert statistics.median(lengths) <= BODY_LINES_MEDIAN_MAX
+
+
+def test_few_type_ignores() -> None:
+    ignores = sum(path.read_text().count("# type: ignore") for path in SOURCES)
+    assert ignores <= TYPE_IGNORES_MAX
+
+
+SQL = re.compile(
+    r"\b(SELECT\s+[\w*\"'(].*\bFROM\b|INSERT\s+INTO\s|UPDATE\s+\S+\s+SET\b|DELETE\s+FROM\s|"
+    r"CREATE\s+(TABLE|ROLE|DATABASE)\s|ALTER\s+ROLE\s)",
+    re.DOTALL,
+)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_no_sql_in_python(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    docs = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.body
+        and isinstance(node.body[0], ast.Expr)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
+            assert not SQL.search(node.value), f"SQL belongs into a .sql file (line {node.lineno})"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_nothing_left_open(path: Path) -> None:
+    text = path.read_text()
+    assert not re.search(r"\b(TODO|FIXME|XXX)\b(?!\(#\d+\))", text)
+    assert "NotImplementedError" not in text
+
+
+def test_ray_get_stays_out_of_async_code() -> None:
+    """A blocking get on a loop stalls every session of a host (spec 10)."""
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.AsyncFunctionDef):
+                calls = [ast.unparse(n.func) for n in ast.walk(node) if isinstance(n, ast.Call)]
+                assert "ray.get" not in calls, f"{name(path)}: {node.name}"
+
+
+def test_only_settings_reads_the_environment() -> None:
+    for path in SOURCES:
+        if path.name != "settings.py":
+            assert not re.search(r"os\.(environ|getenv)", path.read_text()), name(path)
