@@ -5,13 +5,61 @@ Adapters live in `persistence`, `ai`, `links`, `push`; a fake of every port live
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
 import msgspec
 
 from beheard_hub.domain.kernel import Ids, Json, Loaded
+from beheard_hub.facilitation import (
+    Bundle as Bundle,
+)
+from beheard_hub.facilitation import (
+    Clarification as Clarification,
+)
+from beheard_hub.facilitation import (
+    CommonItem as CommonItem,
+)
+from beheard_hub.facilitation import (
+    Delta as Delta,
+)
+from beheard_hub.facilitation import (
+    DraftCheck as DraftCheck,
+)
+from beheard_hub.facilitation import (
+    Embedder as Embedder,
+)
+from beheard_hub.facilitation import (
+    Facilitator as Facilitator,
+)
+from beheard_hub.facilitation import (
+    FacilitatorFailed as FacilitatorFailed,
+)
+from beheard_hub.facilitation import (
+    Item as Item,
+)
+from beheard_hub.facilitation import (
+    Need as Need,
+)
+from beheard_hub.facilitation import (
+    SharedNeed as SharedNeed,
+)
+from beheard_hub.facilitation import (
+    Spoken as Spoken,
+)
+from beheard_hub.facilitation import (
+    Suggestion as Suggestion,
+)
+from beheard_hub.facilitation import (
+    Synthesis as Synthesis,
+)
+from beheard_hub.facilitation import (
+    Transformation as Transformation,
+)
+from beheard_hub.facilitation import (
+    Usage as Usage,
+)
 from beheard_hub.link_messages import ToGateway, ToHost
 
 __all__ = ["Ids"]
@@ -189,181 +237,6 @@ class ReadStore(Protocol):
 
         Raises StoreUnavailable.
         """
-
-
-# ---- the facilitator (spec 06) -----------------------------------------------------------------
-
-
-class Item(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that a model may see; refused where it lacks provenance (spec 4.3)."""
-
-    source: Literal["user", "shared", "global"]
-    type: str
-    """``message``, ``user_event``, ``need``, ``consented_content``, ``common_ground``, ..."""
-    id: str
-    created_at: datetime
-    consent: Literal["active", "not_applicable"]
-    stage: int
-    text: str
-    fields: Mapping[str, Json] = {}
-    """What the type adds: role of a message, category of a need, attributedTo of an event..."""
-
-
-class Bundle(msgspec.Struct, frozen=True, kw_only=True):
-    """All that one model call sees, for one user of one session."""
-
-    user_id: str
-    user_name: str | None
-    partner_name: str | None
-    session_id: str
-    stage: int
-    intent: str
-    """Memory intent of spec 4.3."""
-    gates: Mapping[str, bool]
-    items: Sequence[Item]
-
-
-class Usage(msgspec.Struct, frozen=True):
-    """Tokens of one call."""
-
-    input: int = 0
-    output: int = 0
-    cached: int = 0
-
-
-class Delta(msgspec.Struct, frozen=True):
-    """A piece of an answer; `reset` throws the earlier pieces away."""
-
-    text: str
-    reset: bool = False
-
-
-class Spoken(msgspec.Struct, frozen=True, kw_only=True):
-    """A finished answer; ends the stream of deltas."""
-
-    text: str
-    prompt_version: str
-    usage: Usage = Usage()
-    offer_feel_heard: bool = False
-    """Stage 1: the facilitator thinks the question may be offered; it never answers it."""
-    offer_support: str | None = None
-    """BREATHING_EXERCISE, BODY_SCAN, GROUNDING or PAUSE_SESSION."""
-
-
-class Need(msgspec.Struct, frozen=True, kw_only=True):
-    """A synthesised need; `evidence` are 1-5 literal quotes of the user's messages."""
-
-    need: str
-    category: str
-    description: str
-    evidence: Sequence[str]
-    confidence: float
-
-
-class Clarification(msgspec.Struct, frozen=True, kw_only=True):
-    """A question about a need that is not clear enough."""
-
-    potential_need: str
-    question: str
-    evidence_so_far: str
-
-
-class Synthesis(msgspec.Struct, frozen=True):
-    """Result of need synthesis."""
-
-    needs: Sequence[Need]
-    clarifications: Sequence[Clarification]
-
-
-class Transformation(msgspec.Struct, frozen=True, kw_only=True):
-    """A softened first-person text for sharing, or questions where it would have to invent."""
-
-    can_transform: bool
-    text: str = ""
-    clarifications: Sequence[str] = ()
-
-
-class DraftCheck(msgspec.Struct, frozen=True):
-    """Whether an empathy draft shows curiosity; informs, never gates."""
-
-    curious: bool
-    hint: str = ""
-
-
-class SharedNeed(msgspec.Struct, frozen=True, kw_only=True):
-    """A consented need as common-ground analysis sees it: the text that crossed, nothing else."""
-
-    content_id: str
-    mine: bool
-    text: str
-    category: str
-
-
-class CommonItem(msgspec.Struct, frozen=True, kw_only=True):
-    """One item of common ground and the contents it stands on (at least one of each side)."""
-
-    need: str
-    category: str
-    description: str
-    source_content_ids: Sequence[str]
-
-
-class Suggestion(msgspec.Struct, frozen=True, kw_only=True):
-    """A small experiment: specific, time-bound, reversible, measurable."""
-
-    description: str
-    needs_addressed: Sequence[str]
-    duration: str | None
-    measure_of_success: str | None
-
-
-class FacilitatorFailed(Exception):
-    """No answer could be had. `retryable` tells whether asking again may help."""
-
-    def __init__(self, reason: str, *, retryable: bool = True) -> None:
-        super().__init__(reason)
-        self.retryable = retryable
-
-
-class Facilitator(Protocol):
-    """The AI between two people; one interface, several implementations (spec 06)."""
-
-    provider: str
-
-    def open_stage(self, bundle: Bundle) -> AsyncIterator[Delta | Spoken]:
-        """The one message that opens a stage in the user's thread."""
-
-    def reply(self, bundle: Bundle) -> AsyncIterator[Delta | Spoken]:
-        """Answers the newest messages of the bundle. The last thing it yields is `Spoken`."""
-
-    async def synthesise_needs(self, bundle: Bundle) -> Synthesis:
-        """2-5 needs with literal quotes, and questions for what is doubtful."""
-
-    async def transform(self, content_type: str, text: str, bundle: Bundle) -> Transformation:
-        """A preview for sharing `text`: first person, 1-3 sentences, softened, nothing invented."""
-
-    async def check_draft(self, text: str) -> DraftCheck:
-        """Looks at an empathy draft."""
-
-    def heat(self, text: str) -> Sequence[str]:
-        """Warnings about heated wording in a text that the user edited; empty if calm."""
-
-    async def common_ground(self, needs: Sequence[SharedNeed]) -> Sequence[CommonItem]:
-        """0-5 items from the two consented lists only."""
-
-    async def suggest(
-        self, common: Sequence[str], focus: Sequence[str], library: Sequence[Item], count: int
-    ) -> Sequence[Suggestion]:
-        """1-5 experiments from common ground and library only."""
-
-
-class Embedder(Protocol):
-    """Text to vectors; zero-padded to 1536 (spec 03.7)."""
-
-    model: str
-
-    async def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
-        """One unit vector of `DIMENSION` floats per text."""
 
 
 # ---- links and routing -------------------------------------------------------------------------
