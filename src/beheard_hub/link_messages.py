@@ -17,7 +17,7 @@ class _Message(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Hello(_Message, frozen=True, tag="hello"):
-    """First message of a link: an HMAC over version, gateway and nonce proves the cluster secret."""
+    """First message: an HMAC over version, gateway and nonce proves the cluster secret."""
 
     version: int
     gateway_id: str

@@ -1,6 +1,7 @@
 """What the hub needs from outside, as protocols.
 
-Adapters live in `persistence`, `ai`, `links`, `push`; a fake of every port lives in `testing` and passes the same suite.
+Adapters live in `persistence`, `ai`, `links`, `push`; a fake of every port lives in `testing`
+and passes the same suite.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 A *kind* (mediation, later practice) is a pure function ``decide(state, command, now, ids)`` and the
 tables behind it. It answers with a `Decision`: the next state, the rows that must be stored, the
 notices for the users, what must still happen (`Due`), and the answer for the caller. The cell in
-`beheard_hub.actors` assigns sequence numbers, adds the receipt and lets nothing of it out before the
-commit; the kind never sees a socket, a store or a clock.
+`beheard_hub.actors` assigns sequence numbers, adds the receipt and lets nothing of it out before
+the commit; the kind never sees a socket, a store or a clock.
 
 Text travels *through* a decision (in rows and in `fresh`), never into the state: a state holds ids,
 flags, counters and times only. Where an answer must show stored text it holds a `Ref`, which is
@@ -43,7 +43,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     """One request to one session. `data` is the validated struct of the command's table row."""
 
     id: str
-    """Chosen by the client, at most 64 characters; internal commands use the reminder's or work's id."""
+    """Chosen by the client, at most 64 characters; internal ones use a reminder's or work's id."""
     name: str
     """For example ``compact.sign``; internal ones begin with ``internal.``"""
     user_id: str
