@@ -1,0 +1,326 @@
+"""The only reader of the environment: every setting of spec 09 as one row of `VARIABLES`.
+
+`load` turns the rows into frozen sections, or says in one sentence which variable is wrong and what
+it may be. Options of `beheard serve` are the same rows under another spelling and win over the
+environment. `masked` shows the effective values with every secret hidden.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+
+class SetupError(Exception):
+    """Something around the hub is not as it must be; exit code 2.
+
+    `sentence` says what is wrong, `hint` what to do about it. Neither holds a secret.
+    """
+
+    def __init__(self, sentence: str, hint: str = "") -> None:
+        super().__init__(f"{sentence} {hint}".rstrip())
+        self.sentence = sentence
+        self.hint = hint
+
+
+class SettingsError(SetupError):
+    """A setting has a value that it may not have."""
+
+
+class Server(msgspec.Struct, frozen=True):
+    """The one port, and where files live."""
+
+    host: str
+    port: int
+    """0 = any free port."""
+    data_dir: Path
+    allowed_origins: tuple[str, ...]
+    """Origins that browsers may come from; empty = same origin only."""
+    limits: bool
+    """False lifts the rate limits; size limits stay."""
+    log: str
+
+
+class Database(msgspec.Struct, frozen=True):
+    """Where the truth is."""
+
+    url: str | None
+    """The owner's URL; None = embedded."""
+    login_secret: str | None
+    """Secret of the run-time login role; None = made from the owner's URL."""
+
+
+class Cluster(msgspec.Struct, frozen=True):
+    """How the work is spread over processes."""
+
+    ray_address: str | None
+    hosts: int
+    gateways: int
+    link: Literal["socket", "inprocess"]
+    secret: str | None
+    """Proves hosts and gateways to each other; None = made in the data directory."""
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """Who signs tokens; without `jwks_url` the hub's own key does."""
+
+    jwks_url: str | None
+    issuer: str | None
+    audience: str | None
+
+
+class Ai(msgspec.Struct, frozen=True):
+    """The facilitator."""
+
+    facilitator: Literal["anthropic", "offline"]
+    anthropic_api_key: str | None
+    anthropic_base_url: str | None
+    model_large: str | None
+    """None = the provider's own default."""
+    model_small: str | None
+
+
+class Embeddings(msgspec.Struct, frozen=True):
+    """Where vectors come from."""
+
+    kind: Literal["local", "openai-compatible"]
+    url: str | None
+    key: str | None
+    model: str | None
+
+
+class Push(msgspec.Struct, frozen=True):
+    """Ably; without a key there is the inbox only."""
+
+    ably_api_key: str | None
+    rest_host: str | None
+    port: int | None
+    tls: bool
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """All that can be set, checked."""
+
+    server: Server
+    database: Database
+    cluster: Cluster
+    identity: Identity
+    ai: Ai
+    embeddings: Embeddings
+    push: Push
+
+
+Parse = Callable[[str], Any]
+"""Raises ValueError whose text says what the value may be."""
+
+
+def _text(value: str) -> str:
+    return value
+
+
+def _whole(least: int, most: int) -> Parse:
+    def parse(value: str) -> int:
+        if not re.fullmatch(r"\d{1,9}", value) or not least <= int(value) <= most:
+            raise ValueError(f"a whole number from {least} to {most}")
+        return int(value)
+
+    return parse
+
+
+def _one_of(*words: str) -> Parse:
+    def parse(value: str) -> str:
+        if value.lower() not in words:
+            raise ValueError(f"one of {', '.join(words)}")
+        return value.lower()
+
+    return parse
+
+
+def _switch(value: str) -> bool:
+    words = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
+    if value.lower() not in words:
+        raise ValueError("on or off")
+    return words[value.lower()]
+
+
+def _web_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("a URL that begins with https:// or http://")
+    return value
+
+
+def _origins(value: str) -> tuple[str, ...]:
+    found = tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip())
+    if not all(re.fullmatch(r"https?://[^/\s?#]+", origin) for origin in found):
+        raise ValueError("origins such as https://app.example, separated by commas")
+    return found
+
+
+def _secret(value: str) -> str:
+    if len(value) < 16:
+        raise ValueError("a secret of at least 16 characters")
+    return value
+
+
+def _path(value: str) -> Path:
+    return Path(value).expanduser()
+
+
+class Variable(msgspec.Struct, frozen=True):
+    """One setting: where it is read, where it goes, how it is checked."""
+
+    name: str
+    field: str
+    """``section.attribute`` of `Settings`."""
+    parse: Parse
+    default: Any
+    """A value, or a function of the raw values where it depends on another setting."""
+    meaning: str
+    secret: bool = False
+
+
+def _cores(_raw: Mapping[str, str]) -> int:
+    return max(2, os.cpu_count() or 2)
+
+
+def _facilitator(raw: Mapping[str, str]) -> str:
+    return "anthropic" if raw.get("ANTHROPIC_API_KEY") else "offline"
+
+
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+VARIABLES: Sequence[Variable] = (
+    Variable("BEHEARD_HOST", "server.host", _text, "127.0.0.1", "address to listen on"),
+    Variable("BEHEARD_PORT", "server.port", _whole(0, 65535), 8787, "the one port; 0 = any free"),
+    Variable("BEHEARD_DATA_DIR", "server.data_dir", _path, Path(".beheard"),
+             "embedded Postgres, keys, logs, pid file"),
+    Variable("BEHEARD_ALLOWED_ORIGINS", "server.allowed_origins", _origins, (),
+             "origins of browsers, by comma; empty = same origin"),
+    Variable("BEHEARD_LIMITS", "server.limits", _switch, True, "off lifts the rate limits"),
+    Variable("BEHEARD_LOG", "server.log", _one_of(*LOG_LEVELS), "info",
+             "level of the JSON lines on stderr"),
+    Variable("DATABASE_URL", "database.url", _text, None, "owner's URL; empty = embedded",
+             secret=True),
+    Variable("BEHEARD_DATABASE_LOGIN_SECRET", "database.login_secret", _secret, None,
+             "secret of the run-time login role; empty = made from the owner's URL", secret=True),
+    Variable("RAY_ADDRESS", "cluster.ray_address", _text, None, "a cluster to join"),
+    Variable("BEHEARD_HOSTS", "cluster.hosts", _whole(1, 256), _cores, "session hosts"),
+    Variable("BEHEARD_GATEWAYS", "cluster.gateways", _whole(1, 64), 1, "gateway processes"),
+    Variable("BEHEARD_LINK", "cluster.link", _one_of("socket", "inprocess"), "socket",
+             "inprocess = all in one process, without Ray"),
+    Variable("BEHEARD_CLUSTER_SECRET", "cluster.secret", _secret, None,
+             "proves hosts and gateways to each other", secret=True),
+    Variable("BEHEARD_JWKS_URL", "identity.jwks_url", _web_url, None, "keys of the token issuer"),
+    Variable("BEHEARD_JWT_ISSUER", "identity.issuer", _text, None, "iss of every token"),
+    Variable("BEHEARD_JWT_AUDIENCE", "identity.audience", _text, None, "aud of every token"),
+    Variable("BEHEARD_FACILITATOR", "ai.facilitator", _one_of("anthropic", "offline"),
+             _facilitator, "who facilitates"),
+    Variable("ANTHROPIC_API_KEY", "ai.anthropic_api_key", _text, None, "key of the provider",
+             secret=True),
+    Variable("ANTHROPIC_BASE_URL", "ai.anthropic_base_url", _web_url, None,
+             "another address of the provider"),
+    Variable("BEHEARD_MODEL_LARGE", "ai.model_large", _text, None, "model for conversation"),
+    Variable("BEHEARD_MODEL_SMALL", "ai.model_small", _text, None, "model for checks"),
+    Variable("BEHEARD_EMBEDDINGS", "embeddings.kind", _one_of("local", "openai-compatible"),
+             "local", "where vectors come from"),
+    Variable("BEHEARD_EMBEDDINGS_URL", "embeddings.url", _web_url, None, "their address"),
+    Variable("BEHEARD_EMBEDDINGS_KEY", "embeddings.key", _text, None, "their key", secret=True),
+    Variable("BEHEARD_EMBEDDINGS_MODEL", "embeddings.model", _text, None, "their model"),
+    Variable("ABLY_API_KEY", "push.ably_api_key", _text, None, "Ably; empty = inbox only",
+             secret=True),
+    Variable("ABLY_REST_HOST", "push.rest_host", _text, None, "a stand-in for Ably"),
+    Variable("ABLY_PORT", "push.port", _whole(1, 65535), None, "its port"),
+    Variable("ABLY_TLS", "push.tls", _switch, True, "off for a stand-in without TLS"),
+)  # fmt: skip
+
+REQUIRES: Sequence[tuple[str, str | None, str]] = (
+    ("BEHEARD_JWKS_URL", None, "BEHEARD_JWT_ISSUER"),
+    ("BEHEARD_JWKS_URL", None, "BEHEARD_JWT_AUDIENCE"),
+    ("BEHEARD_FACILITATOR", "anthropic", "ANTHROPIC_API_KEY"),
+    ("BEHEARD_EMBEDDINGS", "openai-compatible", "BEHEARD_EMBEDDINGS_URL"),
+    ("BEHEARD_EMBEDDINGS", "openai-compatible", "BEHEARD_EMBEDDINGS_MODEL"),
+)
+"""(variable, its value or None for any, the variable that must then be set too)."""
+
+SECTIONS = Settings.__struct_fields__
+
+
+def load(
+    environ: Mapping[str, str] | None = None, options: Mapping[str, str | None] | None = None
+) -> Settings:
+    """The effective settings.
+
+    `options` (from the command line, by variable name; None = not given) win over `environ` (the
+    process's own when None). A variable that is set but empty counts as not set.
+    Raises SettingsError naming the variable and what it may be.
+    """
+    source = {**(os.environ if environ is None else environ), **_given(options or {})}
+    raw = {row.name: source[row.name].strip() for row in VARIABLES if row.name in source}
+    raw = {name: value for name, value in raw.items() if value}
+    values: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
+    for row in VARIABLES:
+        section, attribute = row.field.split(".")
+        values[section][attribute] = _value(row, raw)
+    _check_requirements(raw)
+    return msgspec.convert(values, Settings, dec_hook=_as_is)
+
+
+def _given(options: Mapping[str, str | None]) -> dict[str, str]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _as_is(_type: type, value: object) -> object:
+    return value
+
+
+def _value(row: Variable, raw: Mapping[str, str]) -> Any:
+    if row.name not in raw:
+        return row.default(raw) if callable(row.default) else row.default
+    try:
+        return row.parse(raw[row.name])
+    except ValueError as wrong:
+        shown = "" if row.secret else f", not {raw[row.name][:60]!r}"
+        raise SettingsError(f"{row.name} must be {wrong}{shown}.") from None
+
+
+def _check_requirements(raw: Mapping[str, str]) -> None:
+    for name, value, needed in REQUIRES:
+        held = raw.get(name)
+        if held is not None and value in (None, held.lower()) and needed not in raw:
+            setting = name if value is None else f"{name}={value}"
+            raise SettingsError(f"{setting} needs {needed} too.", f"Set {needed}.")
+
+
+def masked(settings: Settings) -> Sequence[tuple[str, str, str]]:
+    """(variable, effective value, meaning) of every setting, secrets hidden: for `doctor`."""
+    rows = []
+    for row in VARIABLES:
+        section, attribute = row.field.split(".")
+        value = getattr(getattr(settings, section), attribute)
+        rows.append((row.name, _shown(row, value), row.meaning))
+    return rows
+
+
+def _shown(row: Variable, value: object) -> str:
+    if value is None or value == ():
+        return "(not set)"
+    if row.name == "DATABASE_URL":
+        return mask_url(str(value))
+    if row.secret:
+        return "********"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return ",".join(value) if isinstance(value, tuple) else str(value)
+
+
+def mask_url(url: str) -> str:
+    """`url` without its password and without its query, which may hold one too."""
+    without_query = url.partition("?")[0]
+    return re.sub(r"(://[^:/@]*):.*@", r"\1:********@", without_query)

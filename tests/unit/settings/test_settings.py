@@ -1,0 +1,127 @@
+"""The table of spec 09: names, defaults, what is refused and how, and that no secret shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from beheard_hub import settings
+from beheard_hub.settings import SettingsError, SetupError, load, mask_url, masked
+
+DEFAULTS = {
+    "BEHEARD_HOST": "127.0.0.1",
+    "BEHEARD_PORT": "8787",
+    "BEHEARD_DATA_DIR": ".beheard",
+    "DATABASE_URL": "(not set)",
+    "RAY_ADDRESS": "(not set)",
+    "BEHEARD_GATEWAYS": "1",
+    "BEHEARD_JWKS_URL": "(not set)",
+    "BEHEARD_ALLOWED_ORIGINS": "(not set)",
+    "BEHEARD_FACILITATOR": "offline",
+    "BEHEARD_EMBEDDINGS": "local",
+    "ABLY_API_KEY": "(not set)",
+    "BEHEARD_LIMITS": "on",
+    "BEHEARD_LOG": "info",
+}
+
+
+def test_nothing_set_gives_the_documented_defaults() -> None:
+    shown = {name: value for name, value, _ in masked(load({}))}
+    assert {name: shown[name] for name in DEFAULTS} == DEFAULTS
+    assert load({}).cluster.hosts >= 2
+    assert load({}).cluster.link == "socket"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "may_be"),
+    [
+        ("BEHEARD_PORT", "65536", "from 0 to 65535"),
+        ("BEHEARD_PORT", "-1", "whole number"),
+        ("BEHEARD_PORT", "eighty", "whole number"),
+        ("BEHEARD_HOSTS", "0", "from 1 to 256"),
+        ("BEHEARD_GATEWAYS", "1.5", "from 1 to 64"),
+        ("BEHEARD_LINK", "carrier-pigeon", "socket, inprocess"),
+        ("BEHEARD_LIMITS", "maybe", "on or off"),
+        ("BEHEARD_LOG", "loud", "debug, info, warning, error"),
+        ("BEHEARD_JWKS_URL", "ftp://keys", "https://"),
+        ("BEHEARD_ALLOWED_ORIGINS", "https://a.example/path", "https://app.example"),
+        ("BEHEARD_FACILITATOR", "oracle", "anthropic, offline"),
+        ("BEHEARD_EMBEDDINGS", "remote", "local, openai-compatible"),
+        ("ABLY_PORT", "0", "from 1 to 65535"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_name_and_limit(name: str, value: str, may_be: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load({name: value})
+    assert caught.value.sentence.startswith(name)
+    assert may_be in caught.value.sentence
+    assert isinstance(caught.value, SetupError)
+
+
+@pytest.mark.parametrize(
+    ("environ", "missing"),
+    [
+        ({"BEHEARD_JWKS_URL": "https://id.example/keys"}, "BEHEARD_JWT_ISSUER"),
+        (
+            {"BEHEARD_JWKS_URL": "https://id.example/keys", "BEHEARD_JWT_ISSUER": "i"},
+            "BEHEARD_JWT_AUDIENCE",
+        ),
+        ({"BEHEARD_FACILITATOR": "anthropic"}, "ANTHROPIC_API_KEY"),
+        ({"BEHEARD_EMBEDDINGS": "openai-compatible"}, "BEHEARD_EMBEDDINGS_URL"),
+    ],
+)
+def test_a_setting_that_needs_another_one_says_which(environ: dict[str, str], missing: str) -> None:
+    with pytest.raises(SettingsError, match=missing):
+        load(environ)
+
+
+def test_the_facilitator_follows_the_key_unless_told_otherwise() -> None:
+    assert load({"ANTHROPIC_API_KEY": "k"}).ai.facilitator == "anthropic"
+    both = {"ANTHROPIC_API_KEY": "k", "BEHEARD_FACILITATOR": "offline"}
+    assert load(both).ai.facilitator == "offline"
+
+
+def test_options_win_over_the_environment_and_empty_means_not_set() -> None:
+    environ = {"BEHEARD_PORT": "1000", "DATABASE_URL": "  ", "BEHEARD_DATA_DIR": "/srv/hub"}
+    loaded = load(environ, {"BEHEARD_PORT": "0", "BEHEARD_DATA_DIR": None})
+    assert loaded.server.port == 0
+    assert loaded.server.data_dir == Path("/srv/hub")
+    assert loaded.database.url is None
+
+
+def test_origins_are_a_list() -> None:
+    loaded = load({"BEHEARD_ALLOWED_ORIGINS": "https://a.example, http://localhost:3000/"})
+    assert loaded.server.allowed_origins == ("https://a.example", "http://localhost:3000")
+
+
+def test_no_secret_is_ever_shown() -> None:
+    secret = "s3cret-s3cret-s3cret"
+    environ = {row.name: secret for row in settings.VARIABLES if row.secret}
+    environ["DATABASE_URL"] = f"postgresql://owner:{secret}@db.example:5432/hub?password={secret}"
+    shown = masked(load(environ))
+    assert secret not in repr(shown)
+    assert ("DATABASE_URL", "postgresql://owner:********@db.example:5432/hub") in [
+        (name, value) for name, value, _ in shown
+    ]
+
+
+def test_a_secret_that_is_wrong_is_not_quoted() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load({"BEHEARD_CLUSTER_SECRET": "short"})
+    assert "short" not in str(caught.value)
+
+
+def test_a_password_with_signs_of_a_url_in_it_is_hidden_whole() -> None:
+    assert mask_url("postgresql://o:p@ss@h/db") == "postgresql://o:********@h/db"
+
+
+def test_every_variable_has_its_place() -> None:
+    fields = {row.field for row in settings.VARIABLES}
+    loaded = load({})
+    declared = {
+        f"{section}.{attribute}"
+        for section in settings.SECTIONS
+        for attribute in getattr(loaded, section).__struct_fields__
+    }
+    assert fields == declared
