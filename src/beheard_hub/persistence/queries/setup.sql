@@ -1,0 +1,50 @@
+-- Questions about the server and the schema, asked as the owner before anything is served.
+
+-- name: server_facts
+-- What decides whether the hub can live here: standby, rights, pgvector.
+SELECT pg_is_in_recovery() AS standby,
+       r.rolsuper AS superuser,
+       r.rolcreaterole AS createrole,
+       has_database_privilege(current_database(), 'CREATE') AS creates,
+       (SELECT extversion FROM pg_extension WHERE extname = 'vector') AS vector_installed,
+       (SELECT default_version FROM pg_available_extensions WHERE name = 'vector')
+           AS vector_available,
+       (SELECT trusted FROM pg_available_extension_versions
+        WHERE name = 'vector' ORDER BY version DESC LIMIT 1) AS vector_trusted
+FROM pg_roles r
+WHERE r.rolname = current_user;
+
+-- name: migration_lock
+-- Held until the migrating transaction ends; the number is "beheard" in ASCII.
+SELECT pg_advisory_xact_lock(27699943420653156);
+
+-- name: migration_create
+-- Where the applied migrations are written down; made after the first one has made the schema.
+SET LOCAL ROLE beheard_owner;
+CREATE TABLE hub."Migration" (
+    number integer PRIMARY KEY,
+    name text NOT NULL,
+    sha256 text NOT NULL,
+    "appliedAt" timestamptz NOT NULL DEFAULT now()
+);
+ALTER TABLE hub."Migration" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE hub."Migration" FORCE ROW LEVEL SECURITY;
+CREATE POLICY owner ON hub."Migration" TO beheard_owner USING (true) WITH CHECK (true);
+RESET ROLE;
+
+-- name: migration_table
+-- Whether there is a schema of ours at all.
+SELECT to_regclass('hub."Migration"') IS NOT NULL;
+
+-- name: migration_list
+-- What has been applied.
+SELECT number, name, sha256 FROM hub."Migration" ORDER BY number;
+
+-- name: migration_record
+-- args: number, name, sha256
+INSERT INTO hub."Migration" (number, name, sha256) VALUES ($1, $2, $3);
+
+-- name: login_statement
+-- The statement that sets the login role's secret; $1 is a verifier, never the secret itself.
+-- args: verifier
+SELECT format('ALTER ROLE beheard_login LOGIN NOINHERIT PASSWORD %L', $1::text);

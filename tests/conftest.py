@@ -1,0 +1,90 @@
+"""Fixtures that need Postgres: one server for the whole run, one fresh database per test module."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator, Iterator
+
+import asyncpg
+import msgspec
+import pytest
+
+from beheard_hub.persistence.database import Database
+from beheard_hub.persistence.embedded import EmbeddedPostgres
+from beheard_hub.persistence.migrate import login_secret, migrate, runtime_url
+
+TEMPLATE = "beheard_template"
+_numbers = itertools.count(1)
+
+
+class TestDatabase(msgspec.Struct, frozen=True):
+    """A migrated database of its own."""
+
+    __test__ = False
+
+    name: str
+    owner_url: str
+    runtime_url: str
+    """For the login role, as the hub connects at run time."""
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """The embedded server of this test run."""
+    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"))
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+async def template(postgres: EmbeddedPostgres) -> str:
+    """Name of a migrated database that others are copied from."""
+    await execute(postgres.url(), f'CREATE DATABASE "{TEMPLATE}"')
+    url = postgres.url(TEMPLATE)
+    await migrate(url, login_secret(url, postgres.data_dir))
+    return TEMPLATE
+
+
+@pytest.fixture(scope="module")
+async def database(postgres: EmbeddedPostgres, template: str) -> AsyncIterator[TestDatabase]:
+    """A fresh migrated database for one test module."""
+    name = f"beheard_test_{next(_numbers)}"
+    await execute(postgres.url(), f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    url = postgres.url(name)
+    try:
+        secret = login_secret(url, postgres.data_dir)
+        yield TestDatabase(name, url, runtime_url(url, secret))
+    finally:
+        await execute(postgres.url(), f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(scope="module")
+async def db(database: TestDatabase) -> AsyncIterator[Database]:
+    """The hub's own pool on the module's database."""
+    opened = await Database.open(database.runtime_url)
+    try:
+        yield opened
+    finally:
+        await opened.close()
+
+
+@pytest.fixture
+async def owner(database: TestDatabase) -> AsyncIterator[asyncpg.Connection]:
+    """A connection as the owner, for looking into tables and for setting the stage."""
+    connection = await asyncpg.connect(database.owner_url)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def execute(url: str, statement: str) -> None:
+    """One statement on a connection of its own."""
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
