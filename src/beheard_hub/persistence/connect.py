@@ -82,6 +82,10 @@ FAILURES: Sequence[tuple[tuple[type[BaseException], ...], Sentence]] = (
         ),
     ),
     (
+        (ValueError,),
+        lambda t: ("DATABASE_URL holds a host or an option that is not valid.", EXAMPLE),
+    ),
+    (
         (TimeoutError,),
         lambda t: (
             f"{t.host} did not answer within {CONNECT_SECONDS_MAX} s.",
@@ -156,10 +160,8 @@ async def connect(url: str) -> asyncpg.Connection:
 
 
 def _explained(wrong: BaseException, where: Target) -> SetupError:
-    for kinds, sentence in FAILURES:
-        if isinstance(wrong, kinds):
-            return SetupError(*sentence(where))
-    return SetupError("DATABASE_URL holds an option that is not known.", EXAMPLE)
+    sentence = next(sentence for kinds, sentence in FAILURES if isinstance(wrong, kinds))
+    return SetupError(*sentence(where))
 
 
 async def check_server(connection: asyncpg.Connection, *, changes: bool) -> None:
