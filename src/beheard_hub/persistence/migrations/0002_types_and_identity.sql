@@ -23,7 +23,7 @@ CREATE TYPE "GlobalLibrarySource" AS ENUM ('CURATED', 'CONTRIBUTED');
 CREATE TYPE "Role" AS ENUM ('GUEST', 'USER', 'STAFF', 'ADMIN');
 
 -- Called by the trigger of every table that has "updatedAt": callers never set it.
-CREATE FUNCTION hub.touch() RETURNS trigger LANGUAGE plpgsql SET search_path = '' AS $$
+CREATE FUNCTION hub.touch() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   NEW."updatedAt" := now();
   RETURN NEW;

@@ -2,14 +2,16 @@
 SET LOCAL ROLE beheard_owner;
 
 CREATE TABLE hub."SessionEvent" (
-  "sessionId" text NOT NULL REFERENCES "Session",
-  "userId" text NOT NULL REFERENCES "User" ON DELETE CASCADE,
+  "sessionId" text NOT NULL,
+  "userId" text NOT NULL,
   seq bigint NOT NULL CHECK (seq >= 1),
   name text NOT NULL CHECK (char_length(name) <= 64),
   data jsonb NOT NULL DEFAULT '{}',
   at timestamptz NOT NULL DEFAULT now(),
   "createdAt" timestamptz NOT NULL DEFAULT now(),
-  PRIMARY KEY ("sessionId", "userId", seq)
+  PRIMARY KEY ("sessionId", "userId", seq),
+  FOREIGN KEY ("userId", "sessionId") REFERENCES "UserVessel" ("userId", "sessionId")
+    ON DELETE CASCADE
 );
 CREATE INDEX "SessionEvent_at_idx" ON hub."SessionEvent" USING brin (at);
 

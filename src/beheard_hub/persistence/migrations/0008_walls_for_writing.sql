@@ -132,6 +132,8 @@ BEGIN
         ' AND v."sessionId" = %table."sessionId")'),
       ('vessel', 'EXISTS (SELECT FROM public."UserVessel" v WHERE v.id = %table."vesselId"'
         ' AND (select hub.writing()) -> v."sessionId" ? v."userId")'),
+      -- the same where a foreign key to the vessel says that the owner is in the session
+      ('private, keyed', '(select hub.writing()) -> "sessionId" ? %user'),
       -- about a member, perhaps caused by the other one
       ('member', '(select hub.writing()) ? "sessionId" AND EXISTS (SELECT FROM'
         ' public."UserVessel" v WHERE v."userId" = %table.%user'
@@ -150,14 +152,14 @@ BEGIN
       ('anything', 'true')
     ) AS c (kind, condition)
     JOIN (VALUES
-      ('Message', 'private', 'forUserId'), ('SessionPrivate', 'private', 'userId'),
+      ('Message', 'private, keyed', 'forUserId'), ('SessionPrivate', 'private', 'userId'),
       ('EmpathyDraft', 'private', 'userId'), ('EmotionalExerciseCompletion', 'private', 'userId'),
       ('ConsentRecord', 'private', 'userId'), ('EmpathyAttempt', 'private', 'sourceUserId'),
       ('EmpathyValidation', 'private', 'userId'), ('StrategyRanking', 'private', 'userId'),
       ('UserEvent', 'vessel', ''), ('EmotionalReading', 'vessel', ''),
       ('IdentifiedNeed', 'vessel', ''), ('NeedClarification', 'vessel', ''),
       ('Boundary', 'vessel', ''), ('UserDocument', 'vessel', ''),
-      ('StageProgress', 'member', 'userId'), ('hub.SessionEvent', 'member', 'userId'),
+      ('StageProgress', 'member', 'userId'), ('hub.SessionEvent', 'session', ''),
       ('hub.Nudge', 'member', 'userId'), ('hub.CommandReceipt', 'receipt', 'userId'),
       ('hub.Reminder', 'member or none', 'userId'),
       ('hub.Notification', 'member or none', 'userId'),

@@ -179,6 +179,6 @@ GRANT EXECUTE ON FUNCTION hub.lease_stands(text, bigint) TO beheard_ops;
 GRANT EXECUTE ON FUNCTION hub.lease_open(text, text), hub.routing(),
   hub.lease_take(text, bigint, int[], text), hub.lease_give(text, bigint, int[], text),
   hub.lease_close(text, bigint)
-  TO beheard_ops, beheard_login;
+  TO beheard_ops, beheard_writer, beheard_login;
 
 RESET ROLE;
