@@ -42,6 +42,13 @@ ROLES: Mapping[str, str] = {
 NOBODY = ("", "", "", "")
 UNAVAILABLE_CLASSES = frozenset({"08", "40", "53", "55", "57", "58", "XX"})
 """SQLSTATE classes of a database that cannot be asked now; all others are our own mistakes."""
+DRIVER_ERRORS = (
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.exceptions.InternalClientError,  # the server hung up between two statements
+)
+"""What the driver raises; `is_unavailable` sorts them."""
 ACQUIRE_SECONDS_MAX = 10
 STATEMENT_SECONDS_MAX = 30
 DIRTY_ATTEMPTS_MAX = 5
@@ -106,7 +113,7 @@ class Database:
                 reset=_reset,
                 command_timeout=STATEMENT_SECONDS_MAX,
             )
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as wrong:
+        except DRIVER_ERRORS as wrong:
             raise StoreUnavailable(_reason(wrong)) from None
         return cls(pool)
 
@@ -135,9 +142,10 @@ class Database:
             yield Transaction(connection)
 
     @contextlib.asynccontextmanager
-    async def as_writer(self) -> AsyncIterator[Transaction]:
-        """A transaction of the write-behind role, for the functions about leases."""
-        async with self._transaction(ROLES["writer"], NOBODY, writes=True) as connection:
+    async def as_nobody(self, *, writes: bool = False) -> AsyncIterator[Transaction]:
+        """A transaction of nobody, who sees no row: for the functions that find out who somebody
+        is (spec 4.2), or that become each user in turn (`hub.load_sessions`)."""
+        async with self._transaction(ROLES["nobody"], NOBODY, writes) as connection:
             yield Transaction(connection)
 
     @contextlib.asynccontextmanager
@@ -165,7 +173,7 @@ class Database:
                 raise
             finally:
                 await self._pool.release(connection)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as wrong:
+        except DRIVER_ERRORS as wrong:
             if is_unavailable(wrong):
                 raise StoreUnavailable(_reason(wrong)) from None
             raise

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 QUERIES = Path(__file__).parent / "queries"
-_NAME = re.compile(r"^-- name:\s*(\w+)\s*$", re.MULTILINE)
+_NAME = re.compile(r"^-- name:\s*([\w.]+)\s*$", re.MULTILINE)
 _ARGS = re.compile(r"^-- args:(.*)$", re.MULTILINE)
 
 

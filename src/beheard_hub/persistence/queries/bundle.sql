@@ -1,0 +1,152 @@
+-- What a model call may see (spec 4.3), read as role `ai` of one user in one session: one statement
+-- per kind of item, every row with its provenance. Which of them a stage may ask is the retrieval
+-- contract's affair; row-level security says no on its own where the contract would err.
+
+-- name: bundle.people
+-- args: user_id
+SELECT "userId" = $1 AS own, name FROM "Person";
+
+-- name: bundle.progress
+-- Own gates.
+-- args: session_id, user_id
+SELECT p.stage, p.status, p."gatesSatisfied" FROM "StageProgress" p
+WHERE p."sessionId" = $1 AND p."userId" = $2 ORDER BY p.stage;
+
+-- name: bundle.messages
+-- The newest of the own thread, newest first; `stage` NULL = all stages. `bundle` names what an AI
+-- reply was made from.
+-- args: session_id, user_id, stage, limit
+SELECT m.id, m.role, m.content AS text, m.stage, m.timestamp AS "createdAt", m.bundle
+FROM "Message" m
+WHERE m."sessionId" = $1 AND m."forUserId" = $2 AND ($3::int IS NULL OR m.stage = $3)
+ORDER BY m.timestamp DESC, m.id DESC
+LIMIT $4::int;
+
+-- name: bundle.readings
+-- args: session_id, user_id, limit
+SELECT r.id, r.intensity, r.context AS text, r.stage, r.timestamp AS "createdAt"
+FROM "EmotionalReading" r JOIN "UserVessel" v ON v.id = r."vesselId"
+WHERE v."sessionId" = $1 AND v."userId" = $2
+ORDER BY r.timestamp DESC, r.id DESC
+LIMIT $3::int;
+
+-- name: bundle.events
+-- args: session_id, user_id, limit
+SELECT e.id, e.description AS text, e."attributedTo", e.emotions, e.timestamp AS "createdAt"
+FROM "UserEvent" e JOIN "UserVessel" v ON v.id = e."vesselId"
+WHERE v."sessionId" = $1 AND v."userId" = $2
+ORDER BY e.timestamp DESC, e.id DESC
+LIMIT $3::int;
+
+-- name: bundle.boundaries
+-- args: session_id, user_id, limit
+SELECT b.id, b.description AS text, b."nonNegotiable", b."createdAt"
+FROM "Boundary" b JOIN "UserVessel" v ON v.id = b."vesselId"
+WHERE v."sessionId" = $1 AND v."userId" = $2
+ORDER BY b."createdAt" DESC, b.id DESC
+LIMIT $3::int;
+
+-- name: bundle.prior_themes
+-- Confirmed own needs of earlier sessions of the same relationship, newest first.
+-- args: session_id, user_id, limit
+SELECT n.id, n.need, n.category, n.description AS text, n."createdAt"
+FROM "IdentifiedNeed" n JOIN "UserVessel" v ON v.id = n."vesselId"
+WHERE v."userId" = $2 AND v."sessionId" <> $1 AND n.confirmed
+ORDER BY n."createdAt" DESC, n.id DESC
+LIMIT $3::int;
+
+-- name: bundle.draft
+-- args: session_id, user_id
+SELECT d.id, d.content AS text, d.version, d."readyToShare", d."createdAt"
+FROM "EmpathyDraft" d WHERE d."sessionId" = $1 AND d."userId" = $2;
+
+-- name: bundle.needs
+-- Own needs of this session.
+-- args: session_id, user_id
+SELECT n.id, n.need, n.category, n.description AS text, n.evidence, n.confirmed, n."answeredAt",
+       n.source, n."createdAt"
+FROM "IdentifiedNeed" n JOIN "UserVessel" v ON v.id = n."vesselId"
+WHERE v."sessionId" = $1 AND v."userId" = $2
+ORDER BY n."createdAt", n.id;
+
+-- name: bundle.clarifications
+-- args: session_id, user_id
+SELECT c.id, c."potentialNeed", c.question AS text, c."evidenceSoFar", c.answer, c."createdAt"
+FROM "NeedClarification" c JOIN "UserVessel" v ON v.id = c."vesselId"
+WHERE v."sessionId" = $1 AND v."userId" = $2
+ORDER BY c."createdAt", c.id;
+
+-- name: bundle.contents
+-- What is consented and active, of both; `types` NULL = every content type.
+-- args: session_id, user_id, types
+SELECT c.id, c."transformedContent" AS text, c."contentType", c."consentedAt" AS "createdAt",
+       c."sourceUserId" = $2 AS mine, c."originalNeedId"
+FROM "ConsentedContent" c JOIN "SharedVessel" v ON v.id = c."sharedVesselId"
+WHERE v."sessionId" = $1 AND c."consentActive"
+  AND ($3::text[] IS NULL OR c."contentType"::text = ANY ($3))
+ORDER BY c."consentedAt", c.id;
+
+-- name: bundle.active_contents
+-- Which of these contents are active: a reply that was made from another one is left out.
+-- args: ids
+SELECT c.id FROM "ConsentedContent" c WHERE c.id = ANY ($1::text[]) AND c."consentActive";
+
+-- name: bundle.common_ground
+-- args: session_id
+SELECT g.id, g.need, g.category, g.description AS text, g."createdAt",
+       g."confirmedAt" IS NOT NULL AS confirmed
+FROM "CommonGround" g JOIN "SharedVessel" v ON v.id = g."sharedVesselId"
+WHERE v."sessionId" = $1 AND NOT g.stale
+ORDER BY g."createdAt", g.id;
+
+-- name: bundle.strategies
+-- Unlabelled, in an order that has nothing to do with who or when.
+-- args: session_id
+SELECT p.id, p.description AS text, p."needsAddressed", p.duration, p."measureOfSuccess",
+       s."createdAt"
+FROM "StrategyProposal" p JOIN "Session" s ON s.id = p."sessionId"
+WHERE p."sessionId" = $1
+ORDER BY md5(p.id || p."sessionId");
+
+-- name: bundle.rankings
+-- args: session_id, user_id
+SELECT r.id, r.round, r."rankedIds", r."userId" = $2 AS own, r."submittedAt" AS "createdAt"
+FROM "StrategyRanking" r WHERE r."sessionId" = $1
+ORDER BY r.round, own DESC;
+
+-- name: bundle.agreements
+-- args: session_id
+SELECT a.id, a.description AS text, a.type, a.status, a.duration, a."measureOfSuccess",
+       a."createdAt"
+FROM "Agreement" a JOIN "SharedVessel" v ON v.id = a."sharedVesselId"
+WHERE v."sessionId" = $1
+ORDER BY a."createdAt", a.id;
+
+-- name: bundle.outcomes
+-- Agreements that earlier sessions of the relationship ended with.
+-- args: session_id, limit
+SELECT a.id, a.description AS text, a.type, a.status, a."createdAt"
+FROM "Agreement" a
+WHERE a.status IN ('AGREED', 'IN_PROGRESS', 'COMPLETED') AND a."sharedVesselId" NOT IN
+      (SELECT v.id FROM "SharedVessel" v WHERE v."sessionId" = $1)
+ORDER BY a."createdAt" DESC, a.id DESC
+LIMIT $2::int;
+
+-- name: bundle.library_near
+-- Library items nearest to a vector of the same model.
+-- args: vector, model, limit
+SELECT l.id, l.title, l.description AS text, l.category, l."createdAt",
+       1 - (l.embedding <=> $1::text::vector) AS similarity
+FROM "GlobalLibraryItem" l
+WHERE l."isActive" AND l."embeddingModel" = $2
+ORDER BY l.embedding <=> $1::text::vector
+LIMIT $3::int;
+
+-- name: bundle.library_any
+-- Library items of some categories (NULL = all), in an order that the seed shuffles.
+-- args: categories, seed, limit
+SELECT l.id, l.title, l.description AS text, l.category, l."createdAt"
+FROM "GlobalLibraryItem" l
+WHERE l."isActive" AND ($1::text[] IS NULL OR l.category = ANY ($1))
+ORDER BY md5(l.id || $2::text)
+LIMIT $3::int;
