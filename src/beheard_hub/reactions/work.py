@@ -1,0 +1,331 @@
+"""Work outside the turn: one function a row, results exactly as docs/architecture.md lists them.
+
+A command that needs stored text or a model waits here while its session goes on; what comes back is
+checked again by the domain, because the partner may have taken something back meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from beheard_hub.ai.memory_intent import Intent
+from beheard_hub.domain.kernel import Json, Work
+from beheard_hub.facilitation import CommonItem, Item, SharedNeed, Suggestion
+from beheard_hub.ports import Actor
+from beheard_hub.reactions import retrieval
+from beheard_hub.reactions.tools import Tools, as_ai
+
+Result = Mapping[str, Json]
+Handler = Callable[[Tools, str, str, Mapping[str, Any]], Awaitable[Result]]
+"""(tools, session id, user id, args of the work) → its result."""
+
+OWN_WORDS_MAX = 200
+PATTERN_READINGS_MAX = 10
+LIBRARY_CANDIDATES = 12
+
+
+class Gone(Exception):
+    """A text that the work needs is not there any more (erased, or never the user's)."""
+
+
+async def relationship(
+    tools: Tools, session_id: str, user_id: str, args: Mapping[str, Any]
+) -> Result:
+    """Whether inviter and caller share a relationship already."""
+    directory = await tools.sessions.load_directory(args["callerId"])
+    shared = [
+        row for row in directory.facts["relationships"] if row["partnerId"] == args["inviterId"]
+    ]
+    found = shared[0] if shared else {"id": None, "openSessionId": None}
+    return {"relationshipId": found["id"], "openSessionId": found["openSessionId"]}
+
+
+async def draft_text(
+    tools: Tools, session_id: str, user_id: str, args: Mapping[str, Any]
+) -> Result:
+    """The stored draft, literally."""
+    row = await _one(tools, as_ai(session_id, user_id, 2), "work.draft", args["draftId"])
+    return {"content": row["content"]}
+
+
+async def synthesise(
+    tools: Tools, session_id: str, user_id: str, args: Mapping[str, Any]
+) -> Result:
+    """Needs from the own words of stages 1 and 2, under the stage-2 contract (spec 2.3)."""
+    actor = as_ai(session_id, user_id, 2)
+    assembled = await retrieval.fetch(
+        tools.reads, actor, stage=2, intent=Intent.OFFER_CONTINUITY, gates={},
+        types=frozenset({"user_event", "emotional_reading", "clarification"}),
+    )  # fmt: skip
+    rows = await tools.reads.read(
+        actor,
+        "work.own_words",
+        {"session_id": session_id, "user_id": user_id, "limit": OWN_WORDS_MAX},
+    )
+    words = [_own_message(row) for row in rows]
+    bundle = msgspec.structs.replace(
+        assembled.bundle, items=sorted([*assembled.bundle.items, *words], key=_when)
+    )
+    found = await tools.facilitator.synthesise_needs(bundle)
+    return {
+        "needs": [
+            {
+                "need": need.need,
+                "category": need.category,
+                "description": need.description,
+                "evidence": list(need.evidence),
+                "confidence": need.confidence,
+            }
+            for need in found.needs
+        ],
+        "clarifications": [
+            {
+                "potentialNeed": question.potential_need,
+                "question": question.question,
+                "evidenceSoFar": question.evidence_so_far,
+            }
+            for question in found.clarifications
+        ],
+    }
+
+
+async def share_needs(
+    tools: Tools, session_id: str, user_id: str, args: Mapping[str, Any]
+) -> Result:
+    """The confirmed texts, and with `analyse` the common ground of what both now share."""
+    actor = as_ai(session_id, user_id, 3)
+    rows = await tools.reads.read(actor, "work.needs", _mine(actor, ids=list(args["needIds"])))
+    needs = [{key: row[key] for key in ("id", "need", "category", "description")} for row in rows]
+    common: list[Result] | None = None
+    if args["analyse"]:
+        chosen = {need["id"] for need in needs}
+        sharing = [
+            SharedNeed(content_id=n["id"], mine=True, text=need_text(n), category=n["category"])
+            for n in needs
+        ]
+        sharing += [
+            need
+            for need in await _shared_needs(tools, actor)
+            if need.content_id not in chosen
+            and (need.mine or need.content_id in args["partnerContentIds"])
+        ]
+        found = await tools.facilitator.common_ground(sharing)
+        common = [_common(item, sharing) for item in found]
+    return {"needs": needs, "common": common}
+
+
+async def common_ground(tools: Tools, session_id: str, user_id: str) -> Sequence[Result]:
+    """Common ground of all active consented needs, seen as `user_id` (a member)."""
+    sharing = await _shared_needs(tools, as_ai(session_id, user_id, 3))
+    found = await tools.facilitator.common_ground(sharing)
+    return [_common(item, sharing) for item in found]
+
+
+async def preview(tools: Tools, session_id: str, user_id: str, args: Mapping[str, Any]) -> Result:
+    """How a piece of the own vessel would look to the partner."""
+    kind, wanted = args["contentType"], args["originalContentId"]
+    text = await _ORIGINALS[kind](tools, as_ai(session_id, user_id, 2), wanted)
+    bundle = (
+        await retrieval.fetch(
+            tools.reads, as_ai(session_id, user_id, 2), stage=2,
+            intent=Intent.AVOID_RECALL, gates={}, types=frozenset(),
+        )
+    ).bundle  # fmt: skip
+    softened = await tools.facilitator.transform(kind, text, bundle)
+    return {
+        "preview": softened.text if softened.can_transform else None,
+        "description": DESCRIPTIONS[kind],
+        "clarifications": list(softened.clarifications),
+    }
+
+
+async def grant(tools: Tools, session_id: str, user_id: str, args: Mapping[str, Any]) -> Result:
+    """The text that is about to cross: the user's edit with its warnings, or the preview."""
+    if args["edited"] is not None:
+        return {"text": args["edited"], "warnings": list(tools.facilitator.heat(args["edited"]))}
+    row = await _one(tools, as_ai(session_id, user_id, 2), "work.consent", args["recordId"])
+    return {"text": row["text"], "warnings": []}
+
+
+async def suggest(tools: Tools, session_id: str, user_id: str, args: Mapping[str, Any]) -> Result:
+    """Experiments from common ground and the library only."""
+    actor = as_ai(session_id, user_id, 4)
+    ground = await tools.reads.read(actor, "bundle.common_ground", {"session_id": session_id})
+    common = [f"{row['need']}: {row['text']}" for row in ground]
+    wanted = [*common, *args["focusNeeds"]]
+    library = await _library(tools, actor, wanted, seed=session_id)
+    found = await tools.facilitator.suggest(common, args["focusNeeds"], library, args["count"])
+    return {"suggestions": [_suggestion(item) for item in found]}
+
+
+async def library(tools: Tools, session_id: str, user_id: str, args: Mapping[str, Any]) -> Result:
+    """Ideas that nobody has seen, for the pool (spec 2.3, strategies.ready)."""
+    actor = as_ai(session_id, user_id, 4)
+    items = await _library(tools, actor, [], seed=tools.ids.random())
+    found = await tools.facilitator.suggest([], [], items, args["count"])
+    return {"items": [_suggestion(item) for item in found]}
+
+
+WORK: Mapping[str, Handler] = {
+    "invitation.relationship": relationship,
+    "draft.text": draft_text,
+    "needs.synthesise": synthesise,
+    "needs.share": share_needs,
+    "consent.preview": preview,
+    "consent.grant": grant,
+    "strategies.suggest": suggest,
+    "strategies.library": library,
+}
+
+DESCRIPTIONS: Mapping[str, str] = {
+    "EVENT_SUMMARY": "A summary of something that happened",
+    "EMOTIONAL_PATTERN": "How the intensity of your feelings moved",
+    "BOUNDARY": "A boundary of yours",
+    "IDENTIFIED_NEED": "A need of yours",
+}
+
+
+async def run(tools: Tools, session_id: str, user_id: str, work: Work) -> Result:
+    """Does one piece of work. Raises Gone, FacilitatorFailed, StoreUnavailable."""
+    return await WORK[work.kind](tools, session_id, user_id, work.args)
+
+
+def need_text(need: Mapping[str, Any]) -> str:
+    """What crosses of a need: literally the need and the description that were confirmed."""
+    return f"{need['need']}: {need['description']}"
+
+
+# ---- the texts behind a request for consent
+
+
+async def _event(tools: Tools, actor: Actor, wanted: str) -> str:
+    return str((await _one(tools, actor, "work.event", wanted))["text"])
+
+
+async def _boundary(tools: Tools, actor: Actor, wanted: str) -> str:
+    return str((await _one(tools, actor, "work.boundary", wanted))["text"])
+
+
+async def _need(tools: Tools, actor: Actor, wanted: str) -> str:
+    return need_text(await _one(tools, actor, "work.needs", wanted))
+
+
+async def _pattern(tools: Tools, actor: Actor, wanted: str) -> str:
+    args = {
+        "id": wanted,
+        "session_id": actor.session_id,
+        "user_id": actor.id,
+        "limit": PATTERN_READINGS_MAX,
+    }
+    rows = await tools.reads.read(actor, "work.reading_pattern", args)
+    if not rows:
+        raise Gone
+    path = ", ".join(str(row["intensity"]) for row in reversed(rows))
+    return f"My intensity over my last readings was {path} of 10."
+
+
+_ORIGINALS: Mapping[str, Callable[[Tools, Actor, str], Awaitable[str]]] = {
+    "EVENT_SUMMARY": _event,
+    "EMOTIONAL_PATTERN": _pattern,
+    "BOUNDARY": _boundary,
+    "IDENTIFIED_NEED": _need,
+}
+
+
+# ---- reading
+
+
+def _mine(actor: Actor, **args: Any) -> dict[str, Any]:
+    return {"session_id": actor.session_id, "user_id": actor.id, **args}
+
+
+async def _one(tools: Tools, actor: Actor, query: str, wanted: str) -> Mapping[str, Any]:
+    rows = await tools.reads.read(actor, query, _mine(actor, ids=[wanted]))
+    if not rows:
+        raise Gone
+    return rows[0]
+
+
+async def _shared_needs(tools: Tools, actor: Actor) -> list[SharedNeed]:
+    """Active consented needs of both: own ones by the need's id, the partner's by the content's."""
+    rows = await tools.reads.read(actor, "work.shared_needs", _mine(actor))
+    return [
+        SharedNeed(
+            content_id=row["originalNeedId"] if row["mine"] else row["id"],
+            mine=row["mine"],
+            text=row["text"],
+            category=row["category"] or "",
+        )
+        for row in rows
+    ]
+
+
+async def _library(tools: Tools, actor: Actor, wanted: Sequence[str], seed: str) -> list[Item]:
+    rows: Sequence[Mapping[str, Any]] = ()
+    if wanted:
+        (vector,) = await tools.embedder.embed([" ".join(wanted)])
+        near = {
+            "vector": str(list(vector)),
+            "model": tools.embedder.model,
+            "limit": LIBRARY_CANDIDATES,
+        }
+        rows = await tools.reads.read(actor, "bundle.library_near", near)
+    if not rows:
+        any_of = {"categories": None, "seed": seed, "limit": LIBRARY_CANDIDATES}
+        rows = await tools.reads.read(actor, "bundle.library_any", any_of)
+    return [
+        Item(
+            source="global",
+            type="experiment_suggestion",
+            id=row["id"],
+            created_at=row["createdAt"],
+            consent="not_applicable",
+            stage=4,
+            text=row["text"],
+            fields={"title": row["title"], "category": row["category"]},
+        )
+        for row in rows
+    ]
+
+
+def _own_message(row: Mapping[str, Any]) -> Item:
+    return Item(
+        source="user",
+        type="message",
+        id=row["id"],
+        created_at=row["createdAt"],
+        consent="not_applicable",
+        stage=row["stage"],
+        text=row["text"],
+        fields={"role": "USER"},
+    )
+
+
+def _when(item: Item) -> tuple[Any, str]:
+    return (item.created_at, item.id)
+
+
+# ---- results
+
+
+def _common(item: CommonItem, sharing: Sequence[SharedNeed]) -> Result:
+    mine = {need.content_id for need in sharing if need.mine}
+    return {
+        "need": item.need,
+        "category": item.category,
+        "description": item.description,
+        "mine": [id_ for id_ in item.source_content_ids if id_ in mine],
+        "theirs": [id_ for id_ in item.source_content_ids if id_ not in mine],
+    }
+
+
+def _suggestion(item: Suggestion) -> Result:
+    return {
+        "description": item.description,
+        "needsAddressed": list(item.needs_addressed),
+        "duration": item.duration,
+        "measureOfSuccess": item.measure_of_success,
+    }
