@@ -1,0 +1,295 @@
+"""Who listens to which session, and up to which seq each listener has been sent.
+
+A subscription belongs to one connection and is registered with the owner of the session's shard,
+anew with every owner and every reconnect, always with the last seq that was sent: the owner sends
+what the log has beyond it (spec 01). So whatever happens behind the gateway, a connection sees each
+seq once and in order:
+
+* a seq that was sent before is dropped;
+* a hole (the owner moved, a frame was dropped) registers the subscription again;
+* a replay that fills the outbox to more than half is given up and asked for again, from where it
+  stopped, once the socket has caught up: long replays are paced by their reader.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from typing import Protocol
+
+from beheard_hub.domain.refusals import Code
+from beheard_hub.domain.sharding import shard_of
+from beheard_hub.gateway import frames
+from beheard_hub.gateway.bounds import Bounds
+from beheard_hub.gateway.connection_protocol import error_frame
+from beheard_hub.gateway.hosts import Hosts, Line
+from beheard_hub.link_messages import (
+    DeltaFrom,
+    EventFrom,
+    Moved,
+    Refused,
+    SnapshotFrom,
+    SubscribedFrom,
+    SubscribeTo,
+    UnsubscribeTo,
+)
+from beheard_hub.ports import Clock, LinkClosed
+
+
+class Sink(Protocol):
+    """Where frames of one connection go."""
+
+    closed: bool
+
+    @property
+    def crowded(self) -> bool:
+        """The outbox is more than half full; `Router.drained` is called when it is empty."""
+
+    def deliver(self, frame: frames.Outgoing) -> None:
+        """Queues a frame; nothing happens once closed."""
+
+    def answered(self) -> None:
+        """One submitted command has been answered."""
+
+
+class Subscription:
+    """One connection's ear at one session."""
+
+    __slots__ = (
+        "deadline",
+        "last",
+        "line",
+        "number",
+        "paused",
+        "replay_until",
+        "session_id",
+        "shard",
+        "sink",
+        "user_id",
+    )
+
+    def __init__(
+        self, sink: Sink, user_id: str, session_id: str, after: int | None, deadline: float
+    ) -> None:
+        self.sink = sink
+        self.user_id = user_id
+        self.session_id = session_id
+        self.shard = shard_of(session_id)
+        self.last = after
+        self.line: Line | None = None
+        """Where it is registered, or None while it waits to be."""
+        self.number = 0
+        self.paused = False
+        self.replay_until = 0
+        self.deadline: float | None = deadline
+        """By when an owner must have taken it for the first time; None afterwards."""
+
+
+class Subscriptions:
+    """All subscriptions of one gateway."""
+
+    def __init__(self, hosts: Hosts, clock: Clock, bounds: Bounds) -> None:
+        self._hosts = hosts
+        self._clock = clock
+        self._bounds = bounds
+        self._numbers = itertools.count(1)
+        self._registered: dict[int, Subscription] = {}
+        self._waiting: set[Subscription] = set()
+        self._by_sink: dict[Sink, dict[str, Subscription]] = {}
+
+    def __len__(self) -> int:
+        return len(self._registered) + len(self._waiting)
+
+    @property
+    def waiting(self) -> bool:
+        """Some subscription has nobody to be registered with."""
+        return bool(self._waiting)
+
+    # ---- what connections ask
+
+    def add(self, sink: Sink, user_id: str, session_id: str, after: int | None) -> None:
+        """Starts listening; an earlier subscription of this connection to the session ends."""
+        own = self._by_sink.setdefault(sink, {})
+        if (earlier := own.pop(session_id, None)) is not None:
+            self._forget(earlier)
+        elif len(own) >= self._bounds.subscriptions_max:
+            sink.deliver(error_frame(Code.RATE_LIMITED, details={"sessionId": session_id}))
+            return
+        deadline = self._clock.mono() + self._bounds.owner_seconds_max
+        sub = own[session_id] = Subscription(sink, user_id, session_id, after, deadline)
+        self._register(sub)
+
+    def remove(self, sink: Sink, session_id: str) -> None:
+        """Stops listening."""
+        if (sub := self._by_sink.get(sink, {}).pop(session_id, None)) is not None:
+            self._forget(sub)
+
+    def remove_all(self, sink: Sink) -> None:
+        """The connection is gone."""
+        for sub in self._by_sink.pop(sink, {}).values():
+            self._forget(sub)
+
+    def drained(self, sink: Sink) -> None:
+        """The outbox of a connection is empty: paused replays go on."""
+        for sub in list(self._by_sink.get(sink, {}).values()):
+            if sub.paused:
+                sub.paused = False
+                self._register(sub)
+
+    # ---- where they are registered
+
+    def settle(self) -> None:
+        """Routing or a line changed, or time passed: registers whatever is not where it should be.
+
+        A subscription that never had an owner gives up after `owner_seconds_max`.
+        """
+        for sub in list(self._registered.values()):
+            if sub.line is not None and not self._hosts.serves(sub.line, sub.shard):
+                self._unregister(sub)
+                self._waiting.add(sub)
+        now = self._clock.mono()
+        for sub in list(self._waiting):
+            if sub.deadline is not None and now >= sub.deadline:
+                self._refuse(sub, error_frame(Code.SERVICE_UNAVAILABLE, details=_about(sub)))
+            else:
+                self._register(sub)
+
+    def _register(self, sub: Subscription) -> None:
+        line = self._hosts.line_for(sub.shard)
+        if line is None:
+            self._waiting.add(sub)
+            return
+        self._waiting.discard(sub)
+        sub.number = next(self._numbers)
+        sub.line = line
+        self._registered[sub.number] = sub
+        try:
+            line.send(SubscribeTo(sub.number, sub.user_id, sub.session_id, sub.last))
+        except LinkClosed:
+            self._unregister(sub)
+            self._waiting.add(sub)
+
+    def _unregister(self, sub: Subscription) -> None:
+        line, sub.line = sub.line, None
+        sub.replay_until = 0
+        if line is None or self._registered.pop(sub.number, None) is None:
+            return
+        try:
+            line.send(UnsubscribeTo(sub.number))
+        except LinkClosed:
+            return  # its host has forgotten it with the line
+
+    def _forget(self, sub: Subscription) -> None:
+        self._unregister(sub)
+        self._waiting.discard(sub)
+
+    def _refuse(self, sub: Subscription, error: frames.Error) -> None:
+        self._forget(sub)
+        self._by_sink.get(sub.sink, {}).pop(sub.session_id, None)
+        sub.sink.deliver(error)
+
+    def _again(self, sub: Subscription) -> None:
+        """Registers once more after the next look at the routing table."""
+        self._unregister(sub)
+        self._waiting.add(sub)
+        self._hosts.refresh_soon()
+
+    # ---- what hosts say
+
+    def _listening(self, line: Line, number: int) -> Subscription | None:
+        sub = self._registered.get(number)
+        if sub is None or sub.line is not line or not self._hosts.serves(line, sub.shard):
+            return None
+        return sub
+
+    def _audience(self, line: Line, numbers: Iterable[int]) -> list[Subscription]:
+        found = (self._listening(line, number) for number in numbers)
+        return [sub for sub in found if sub is not None]
+
+    def snapshot(self, line: Line, message: SnapshotFrom) -> None:
+        """`after` was missing or too old."""
+        if (sub := self._listening(line, message.sub)) is None:
+            return
+        sub.last = message.seq
+        sub.deadline = None
+        sub.sink.deliver(
+            frames.Snapshot(session_id=sub.session_id, seq=message.seq, state=message.state)
+        )
+
+    def subscribed(self, line: Line, message: SubscribedFrom) -> None:
+        """`after` was good; what was missed follows, up to `seq`."""
+        if (sub := self._listening(line, message.sub)) is not None:
+            sub.deadline = None
+            sub.replay_until = message.seq
+
+    def refused(self, line: Line, message: Refused) -> None:
+        """No subscription; a refusal that may pass is tried again for a while."""
+        sub = self._listening(line, message.sub) if message.sub is not None else None
+        if sub is None:
+            return
+        if message.retryable:
+            self._again(sub)
+            return
+        details = {**(message.details or {}), **_about(sub)}
+        self._refuse(sub, error_of(message, None, details))
+
+    def moved(self, line: Line, message: Moved) -> None:
+        """The host does not own the session's shard."""
+        sub = self._listening(line, message.sub) if message.sub is not None else None
+        if sub is not None:
+            self._hosts.doubt(line, sub.shard)
+            self._again(sub)
+
+    def event(self, line: Line, message: EventFrom) -> None:
+        """One event for some of the listeners."""
+        frame: frames.Event | None = None
+        for sub in self._audience(line, message.subs):
+            if sub.last is None or message.seq <= sub.last:
+                continue
+            if message.seq > sub.last + 1:
+                self._again(sub)
+                continue
+            if message.seq <= sub.replay_until and sub.sink.crowded:
+                self._unregister(sub)
+                sub.paused = True
+                continue
+            frame = frame or frames.Event(
+                session_id=message.session_id,
+                seq=message.seq,
+                name=message.name,
+                data=message.data,
+                at=message.at,
+            )
+            sub.last = message.seq
+            sub.sink.deliver(frame)
+
+    def delta(self, line: Line, message: DeltaFrom) -> None:
+        """A piece of an AI answer."""
+        frame = frames.Delta(
+            session_id=message.session_id,
+            reply_to=message.reply_to,
+            message_id=message.message_id,
+            index=message.index,
+            text=message.text,
+            reset=message.reset,
+        )
+        for sub in self._audience(line, message.subs):
+            sub.sink.deliver(frame)
+
+
+def error_of(
+    refused: Refused, command_id: str | None, details: dict[str, str] | None
+) -> frames.Error:
+    """A host's refusal as the client reads it."""
+    return frames.Error(
+        code=refused.code,
+        message=refused.message,
+        retryable=refused.retryable,
+        id=command_id,
+        retry_after_ms=refused.retry_after_ms,
+        details=details,
+    )
+
+
+def _about(sub: Subscription) -> dict[str, str]:
+    return {"sessionId": sub.session_id}

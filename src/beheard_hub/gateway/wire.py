@@ -1,0 +1,85 @@
+"""uvicorn's websocket, where this hub needs it to be different.
+
+Four things, each found by reading or by a test:
+
+* a frame that arrives in the same segment as the upgrade was lost: the HTTP half kept it;
+* frames that arrive before the upgrade is answered are held back until it is, so that every error
+  in them meets an open connection;
+* a close frame must not wait for a reader that does not read, and a peer that neither reads nor
+  answers is cut off after `close_seconds`;
+* nothing that a peer sent, a URL least of all, goes into a log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import h11
+from uvicorn._types import ASGISendEvent
+from uvicorn.config import Config
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.server import ServerState
+
+EARLY_BYTES_MAX = 1024 * 1024
+"""What a peer may send before its upgrade is answered."""
+CLOSE_SECONDS_MAX = 5.0
+"""From our close frame to the end of the TCP connection, whatever the peer does."""
+
+_silent = logging.getLogger("beheard_hub.wire")
+_silent.disabled = True
+
+
+class Upgrade(H11Protocol):
+    """HTTP, until it becomes a websocket; then hands over the bytes that came along."""
+
+    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        """Switches protocols."""
+        came_along, _ = self.conn.trailing_data
+        super().handle_websocket_upgrade(event)
+        protocol = self.transport.get_protocol()
+        if came_along and isinstance(protocol, Wire):
+            protocol.data_received(came_along)
+
+
+class Wire(WebSocketsSansIOProtocol):
+    """One websocket."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self.logger = _silent
+        self._early = b""
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of the peer; held back while the upgrade is unanswered."""
+        if not self.handshake_initiated or self.handshake_complete:
+            super().data_received(data)
+        elif len(self._early) + len(data) > EARLY_BYTES_MAX:
+            self.transport.abort()
+        else:
+            self._early += data
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """Does what the application says. Cancelling before it is written loses the message."""
+        if message["type"] == "websocket.close":
+            self.writable.set()
+        await super().send(message)
+        if self.close_timer is not None:
+            self.close_timer.cancel()
+            self.close_timer = self.loop.call_later(CLOSE_SECONDS_MAX, self.transport.abort)
+        elif self._early and self.handshake_complete and not self.transport.is_closing():
+            early, self._early = self._early, b""
+            super().data_received(early)
+
+    def keepalive_timeout(self) -> None:
+        """No pong in time: ends at once, whatever still waits to be written."""
+        super().keepalive_timeout()
+        self.loop.call_later(CLOSE_SECONDS_MAX, self.transport.abort)
