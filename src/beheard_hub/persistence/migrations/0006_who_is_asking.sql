@@ -37,7 +37,7 @@ CREATE FUNCTION hub.as_user() RETURNS boolean STABLE LANGUAGE sql
 CREATE FUNCTION hub.ai_session() RETURNS text STABLE LANGUAGE sql
   RETURN CASE WHEN hub.actor_role() = 'ai' THEN hub.current_session_id() END;
 
--- The three lists below are read with the caller's rights through the caller's own vessel rows.
+-- The two lists below are read with the caller's rights through the caller's own vessel rows.
 CREATE FUNCTION hub.my_sessions() RETURNS text[] STABLE LANGUAGE plpgsql AS $$
 BEGIN
   RETURN ARRAY(SELECT v."sessionId" FROM public."UserVessel" v
@@ -52,14 +52,6 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION hub.my_shared_vessels() RETURNS text[] STABLE LANGUAGE plpgsql AS $$
-BEGIN
-  RETURN ARRAY(SELECT s.id FROM public."UserVessel" v
-    JOIN public."SharedVessel" s ON s."sessionId" = v."sessionId"
-    WHERE v."userId" = hub.actor_id() AND (hub.as_user() OR v."sessionId" = hub.ai_session()));
-END
-$$;
-
 -- ---- Definer functions: THE LIST ----------------------------------------------------------------
 -- They see past row-level security as beheard_owner, which has a read policy on the tables named.
 -- Each has an empty search path, proves what it must itself, and returns ids and flags except where
@@ -67,6 +59,7 @@ $$;
 --
 --   hub.give_seat, hub.hold_to_consent, hub.take_back     triggers (0002, 0004)
 --   hub.member_of(session, user)         is this user in this session (has a vessel)
+--   hub.my_shared_vessels()              shared vessels of the sessions that the actor is in
 --   hub.earlier_vessels()                ai: own vessels of earlier sessions of the relationship
 --   hub.earlier_agreements()             ai: shared vessels of its RESOLVED sessions
 --   hub.attempt_shown(session)           both have an active empathy attempt, one is the actor's
@@ -84,6 +77,15 @@ $$;
 --   hub.find_invitation(id)              0010: session of an invitation (before an actor is known)
 --   hub.invitation_preview(id)           0010: public preview: inviter's name, status, dates
 --   hub.provision_user(...)              0010: user of an external identity, made on first sight
+
+CREATE FUNCTION hub.my_shared_vessels() RETURNS text[]
+  STABLE SECURITY DEFINER LANGUAGE plpgsql SET search_path = '' AS $$
+BEGIN
+  RETURN ARRAY(SELECT s.id FROM public."UserVessel" v
+    JOIN public."SharedVessel" s ON s."sessionId" = v."sessionId"
+    WHERE v."userId" = hub.actor_id() AND (hub.as_user() OR v."sessionId" = hub.ai_session()));
+END
+$$;
 
 CREATE FUNCTION hub.member_of(in_session text, in_user text) RETURNS boolean
   STABLE SECURITY DEFINER LANGUAGE plpgsql SET search_path = '' AS $$
@@ -179,10 +181,10 @@ CREATE FUNCTION hub.people() RETURNS TABLE ("userId" text, name text, "avatarUrl
 BEGIN
   IF hub.as_user() OR hub.member_of(hub.ai_session(), hub.actor_id()) THEN
     RETURN QUERY SELECT u.id, u.name, u."avatarUrl" FROM public."User" u
-      WHERE u.id = hub.actor_id() OR u.id IN (
+      WHERE u.id = ANY (hub.actor_id() || ARRAY(
         SELECT m."partnerId" FROM public."RelationshipMember" m
         WHERE m."userId" = hub.actor_id() AND (hub.as_user() OR m."relationshipId" = (
-          SELECT s."relationshipId" FROM public."Session" s WHERE s.id = hub.ai_session())));
+          SELECT s."relationshipId" FROM public."Session" s WHERE s.id = hub.ai_session()))));
   END IF;
 END
 $$;
