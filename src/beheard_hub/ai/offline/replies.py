@@ -1,0 +1,350 @@
+"""A reply, put together: their own words, a guess held lightly, one open question.
+
+`ROUTES` is read from the top; the first row that applies writes the reply. Danger comes first and
+ends all coaching; overwhelm comes next and asks for nothing; then what the message itself calls
+for (a correction, a question to the program, being understood); then the mirror; then the stage.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from beheard_hub.ai.crisis import Crisis, Severity, assess
+from beheard_hub.ai.memory_intent import Intent
+from beheard_hub.ai.offline import mirror
+from beheard_hub.ai.offline.choosing import choose, fresh
+from beheard_hub.ai.offline.listening import Heard, listen
+from beheard_hub.ai.offline.texts import table
+from beheard_hub.ai.offline.thread import Thread
+from beheard_hub.ai.offline.words import capitalised, content_stems, words
+from beheard_hub.facilitation import Bundle
+
+SUPPORT_INTENSITY_MIN = 8
+SHARP_RISE_MIN = 3
+FEEL_HEARD_MESSAGES_MIN = 4
+_SHORT_WORDS_MAX = 3
+_NEED_QUESTION_STAGES = (1, 3)
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """A reply and what it offers beside the text."""
+
+    text: str
+    offer_feel_heard: bool = False
+    offer_support: str | None = None
+
+
+class Turn(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that a route may look at."""
+
+    stage: int
+    intent: str
+    heart_confirmed: bool
+    thread: Thread
+    heard: Heard
+    crisis: Crisis | None
+
+    def pick(self, section: str, pool: str) -> str:
+        """A line of `texts/replies.toml`, in its turn."""
+        lines: Sequence[str] = table("replies")[section][pool]
+        return choose(lines, self.thread.answers, f"{self.thread.key}:{section}:{pool}")
+
+    def fill(self, line: str, **values: str) -> str:
+        """The line with its placeholders filled."""
+        return line.format(partner=self.thread.partner, **values)
+
+
+_UNDERSTOOD = re.compile(
+    r"\b(?:I (?:do |really |finally )*feel (?:really |finally |truly |so )*(?:heard|understood|seen)"
+    r"|you (?:really |do |actually )*(?:get|understand|got) (?:it|me|that)|(?:yes,? )?exactly\b"
+    r"|that(?:'s| is) (?:exactly |precisely )?(?:it|right|how it is|what I mean)\b"
+    r"|you (?:put|said) it (?:well|exactly)|that(?:'s| is) everything|I(?:'ve| have) said (?:it|what))",
+    re.IGNORECASE,
+)
+_CORRECTION = re.compile(
+    r"^\W*(?:no\b(?! one| idea)|not really|not quite|that(?:'s| is) not (?:it|right|what)|wrong\b"
+    r"|you(?:'re| are) wrong|you (?:don't|do not|didn't) (?:get|understand)|nope\b"
+    r"|you (?:keep|already)|stop asking)",
+    re.IGNORECASE,
+)
+_ASIDES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
+    (name, re.compile(pattern, re.IGNORECASE))
+    for name, pattern in (
+        (
+            "partner_words",
+            r"what (?:did|does|has|is) (?:he|she|they|my \w+|[A-Z]\w+) (?:say|said|write|written"
+            r"|wrote|told|tell|writing|saying|feel|need|want|think)\b[^.]*\?"
+            r"|(?:show|tell|give|read) me (?:what )?(?:his|her|their|my partner's|[A-Z]\w+'s|he|she"
+            r"|they|my partner)\b.*(?:messages?|words|draft|needs?|side|thread|said|wrote|answers?)",
+        ),
+        (
+            "who_is_right",
+            r"\bwho(?:'s| is) (?:right|wrong|to blame)|whose (?:side|fault)|am I (?:right|wrong)\b"
+            r"|do(?:n't)? you (?:agree|think I'm right)|take my side|you agree with me|be on my side",
+        ),
+        (
+            "are_you_human",
+            r"are you (?:a |an )?(?:real|human|bot|robot|person|machine|ai\b|therapist|computer)"
+            r"|am I talking to|is (?:this|anyone|anybody) (?:a bot|real|there)",
+        ),
+        (
+            "what_next",
+            r"what (?:happens|comes|is) next|when (?:can|do|does) (?:I|we|it) (?:move|go on|continue|start)|how long (?:will|does) (?:this|it) take|next stage",
+        ),
+        (
+            "what_should_i_do",
+            r"what (?:should|can|shall|do) I do\b|tell me what to do|what would you do|give me (?:some )?advice|any advice",
+        ),
+        (
+            "will_it_work",
+            r"will (?:this|it|that) (?:work|help|get better|change)|is there (?:any )?(?:hope|a chance)|can (?:this|we|it) be (?:saved|fixed)",
+        ),
+        (
+            "diagnosis",
+            r"\b(?:is|are|has|have|am) (?:he|she|they|I|[A-Z]\w+)\b[^.?!]{0,25}\b(?:narcissis\w*|bipolar|borderline|depress\w+|adhd|autis\w+|sociopath|psychopath|toxic|disorder)[^.]*\?",
+        ),
+    )
+)
+
+
+def _crisis(turn: Turn) -> Answer:
+    severity = turn.crisis.severity if turn.crisis else Severity.CONCERN
+    return Answer(text=turn.pick("crisis", severity.name.lower()))
+
+
+def _support(turn: Turn) -> Answer:
+    quote = turn.heard.quote
+    echo = turn.fill(turn.pick("reflect", "quote"), quote=quote) if quote else ""
+    parts = (turn.pick("support", "open"), echo, turn.pick("support", "ground"))
+    offer = "BREATHING_EXERCISE" if (turn.thread.intensity or 0) >= SUPPORT_INTENSITY_MIN else None
+    return Answer(
+        text=_joined(*parts, turn.pick("support", "close")),
+        offer_support=offer or "GROUNDING",
+    )
+
+
+def _what_is_missing(turn: Turn) -> Answer:
+    return Answer(text=turn.fill(turn.pick("ask", "missing" if turn.stage == 1 else "space")))
+
+
+def _correction(turn: Turn) -> Answer:
+    return Answer(text=_joined(turn.pick("thanks", "correction"), _echo(turn, False), _ask(turn)))
+
+
+def _understood(turn: Turn) -> Answer:
+    if turn.stage != 1 or turn.heart_confirmed:
+        return Answer(text=_joined(turn.pick("thanks", "heard"), _ask(turn)))
+    text = _joined(turn.pick("thanks", "heard"), turn.pick("thanks", "offer"))
+    return Answer(text=text, offer_feel_heard=True)
+
+
+def _aside(turn: Turn) -> Answer:
+    name = _aside_name(turn)
+    return Answer(text=_joined(turn.fill(turn.pick("aside", name or "what_next")), _ask(turn)))
+
+
+def _mirror(turn: Turn) -> Answer:
+    thread = turn.thread
+    name = mirror.trap_in(thread.newest, thread.partner)
+    row = mirror.in_a_row(thread.said, thread.partner)
+    if name is None or row > mirror.REDIRECTIONS_MAX:
+        return Answer(text=turn.fill(choose(mirror.options(), thread.answers, thread.key)))
+    lines = mirror.lines_for(name)
+    ack, reframe, ask = (
+        turn.fill(choose(lines[part], thread.answers, f"{thread.key}:{part}"))
+        for part in ("ack", "reframe", "turn")
+    )
+    return Answer(text=_joined(ack, reframe, ask))
+
+
+def _short(turn: Turn) -> Answer:
+    return Answer(
+        text=_joined(turn.pick("thanks", "short"), _ask(turn)), offer_feel_heard=_ripe(turn)
+    )
+
+
+def _by_stage(turn: Turn) -> Answer:
+    note = _stage_note(turn)
+    guess = _guess(turn) if turn.stage in (1, 3) or note == "" else ""
+    shape = len(turn.thread.answers) % 4
+    question = _ask(turn)
+    bodies = (
+        (_echo(turn), guess, note, question),
+        (_echo(turn), note, guess, question),
+        (_echo(turn), guess, question),
+        (_echo(turn), note or guess, question),
+    )
+    return Answer(text=_joined(*bodies[shape]), offer_feel_heard=_ripe(turn))
+
+
+Applies = Callable[[Turn], object]
+ROUTES: tuple[tuple[str, Applies, Callable[[Turn], Answer]], ...] = (
+    ("crisis", lambda t: t.crisis is not None, _crisis),
+    ("nothing_new", lambda t: not t.thread.newest.strip(), _what_is_missing),
+    ("support", lambda t: _overwhelmed(t), _support),
+    ("aside", lambda t: _aside_name(t), _aside),
+    ("correction", lambda t: _CORRECTION.search(t.thread.newest), _correction),
+    ("understood", lambda t: _UNDERSTOOD.search(t.thread.newest), _understood),
+    (
+        "mirror",
+        lambda t: t.stage in (2, 3) and mirror.trap_in(t.thread.newest, t.thread.partner),
+        _mirror,
+    ),
+    ("short", lambda t: len(words(t.thread.newest)) <= _SHORT_WORDS_MAX, _short),
+    ("stage", lambda t: True, _by_stage),
+)
+
+
+def route_of(turn: Turn) -> str:
+    """Name of the row of `ROUTES` that answers; for the prompt version and the tests."""
+    return next(name for name, applies, _ in ROUTES if applies(turn))
+
+
+def answer(turn: Turn) -> Answer:
+    """The reply of one turn."""
+    return next(write for _, applies, write in ROUTES if applies(turn))(turn)
+
+
+def turn_of(bundle: Bundle, thread: Thread) -> Turn:
+    """Everything a reply needs, from the bundle alone."""
+    return Turn(
+        stage=bundle.stage,
+        intent=bundle.intent,
+        heart_confirmed=bool(bundle.gates.get("feelHeardConfirmed")),
+        thread=thread,
+        heard=listen(thread),
+        crisis=assess(thread.newest),
+    )
+
+
+def _overwhelmed(turn: Turn) -> bool:
+    high = (turn.thread.intensity or 0) >= SUPPORT_INTENSITY_MIN
+    return high or turn.thread.rise >= SHARP_RISE_MIN or turn.intent == Intent.AVOID_RECALL
+
+
+def _aside_name(turn: Turn) -> str | None:
+    text = turn.thread.newest
+    return next((name for name, pattern in _ASIDES if pattern.search(text)), None)
+
+
+def _ripe(turn: Turn) -> bool:
+    """Whether the question may be offered: enough was said, and it is not answered yet."""
+    enough = turn.thread.said_here >= FEEL_HEARD_MESSAGES_MIN
+    return turn.stage == 1 and enough and not turn.heart_confirmed
+
+
+def _echo(turn: Turn, or_else: bool = True) -> str:
+    """Their own words, or a plain sign of having heard."""
+    heard = turn.heard
+    if heard.quote and len(turn.thread.answers) % 3 == 2:
+        return turn.fill(turn.pick("reflect", "quote"), quote=heard.quote)
+    if heard.clause:
+        pool = "self" if heard.about_self else "other"
+        line = turn.fill(turn.pick("reflect", pool), clause=heard.clause)
+        return capitalised(line)
+    if heard.quote:
+        return turn.fill(turn.pick("reflect", "quote"), quote=heard.quote)
+    return turn.pick("reflect", "none") if or_else else ""
+
+
+def _guess(turn: Turn) -> str:
+    """A feeling and a need, tentatively; nothing where nothing was heard."""
+    feeling = turn.heard.feeling
+    recent = " ".join(turn.thread.answers[-2:])
+    kind = next((k for k in turn.heard.needs if k.wish not in recent), None)
+    if feeling and kind:
+        return turn.fill(turn.pick("guess", "both"), feeling=feeling, wish=kind.wish)
+    if feeling:
+        return turn.fill(turn.pick("guess", "feeling"), feeling=feeling)
+    if kind:
+        return turn.fill(turn.pick("guess", "wish"), wish=kind.wish)
+    return ""
+
+
+def _ask(turn: Turn) -> str:
+    """One open question that this thread has not heard yet; after the last one, room."""
+    thread = turn.thread
+    pool: list[str] = list(table("replies")["ask"][f"stage{max(1, turn.stage)}"])
+    pool = [turn.fill(line) for line in pool]
+    if turn.stage in _NEED_QUESTION_STAGES and len(thread.answers) % 2:
+        own = [kind.question for kind in turn.heard.needs[:2]]
+        chosen = fresh(own, thread.answers, thread.key) if own else None
+        if chosen:
+            return chosen
+    return _nearest_fresh(pool, thread) or turn.pick("ask", "space")
+
+
+def _nearest_fresh(pool: Sequence[str], thread: Thread) -> str | None:
+    """An unused question that shares no words with the last message: not what was just told."""
+    told = content_stems(thread.newest)
+    apart = [line for line in pool if not content_stems(line) & told]
+    key = f"{thread.key}:ask"
+    chosen = fresh(apart, thread.answers, key) if apart else None
+    return chosen or fresh(pool, thread.answers, key)
+
+
+def _stage_note(turn: Turn) -> str:
+    """What the stage adds to listening, every now and then."""
+    return _NOTES.get(turn.stage, lambda _: "")(turn)
+
+
+def _note_witness(turn: Turn) -> str:
+    return turn.pick("stage", "witness") if len(turn.thread.answers) % 4 == 1 else ""
+
+
+def _note_curious(turn: Turn) -> str:
+    if not mirror.curious(turn.thread.newest, turn.thread.partner):
+        return ""
+    return turn.fill(turn.pick("stage", "curious"))
+
+
+def _note_needs(turn: Turn) -> str:
+    return turn.pick("stage", "needs") if len(turn.thread.answers) % 3 == 1 else ""
+
+
+_TIME = re.compile(
+    r"\b(?:minutes?|hours?|days?|weeks?|months?|until|till|o'clock|tonight|tomorrow|weekend"
+    r"|(?:mon|tues|wednes|thurs|fri|satur|sun)days?|mornings?|evenings?|a week|daily|weekly)\b",
+    re.IGNORECASE,
+)
+_MEASURE = re.compile(
+    r"\b(?:know|notice|tell|see|count|measure|check|write down|rate|score|worked|helped|success)\b",
+    re.IGNORECASE,
+)
+_VAGUE = re.compile(
+    r"\b(?:better|nicer|kinder|more often|try harder|respect|communicate|be there|stop being|change"
+    r"|make an effort|improve)\b",
+    re.IGNORECASE,
+)
+_PROPOSAL = re.compile(
+    r"\b(?:could|would|we should|try|let's|what if|maybe we|suggest|idea|propose|how about|agree)\b",
+    re.IGNORECASE,
+)
+
+
+def _note_repair(turn: Turn) -> str:
+    text = turn.thread.newest
+    if not _PROPOSAL.search(text):
+        return ""
+    checks: tuple[tuple[Any, str], ...] = (
+        (_VAGUE.search(text) and not _TIME.search(text), "vague"),
+        (not _TIME.search(text), "time_missing"),
+        (not _MEASURE.search(text), "measure_missing"),
+    )
+    return turn.pick("stage", next((pool for wanting, pool in checks if wanting), "solid"))
+
+
+_NOTES: dict[int, Callable[[Turn], str]] = {
+    1: _note_witness,
+    2: _note_curious,
+    3: _note_needs,
+    4: _note_repair,
+}
+
+
+def _joined(*parts: str) -> str:
+    return " ".join(part for part in parts if part)

@@ -1,0 +1,71 @@
+"""A bundle as a conversation: what was said, what was answered, what is still open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from beheard_hub.facilitation import Bundle, Item
+
+NOBODY_NAMED = "the other person"
+
+
+class Thread(msgspec.Struct, frozen=True, kw_only=True):
+    """The own thread of one user, oldest first."""
+
+    newest: str
+    """The unanswered messages together; empty when everything was answered."""
+    said: Sequence[str]
+    """All messages of the user, the newest included."""
+    said_here: int
+    """How many of them belong to the current stage."""
+    answers: Sequence[str]
+    """All answers of the facilitator."""
+    intensity: int | None
+    """The newest reading, 1-10."""
+    rise: int
+    """How far it lies above the reading before."""
+    partner: str
+    name: str | None
+    key: str
+    """What makes this thread's choices its own."""
+
+
+def read_thread(bundle: Bundle, seed: int) -> Thread:
+    """The thread of a bundle; `seed` moves the choice of lines, not their meaning."""
+    messages = sorted(
+        (i for i in bundle.items if i.type == "message"), key=lambda i: (i.created_at, i.id)
+    )
+    mine = [i for i in messages if role(i) == "USER"]
+    answers = [i for i in messages if role(i) == "AI"]
+    opened = max(((i.created_at, i.id) for i in answers), default=None)
+    unanswered = [i.text for i in mine if opened is None or (i.created_at, i.id) > opened]
+    intensities = _intensities(bundle)
+    return Thread(
+        newest="\n".join(unanswered),
+        said=[i.text for i in mine],
+        said_here=sum(1 for i in mine if i.stage == bundle.stage),
+        answers=[i.text for i in answers],
+        intensity=intensities[-1] if intensities else None,
+        rise=intensities[-1] - intensities[-2] if len(intensities) > 1 else 0,
+        partner=bundle.partner_name or NOBODY_NAMED,
+        name=bundle.user_name,
+        key=f"{seed}:{bundle.session_id}:{bundle.user_id}:{len(answers)}",
+    )
+
+
+def role(item: Item) -> str:
+    """USER, AI or SYSTEM; a message without a role is the user's own."""
+    return str(item.fields.get("role") or "USER")
+
+
+def _intensities(bundle: Bundle) -> list[int]:
+    timed: list[tuple[object, int]] = []
+    for item in sorted(bundle.items, key=lambda i: (i.created_at, i.id)):
+        value = item.fields.get(
+            "intensity" if item.type == "emotional_reading" else "emotionalIntensity"
+        )
+        if isinstance(value, int):
+            timed.append((item.created_at, value))
+    return [value for _, value in timed]

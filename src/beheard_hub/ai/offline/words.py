@@ -1,0 +1,126 @@
+"""Plain text work: sentences, clauses, content words, and turning "I" into "you"."""
+
+from __future__ import annotations
+
+import re
+
+_QUOTES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"'})
+_SENTENCE = re.compile(r"[^.!?\n]+[.!?]*")
+_CLAUSE_BREAK = re.compile(
+    r"\s*[,;:()\u2013\u2014]+\s*|\s+-+\s+"
+    r"|\s+(?:and then|and|but|because|so that|so|then|although|though|while|which|unless)\s+",
+    re.IGNORECASE,
+)
+_WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
+_QUOTED = re.compile(r'"[^"]*"')
+
+STOP_WORDS = frozenset(
+    """a about after again all also am an and any are aren't as at be because been before being but
+    by can can't could couldn't did didn't do does doesn't doing don't done down during each even
+    ever every few for from further had hadn't has hasn't have haven't having he he'd he'll her here
+    hers herself he's him himself his how how's i i'd if i'll i'm in into is isn't it its it's itself
+    i've just let's me more most much my myself no nor not now of off on once one only or other our
+    ours ourselves out over own quite rather really same she she'd she'll she's should shouldn't so
+    some such than that that's the their theirs them themselves then there there's these they they'd
+    they'll they're they've this those though through to too under until up us very was wasn't we
+    we'd we'll were we're weren't we've what what's when where which while who whom why will with
+    won't would wouldn't yet you you'd you'll your you're yours yourself you've""".split()
+)
+
+_SECOND_PERSON = {
+    "i": "you",
+    "i'm": "you're",
+    "i've": "you've",
+    "i'd": "you'd",
+    "i'll": "you'll",
+    "me": "you",
+    "my": "your",
+    "mine": "yours",
+    "myself": "yourself",
+    "we": "the two of you",
+    "we're": "the two of you are",
+    "we've": "the two of you have",
+    "we'd": "the two of you would",
+    "we'll": "the two of you will",
+    "us": "the two of you",
+    "our": "your",
+    "ours": "yours",
+    "ourselves": "yourselves",
+}
+_VERB_AFTER_I = {"am": "are", "was": "were", "wasn't": "weren't"}
+_SUFFIXES = ("ingly", "edly", "ings", "ing", "ies", "ied", "ed", "es", "ly", "s", "e", "y")
+
+
+def plain(text: str) -> str:
+    """The text with straight quotation marks; same length, same positions."""
+    return text.translate(_QUOTES)
+
+
+def sentences(text: str) -> list[str]:
+    """Literal sentences of a text, trimmed; each is a substring of it."""
+    return [s for s in (m.group().strip() for m in _SENTENCE.finditer(text)) if s]
+
+
+def clauses(sentence: str) -> list[str]:
+    """Literal clauses of a sentence, without the punctuation between and after them."""
+    parts = (part.strip(" .!?\"'\t") for part in _CLAUSE_BREAK.split(sentence))
+    return [part for part in parts if part]
+
+
+def words(text: str) -> list[str]:
+    """Lower-case words."""
+    return [w.lower() for w in _WORD.findall(plain(text))]
+
+
+def stem(word: str) -> str:
+    """A rough stem: good enough to see that "calls" and "calling" are one word."""
+    for suffix in _SUFFIXES:
+        if word.endswith(suffix) and len(word) - len(suffix) >= 3:
+            return word[: -len(suffix)]
+    return word
+
+
+def content_stems(text: str) -> set[str]:
+    """Stems of the words that carry meaning."""
+    return {stem(w) for w in words(text) if w not in STOP_WORDS and len(w) > 1}
+
+
+def without_quotations(text: str) -> str:
+    """The text with what stands in quotation marks blanked out; positions stay."""
+    return _QUOTED.sub(lambda m: " " * len(m.group()), plain(text))
+
+
+def second_person(clause: str) -> str:
+    """Turns the user's own clause towards them: "I carry it" becomes "you carry it"."""
+    turned: list[str] = []
+    before = ""
+    for token in plain(clause).split():
+        core = token.strip('.,;:!?"()')
+        low = core.lower()
+        new = _SECOND_PERSON.get(low)
+        if new is None and low in _VERB_AFTER_I and before == "i":
+            new = _VERB_AFTER_I[low]
+        elif low == "i" and turned and before in _VERB_AFTER_I:
+            turned[-1] = _VERB_AFTER_I[before]
+        turned.append(token if new is None else token.replace(core, new))
+        before = low
+    return " ".join(turned)
+
+
+def decapitalised(text: str) -> str:
+    """First letter lower, unless the first word is "I"."""
+    head = text.split(" ", 1)[0] if text else ""
+    return text if head.split("'")[0] == "I" else text[:1].lower() + text[1:]
+
+
+def capitalised(text: str) -> str:
+    """First letter upper."""
+    return text[:1].upper() + text[1:]
+
+
+def shortened(text: str, chars_max: int) -> str:
+    """A literal beginning of the text, cut between words."""
+    if len(text) <= chars_max:
+        return text
+    cut = text[: chars_max + 1].rsplit(" ", 1)[0].rstrip(" ,;:-")
+    return cut if len(cut) <= chars_max else cut[:chars_max]
