@@ -327,4 +327,16 @@ class Identities(Protocol):
         """Raises Unauthenticated, StoreUnavailable."""
 
 
+class Accounts(Protocol):
+    """User rows of external identities."""
+
+    async def provision(
+        self, provider: str, subject: str, name: str | None, email: str | None = None
+    ) -> tuple[str, str, str | None]:
+        """(user id, role, name), made on first sight; two first sights at once give one user.
+
+        Raises StoreUnavailable.
+        """
+
+
 Sleep = Callable[[float], Awaitable[None]]
