@@ -133,6 +133,12 @@ FROM "IdentifiedNeed" n JOIN "UserVessel" v ON v.id = n."vesselId"
 WHERE v."sessionId" = $1 AND v."userId" = $2
 ORDER BY n."createdAt", n.id;
 
+-- name: by_id.clarification
+-- args: ids, session_id, user_id
+SELECT c.id, c."potentialNeed", c.question, c."evidenceSoFar", c.answer, c."answeredAt"
+FROM "NeedClarification" c JOIN "UserVessel" v ON v.id = c."vesselId"
+WHERE c.id = ANY ($1::text[]) AND v."sessionId" = $2 AND v."userId" = $3;
+
 -- name: clarification.list
 -- What was doubtful in synthesis, unanswered ones first.
 -- args: session_id, user_id

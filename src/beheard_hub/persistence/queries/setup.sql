@@ -48,3 +48,7 @@ INSERT INTO hub."Migration" (number, name, sha256) VALUES ($1, $2, $3);
 -- The statement that sets the login role's secret; $1 is a verifier, never the secret itself.
 -- args: verifier
 SELECT format('ALTER ROLE beheard_login LOGIN NOINHERIT PASSWORD %L', $1::text);
+
+-- name: server_settings
+-- args: names
+SELECT name, setting FROM pg_settings WHERE name = ANY ($1::text[]);

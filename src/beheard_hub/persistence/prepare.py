@@ -1,0 +1,84 @@
+"""From settings to a database that can be served from: start or connect, check, migrate."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from beheard_hub.persistence import connect, sql
+from beheard_hub.persistence.cluster_conf import SILENT
+from beheard_hub.persistence.embedded import EmbeddedPostgres
+from beheard_hub.persistence.migrate import check_schema, login_secret, migrate, runtime_url
+from beheard_hub.settings import Database as DatabaseSettings
+from beheard_hub.settings import SetupError
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """Where to connect at run time; the URLs hold secrets."""
+
+    owner_url: str
+    runtime_url: str
+    applied: Sequence[str]
+    """Migrations applied now."""
+    embedded: EmbeddedPostgres | None
+    """To be stopped last; None for a server that is not ours."""
+
+
+async def prepare(
+    settings: DatabaseSettings, data_dir: Path, *, migrating: bool = True
+) -> Prepared:
+    """Starts the embedded server unless a URL is set, checks it, and migrates it.
+
+    With `migrating` False a schema that is behind is refused instead. Claim the data directory
+    (`DataDirectory`) before. Raises SetupError; a server that was started is then stopped again.
+    """
+    embedded = None if settings.url else EmbeddedPostgres(data_dir)
+    owner = settings.url or ""
+    if embedded is not None:
+        owner = await asyncio.to_thread(embedded.start)
+    try:
+        secret = login_secret(owner, data_dir, settings.login_secret)
+        if migrating:
+            applied = (await migrate(owner, secret)).applied
+        else:
+            applied = ()
+            await _refuse_behind(owner)
+    except BaseException:
+        if embedded is not None:
+            await asyncio.to_thread(embedded.stop)
+        raise
+    return Prepared(owner, runtime_url(owner, secret), applied, embedded)
+
+
+async def _refuse_behind(owner: str) -> None:
+    connection = await connect.connect(owner)
+    try:
+        await connect.check_server(connection, changes=False)
+        pending = await check_schema(connection)
+    finally:
+        await connection.close()
+    if pending:
+        raise SetupError(
+            f"The database lacks {len(pending)} migrations.", "Run `beheard migrate` first."
+        )
+
+
+async def talkative(owner_url: str) -> Mapping[str, tuple[str, str]]:
+    """Settings by which the server could log what people write: name → (found, wanted).
+
+    Empty for the embedded server. Raises SetupError when it cannot be reached.
+    """
+    connection = await connect.connect(owner_url)
+    try:
+        rows = await connection.fetch(sql.text("server_settings"), list(SILENT))
+    finally:
+        await connection.close()
+    found = {row["name"]: row["setting"] for row in rows}
+    return {
+        name: (found[name], wanted)
+        for name, wanted in SILENT.items()
+        if name in found and found[name] != wanted
+    }

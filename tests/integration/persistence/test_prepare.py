@@ -1,0 +1,66 @@
+"""From settings to a database: embedded by default, checked, migrated, silent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from beheard_hub.persistence.embedded import EmbeddedPostgres
+from beheard_hub.persistence.migrate import migrations
+from beheard_hub.persistence.prepare import prepare, talkative
+from beheard_hub.settings import Database as DatabaseSettings
+from beheard_hub.settings import SetupError
+from tests.conftest import TestDatabase, execute
+
+EMBEDDED = DatabaseSettings(url=None, login_secret=None)
+
+
+async def test_with_nothing_configured_the_embedded_server_is_made_ready(tmp_path: Path) -> None:
+    prepared = await prepare(EMBEDDED, tmp_path)
+    assert prepared.embedded is not None
+    try:
+        assert len(prepared.applied) == len(migrations())
+        connection = await asyncpg.connect(prepared.runtime_url)
+        assert await connection.fetchval("SELECT session_user") == "beheard_login"
+        await connection.close()
+        assert await talkative(prepared.owner_url) == {}
+        again = await prepare(EMBEDDED, tmp_path, migrating=False)
+        assert again.runtime_url == prepared.runtime_url
+    finally:
+        prepared.embedded.stop()
+
+
+async def test_a_schema_that_is_behind_is_refused_where_nobody_may_migrate(
+    postgres: EmbeddedPostgres, tmp_path: Path
+) -> None:
+    await execute(postgres.url(), "CREATE DATABASE behind")
+    settings = DatabaseSettings(url=postgres.url("behind"), login_secret=None)
+    try:
+        with pytest.raises(SetupError, match=f"lacks {len(migrations())} migrations"):
+            await prepare(settings, tmp_path, migrating=False)
+        ready = await prepare(settings, tmp_path)
+        assert ready.embedded is None
+    finally:
+        await execute(postgres.url(), "DROP DATABASE behind WITH (FORCE)")
+
+
+async def test_a_server_that_would_log_what_people_write_is_noticed(
+    database: TestDatabase,
+) -> None:
+    change = f'ALTER DATABASE "{database.name}" SET log_statement TO'
+    await execute(database.owner_url, f"{change} 'all'")
+    assert await talkative(database.owner_url) == {"log_statement": ("all", "none")}
+    await execute(database.owner_url, f"{change} DEFAULT")
+
+
+async def test_a_failure_leaves_no_server_behind(tmp_path: Path) -> None:
+    first = await prepare(EMBEDDED, tmp_path)
+    assert first.embedded is not None
+    await execute(first.owner_url, 'UPDATE hub."Migration" SET number = number + 1000')
+    first.embedded.stop()
+    with pytest.raises(SetupError, match="schema version 10"):
+        await prepare(EMBEDDED, tmp_path)
+    pid = EmbeddedPostgres(tmp_path).pid()
+    assert pid is None
