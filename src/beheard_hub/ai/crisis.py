@@ -126,7 +126,7 @@ def _weighed(rule: _Rule, text: str) -> Crisis:
 
 
 def resources(locale: str) -> Sequence[Resource]:
-    """Places to turn to for a locale like ``en-US`` or ``de``; what is not known gets the default."""
+    """Places to turn to for a locale like ``en-US`` or ``de``; else the default."""
     table: dict[str, list[dict[str, str]]] = _data("crisis_resources")
     tags = locale.replace("_", "-").split("-")
     region = tags[-1].upper() if len(tags) > 1 else ""

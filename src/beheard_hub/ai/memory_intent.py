@@ -1,4 +1,4 @@
-"""Memory intent: what kind of remembering a turn calls for, decided before any retrieval (spec 4.3).
+"""Memory intent: what a turn calls to mind, decided before any retrieval (spec 4.3).
 
 A table, read from the top; the first row whose three columns all hold decides. No model is asked.
 """

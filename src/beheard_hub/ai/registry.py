@@ -1,4 +1,4 @@
-"""Which facilitators and embedders there are: one row each. A new provider is one file and one row."""
+"""Facilitators and embedders, one row each. A new provider is one file and one row."""
 
 from __future__ import annotations
 

@@ -24,8 +24,8 @@ _FEELS = re.compile(
 _WORDS_MIN = 6
 
 _HINTS: dict[str, str] = {
-    "short": "It is very short still. One more sentence on what it might be like over there would help.",
-    "heat": "Some of the wording judges. What do you imagine it felt like, leaving aside who was right?",
+    "short": "It is very short. What else might it be like over there?",
+    "heat": "Some wording judges. Leaving aside who was right, what might it have felt like?",
     "other": "It speaks mostly of you. What might it be like for the other person?",
     "feels": "It says what happened. What might the other person have felt or needed in it?",
     "wonders": "It sounds certain. You could put it as a guess that the other person may correct.",

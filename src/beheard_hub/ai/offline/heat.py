@@ -7,33 +7,13 @@ from collections.abc import Sequence
 
 import msgspec
 
+from beheard_hub.ai.offline.texts import table
 from beheard_hub.ai.offline.words import plain, sentences
 
-INSULT = (
-    r"idiot\w*|moron\w*|stupid\w*|selfish\w*|lazy|lazi\w+|bitch\w*|bastard\w*|asshole\w*|jerk\w*"
-    r"|pigs?|losers?|crap\w*|bull\s?shit\w*|shit\w*|fuck\w*|damn\w*|pathetic\w*|useless\w*"
-    r"|worthless\w*|narcissis\w*|toxic|crazy|insane|psycho\w*|liars?|disgusting\w*|childish\w*"
-    r"|immature|egoist\w*|heartless|cruel\w*|arrogant\w*|hypocrit\w*|ridiculous\w*|dumb\w*"
-    r"|incompetent|coward\w*|brat|freak|monster|scum|trash|manipulat\w+|ungrateful|spoil(?:ed|t)"
-    r"|inconsiderate|irresponsible|immoral|dramatic|hysterical|whin\w+|nag|nagging"
-)
-ABSOLUTE = (
-    r"always|never|everything|nothing|everyone|everybody|nobody|no one|constantly|every (?:single )?"
-    r"time|all the time|completely|totally|absolutely|ever since|not once|forever|impossible"
-)
-THREAT = (
-    r"or else|last (?:chance|warning)|you(?:'ll| will) (?:regret|be sorry|pay|see)|i(?:'ll| will|'m"
-    r" going to) (?:leave|take the (?:kids|children|house)|make (?:you|him|her|them|sure)|tell"
-    r" (?:everyone|everybody|your)|ruin|destroy|call my lawyer|divorce)|i(?:'m| am) (?:leaving|done"
-    r"|gone)|pack your|get out|don't you dare|if you (?:don't|do not|won't|ever)"
-)
-ACCUSATION = (
-    r"your fault|because of you|you(?:'re| are) to blame|you (?:made|make|makes|force|forced) (?:me|us)"
-    r"|you (?:ruin|ruined|destroy\w*|wreck\w*|lied|lie|cheat\w*|betray\w*|abandon\w*|ignore[sd]?"
-    r"|refuse[sd]?|fail(?:ed|s)?|only|just|don't|didn't|won't|wouldn't|can't|couldn't|keep|should"
-    r"|shouldn't|have to|need to|must)|why (?:do|can't|don't|won't|didn't|must) you|how (?:could|dare)"
-    r" you|what is wrong with you|what's wrong with you"
-)
+
+def alternatives(kind: str) -> str:
+    """The words of one kind of heat as alternatives of a pattern."""
+    return "|".join(table("heat")[kind]["words"])
 
 
 class HeatKind(msgspec.Struct, frozen=True):
@@ -44,23 +24,9 @@ class HeatKind(msgspec.Struct, frozen=True):
     warning: str
 
 
-def _kind(name: str, pattern: str, warning: str) -> HeatKind:
-    return HeatKind(name, re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE), warning)
-
-
-HEAT_KINDS: tuple[HeatKind, ...] = (
-    _kind(
-        "threat", THREAT, "{place} could be read as a threat, and after a threat little is heard."
-    ),
-    _kind("insult", INSULT, "{place} holds a word that is likely to wound rather than inform."),
-    _kind(
-        "accusation",
-        ACCUSATION,
-        "{place} puts blame on the reader; what it was like for you is easier to hear.",
-    ),
-    _kind(
-        "absolute", ABSOLUTE, "{place} speaks in absolutes; one example is harder to argue with."
-    ),
+HEAT_KINDS: tuple[HeatKind, ...] = tuple(
+    HeatKind(name, re.compile(rf"\b(?:{alternatives(name)})\b", re.IGNORECASE), row["warning"])
+    for name, row in table("heat").items()
 )
 
 

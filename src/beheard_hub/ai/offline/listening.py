@@ -44,23 +44,23 @@ _HARSH = re.compile(
 _ADDRESSED = re.compile(
     r"\b(?:you|your|yours|yourself|you're|you've|you'd|you'll)\b", re.IGNORECASE
 )
-_SELF = re.compile(
-    r"(?:I|I'm|I've|I'd|I'll|my|we|we're|we've|we'd|our|it|it's|there|there's|nothing|everything"
-    r"|nobody|everybody|this|that's)\b",
+_OPENING_NOISE = re.compile(
+    r"^(?:well|oh|yes|no|yeah|honestly|actually|look|okay|ok|also|anyway|and|but|so|because|then"
+    r"|the thing is|i mean),?\s+(?=\S)",
     re.IGNORECASE,
 )
-_OPENING_NOISE = re.compile(
-    r"^(?:well|oh|yes|no|yeah|honestly|actually|look|okay|ok|also|maybe|anyway|sometimes|now|and"
-    r"|but|so|because|when|if|that|then|the thing is|i mean|i think|i guess|i feel like|i don't know)"
-    r"\s+(?=\S)",
-    re.IGNORECASE,
+_LEAD_IN = (
+    r"(?:(?:maybe|perhaps|sometimes|now|lately|these days|yesterday|today|tonight|(?:last|every"
+    r"|most|this) \w+|at (?:night|work|home)|for (?:\w+ )?years|in the end),? )?"
 )
 _FINITE_VERB = re.compile(
-    r"^(?:I|we|it|this|there|nothing|everything|nobody|everybody|he|she|they)\s+(?!to\b|and\b|or\b)"
-    r"|^(?:I'm|I've|I'd|I'll|we're|we've|we'd|it's|there's|that's|he's|she's|they're)\s"
-    r"|^(?:my|our)\s.*\b(?:is|was|are|were|has|have|feels?|does|doesn't|don't|needs?|keeps?)\b",
+    rf"^{_LEAD_IN}(?:"
+    r"(?:I|we|it|this|there|nothing|everything|nobody|everybody|he|she|they) (?!to\b|and\b|or\b)"
+    r"|(?:I'm|I've|I'd|I'll|we're|we've|we'd|it's|there's|that's|he's|she's|they're) "
+    r"|(?:my|our) .*\b(?:is|was|are|were|has|have|feels?|does|doesn't|don't|needs?|keeps?)\b)",
     re.IGNORECASE,
 )
+_OWN_AGAIN = re.compile(r"\b(?:but|although|though|yet)\b", re.IGNORECASE)
 
 FRAGMENT_WORDS_MAX = 16
 _QUOTE_WORDS_MAX = 9
@@ -81,7 +81,8 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
 
 def listen(thread: Thread) -> Heard:
     """Looks at the newest messages, with the earlier answers in mind (nothing is echoed twice)."""
-    usable = [s for s in sentences(without_quotations(thread.newest)) if not _untouchable(s)]
+    told = (_own_part(s) for s in sentences(without_quotations(thread.newest)))
+    usable = [s for s in told if s and not _untouchable(s)]
     other = _other_subject(thread.partner)
     best = _best_clause(usable, other, thread.answers)
     own = " ".join(usable)
@@ -99,8 +100,17 @@ def decapitalised_clause(clause: str) -> str:
     return second_person(decapitalised(clause))
 
 
+def _own_part(sentence: str) -> str:
+    """What is left of a sentence without reported speech: what follows a "but", or nothing."""
+    reports = list(_REPORTED.finditer(sentence))
+    if not reports:
+        return sentence
+    back = _OWN_AGAIN.search(sentence, reports[-1].end())
+    return sentence[back.end() :].strip() if back else ""
+
+
 def _untouchable(sentence: str) -> bool:
-    return any(p.search(sentence) for p in (_REPORTED, _STEERING, _HARSH, _ADDRESSED)) or (
+    return any(p.search(sentence) for p in (_STEERING, _HARSH, _ADDRESSED)) or (
         sentence.endswith("?")
     )
 
@@ -112,7 +122,7 @@ def _other_subject(partner: str) -> re.Pattern[str]:
 def _best_clause(usable: Sequence[str], other: re.Pattern[str], said: Sequence[str]) -> str | None:
     scored: list[tuple[float, str]] = []
     for sentence in usable:
-        for raw in clauses(sentence):
+        for raw in (sentence.strip(" .!?"), *clauses(sentence)):
             clause = _without_noise(raw)
             count = len(words(clause))
             if not 3 <= count <= FRAGMENT_WORDS_MAX or not _FINITE_VERB.match(clause):

@@ -7,7 +7,6 @@ for (a correction, a question to the program, being understood); then the mirror
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,7 +17,7 @@ from beheard_hub.ai.memory_intent import Intent
 from beheard_hub.ai.offline import mirror
 from beheard_hub.ai.offline.choosing import choose, fresh
 from beheard_hub.ai.offline.listening import Heard, listen
-from beheard_hub.ai.offline.texts import table
+from beheard_hub.ai.offline.texts import pattern, table
 from beheard_hub.ai.offline.thread import Thread
 from beheard_hub.ai.offline.words import capitalised, content_stems, words
 from beheard_hub.facilitation import Bundle
@@ -58,57 +57,9 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
         return line.format(partner=self.thread.partner, **values)
 
 
-_UNDERSTOOD = re.compile(
-    r"\b(?:I (?:do |really |finally )*feel (?:really |finally |truly |so )*(?:heard|understood|seen)"
-    r"|you (?:really |do |actually )*(?:get|understand|got) (?:it|me|that)|(?:yes,? )?exactly\b"
-    r"|that(?:'s| is) (?:exactly |precisely )?(?:it|right|how it is|what I mean)\b"
-    r"|you (?:put|said) it (?:well|exactly)|that(?:'s| is) everything|I(?:'ve| have) said (?:it|what))",
-    re.IGNORECASE,
-)
-_CORRECTION = re.compile(
-    r"^\W*(?:no\b(?! one| idea)|not really|not quite|that(?:'s| is) not (?:it|right|what)|wrong\b"
-    r"|you(?:'re| are) wrong|you (?:don't|do not|didn't) (?:get|understand)|nope\b"
-    r"|you (?:keep|already)|stop asking)",
-    re.IGNORECASE,
-)
-_ASIDES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
-    (name, re.compile(pattern, re.IGNORECASE))
-    for name, pattern in (
-        (
-            "partner_words",
-            r"what (?:did|does|has|is) (?:he|she|they|my \w+|[A-Z]\w+) (?:say|said|write|written"
-            r"|wrote|told|tell|writing|saying|feel|need|want|think)\b[^.]*\?"
-            r"|(?:show|tell|give|read) me (?:what )?(?:his|her|their|my partner's|[A-Z]\w+'s|he|she"
-            r"|they|my partner)\b.*(?:messages?|words|draft|needs?|side|thread|said|wrote|answers?)",
-        ),
-        (
-            "who_is_right",
-            r"\bwho(?:'s| is) (?:right|wrong|to blame)|whose (?:side|fault)|am I (?:right|wrong)\b"
-            r"|do(?:n't)? you (?:agree|think I'm right)|take my side|you agree with me|be on my side",
-        ),
-        (
-            "are_you_human",
-            r"are you (?:a |an )?(?:real|human|bot|robot|person|machine|ai\b|therapist|computer)"
-            r"|am I talking to|is (?:this|anyone|anybody) (?:a bot|real|there)",
-        ),
-        (
-            "what_next",
-            r"what (?:happens|comes|is) next|when (?:can|do|does) (?:I|we|it) (?:move|go on|continue|start)|how long (?:will|does) (?:this|it) take|next stage",
-        ),
-        (
-            "what_should_i_do",
-            r"what (?:should|can|shall|do) I do\b|tell me what to do|what would you do|give me (?:some )?advice|any advice",
-        ),
-        (
-            "will_it_work",
-            r"will (?:this|it|that) (?:work|help|get better|change)|is there (?:any )?(?:hope|a chance)|can (?:this|we|it) be (?:saved|fixed)",
-        ),
-        (
-            "diagnosis",
-            r"\b(?:is|are|has|have|am) (?:he|she|they|I|[A-Z]\w+)\b[^.?!]{0,25}\b(?:narcissis\w*|bipolar|borderline|depress\w+|adhd|autis\w+|sociopath|psychopath|toxic|disorder)[^.]*\?",
-        ),
-    )
-)
+_UNDERSTOOD = pattern("cues", "understood")
+_CORRECTION = pattern("cues", "correction")
+_ASIDES = {name: pattern("cues", "aside", name) for name in table("cues")["aside"]}
 
 
 def _crisis(turn: Turn) -> Answer:
@@ -228,7 +179,7 @@ def _overwhelmed(turn: Turn) -> bool:
 
 def _aside_name(turn: Turn) -> str | None:
     text = turn.thread.newest
-    return next((name for name, pattern in _ASIDES if pattern.search(text)), None)
+    return next((name for name, cue in _ASIDES.items() if cue.search(text)), None)
 
 
 def _ripe(turn: Turn) -> bool:
@@ -289,7 +240,8 @@ def _nearest_fresh(pool: Sequence[str], thread: Thread) -> str | None:
 
 def _stage_note(turn: Turn) -> str:
     """What the stage adds to listening, every now and then."""
-    return _NOTES.get(turn.stage, lambda _: "")(turn)
+    note = _NOTES.get(turn.stage)
+    return note(turn) if note else ""
 
 
 def _note_witness(turn: Turn) -> str:
@@ -306,24 +258,10 @@ def _note_needs(turn: Turn) -> str:
     return turn.pick("stage", "needs") if len(turn.thread.answers) % 3 == 1 else ""
 
 
-_TIME = re.compile(
-    r"\b(?:minutes?|hours?|days?|weeks?|months?|until|till|o'clock|tonight|tomorrow|weekend"
-    r"|(?:mon|tues|wednes|thurs|fri|satur|sun)days?|mornings?|evenings?|a week|daily|weekly)\b",
-    re.IGNORECASE,
-)
-_MEASURE = re.compile(
-    r"\b(?:know|notice|tell|see|count|measure|check|write down|rate|score|worked|helped|success)\b",
-    re.IGNORECASE,
-)
-_VAGUE = re.compile(
-    r"\b(?:better|nicer|kinder|more often|try harder|respect|communicate|be there|stop being|change"
-    r"|make an effort|improve)\b",
-    re.IGNORECASE,
-)
-_PROPOSAL = re.compile(
-    r"\b(?:could|would|we should|try|let's|what if|maybe we|suggest|idea|propose|how about|agree)\b",
-    re.IGNORECASE,
-)
+_TIME = pattern("cues", "time")
+_MEASURE = pattern("cues", "measure")
+_VAGUE = pattern("cues", "vague")
+_PROPOSAL = pattern("cues", "proposal")
 
 
 def _note_repair(turn: Turn) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from beheard_hub.ai.offline.texts import table
+
 _QUOTES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"'})
 _SENTENCE = re.compile(r"[^.!?\n]+[.!?]*")
 _CLAUSE_BREAK = re.compile(
@@ -14,18 +16,7 @@ _CLAUSE_BREAK = re.compile(
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
 _QUOTED = re.compile(r'"[^"]*"')
 
-STOP_WORDS = frozenset(
-    """a about after again all also am an and any are aren't as at be because been before being but
-    by can can't could couldn't did didn't do does doesn't doing don't done down during each even
-    ever every few for from further had hadn't has hasn't have haven't having he he'd he'll her here
-    hers herself he's him himself his how how's i i'd if i'll i'm in into is isn't it its it's itself
-    i've just let's me more most much my myself no nor not now of off on once one only or other our
-    ours ourselves out over own quite rather really same she she'd she'll she's should shouldn't so
-    some such than that that's the their theirs them themselves then there there's these they they'd
-    they'll they're they've this those though through to too under until up us very was wasn't we
-    we'd we'll were we're weren't we've what what's when where which while who whom why will with
-    won't would wouldn't yet you you'd you'll your you're yours yourself you've""".split()
-)
+STOP_WORDS: frozenset[str] = frozenset(table("stop_words")["words"])
 
 _SECOND_PERSON = {
     "i": "you",
