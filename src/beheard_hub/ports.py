@@ -12,7 +12,8 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from beheard_hub.domain.kernel import Ids, Json, Loaded
+from beheard_hub.domain.kernel import Command, Due, Ids, Json, Loaded, Read, Ref, Work
+from beheard_hub.domain.refusals import Refusal
 from beheard_hub.facilitation import (
     Bundle as Bundle,
 )
@@ -301,6 +302,68 @@ class Routing(Protocol):
 
     async def routing(self) -> RoutingTable:
         """The table as the database knows it."""
+
+
+# ---- what a host hands on ----------------------------------------------------------------------
+
+
+class StateView(Protocol):
+    """What one member may see of a session's state without a read."""
+
+    def shape(self, ref: Ref) -> Mapping[str, Json] | None:
+        """Shape of a `Ref` that needs no text, else None (`SessionKind.from_state`)."""
+
+
+class Renderer(Protocol):
+    """From stored ids to the shapes of spec 5.4, always read as the recipient."""
+
+    async def render(
+        self, kind: str, view: StateView | None, user_id: str, session_id: str, data: Json
+    ) -> Json:
+        """`data` with every `Ref` in it replaced; null where the recipient may not see it (any
+        more). `kind` is the session kind's name. Raises StoreUnavailable."""
+
+    async def read(
+        self, kind: str, view: StateView | None, user_id: str, session_id: str, read: Read
+    ) -> Mapping[str, Json] | Refusal:
+        """The answer of a query. Raises StoreUnavailable."""
+
+
+class Reactions(Protocol):
+    """What must happen after a commit, outside the turns; all failures stay inside."""
+
+    def committed(self, session_id: str, dues: Sequence[Due]) -> None:
+        """These "Reminder" rows are stored and due. May name one again that is under way: it must
+        run at most once at a time per id. Never blocks."""
+
+    def cancelled(self, session_id: str, effects: Sequence[str]) -> None:
+        """`Decision.effects`, at once. Never blocks."""
+
+    async def work(
+        self, session_id: str, user_id: str, work: Work, command: Command
+    ) -> Mapping[str, Json] | Refusal:
+        """Runs a `Work` and returns its result (docs/architecture.md). Raises StoreUnavailable,
+        FacilitatorFailed. Cancelling stops it (after 60 s, or when the host stops)."""
+
+
+class Mailbox(Protocol):
+    """What reactions may ask of the host they run in."""
+
+    def submit_internal(self, session_id: str, command: Command) -> None:
+        """Puts an internal command into the session's mailbox, activating it if needed. It may be
+        lost (host stops, database away): the "Reminder" row brings it again."""
+
+    def delta(
+        self,
+        session_id: str,
+        user_id: str,
+        reply_to: str,
+        message_id: str,
+        index: int,
+        text: str,
+        reset: bool = False,
+    ) -> None:
+        """A piece of an AI answer to that user's subscriptions."""
 
 
 # ---- identity ----------------------------------------------------------------------------------
