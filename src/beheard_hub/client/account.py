@@ -1,0 +1,55 @@
+"""Commands that belong to no session: opening one, listing one's own, answering invitations."""
+
+from __future__ import annotations
+
+from beheard_hub.client import commands as c
+from beheard_hub.client import replies as r
+from beheard_hub.client.groups import Group
+
+
+class Sessions(Group):
+    """One's own sessions; :meth:`Hub.session` opens one of them."""
+
+    async def create(
+        self,
+        *,
+        person_id: str | None = None,
+        invite_email: str | None = None,
+        invite_phone: str | None = None,
+        invite_name: str | None = None,
+        context: str | None = None,
+    ) -> r.SessionCreated:
+        """Exactly one of the first four says whom. `context` stays with the caller."""
+        return await self._do(
+            c.SESSION_CREATE,
+            person_id=person_id,
+            invite_email=invite_email,
+            invite_phone=invite_phone,
+            invite_name=invite_name,
+            context=context,
+        )
+
+    async def list(
+        self, *, status: str | None = None, cursor: str | None = None, limit: int | None = None
+    ) -> r.SessionPage:
+        """Newest first."""
+        return await self._do(c.SESSION_LIST, status=status, cursor=cursor, limit=limit)
+
+
+class Invitations(Group):
+    """Invitations, one's own and those that one was sent."""
+
+    async def get(self, invitation_id: str) -> r.InvitationShown:
+        return await self._do(c.INVITATION_GET, invitation_id=invitation_id)
+
+    async def accept(self, invitation_id: str) -> r.SessionEntered:
+        return await self._do(c.INVITATION_ACCEPT, invitation_id=invitation_id)
+
+    async def decline(
+        self, invitation_id: str, *, reason: str | None = None
+    ) -> r.InvitationDeclined:
+        """`reason` is for the inviter."""
+        return await self._do(c.INVITATION_DECLINE, invitation_id=invitation_id, reason=reason)
+
+    async def resend(self, invitation_id: str) -> r.InvitationResent:
+        return await self._do(c.INVITATION_RESEND, invitation_id=invitation_id)

@@ -1,0 +1,105 @@
+"""The table of commands (spec 2.3): name on the wire and the struct of the reply.
+
+The request has no struct of its own: the signature of the method in `session.py` is the request.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Generic, TypeVar
+
+from beheard_hub.client import replies as r
+
+R = TypeVar("R")
+
+
+class Command(Generic[R]):
+    """A row: `name` on the wire, `reply` the struct that its ack holds."""
+
+    __slots__ = ("name", "reply")
+
+    def __init__(self, name: str, reply: type[R]) -> None:
+        self.name = name
+        self.reply = reply
+
+    def __repr__(self) -> str:
+        return f"Command({self.name!r}, {self.reply.__name__})"
+
+
+SESSION_CREATE: Final = Command("session.create", r.SessionCreated)
+SESSION_LIST: Final = Command("session.list", r.SessionPage)
+INVITATION_GET: Final = Command("invitation.get", r.InvitationShown)
+INVITATION_ACCEPT: Final = Command("invitation.accept", r.SessionEntered)
+INVITATION_DECLINE: Final = Command("invitation.decline", r.InvitationDeclined)
+INVITATION_RESEND: Final = Command("invitation.resend", r.InvitationResent)
+
+SESSION_GET: Final = Command("session.get", r.SessionShown)
+SESSION_PAUSE: Final = Command("session.pause", r.SessionPaused)
+SESSION_RESUME: Final = Command("session.resume", r.SessionResumed)
+SESSION_WITHDRAW: Final = Command("session.withdraw", r.SessionEntered)
+SESSION_RESOLVE: Final = Command("session.resolve", r.SessionResolved)
+PARTNER_NUDGE: Final = Command("partner.nudge", r.Nudged)
+STAGE_ADVANCE: Final = Command("stage.advance", r.StageAdvanced)
+PROGRESS_GET: Final = Command("progress.get", r.ProgressShown)
+GATES_GET: Final = Command("gates.get", r.GatesShown)
+RECALL_SEARCH: Final = Command("recall.search", r.MomentsFound)
+
+COMPACT_SIGN: Final = Command("compact.sign", r.CompactSigned)
+COMPACT_STATUS: Final = Command("compact.status", r.CompactStatus)
+
+MESSAGE_SEND: Final = Command("message.send", r.MessageSent)
+MESSAGE_LIST: Final = Command("message.list", r.MessagePage)
+MESSAGE_RETRY: Final = Command("message.retry", r.Accepted)
+FEEL_HEARD_CONFIRM: Final = Command("feel_heard.confirm", r.FeelHeard)
+
+EMOTIONS_RECORD: Final = Command("emotions.record", r.EmotionRecorded)
+EMOTIONS_LIST: Final = Command("emotions.list", r.EmotionPage)
+EXERCISES_COMPLETE: Final = Command("exercises.complete", r.ExerciseLogged)
+
+EVENT_ADD: Final = Command("event.add", r.EventKept)
+EVENT_LIST: Final = Command("event.list", r.EventPage)
+EVENT_EDIT: Final = Command("event.edit", r.EventKept)
+EVENT_DELETE: Final = Command("event.delete", r.Deleted)
+BOUNDARY_ADD: Final = Command("boundary.add", r.BoundaryKept)
+BOUNDARY_LIST: Final = Command("boundary.list", r.BoundaryPage)
+BOUNDARY_EDIT: Final = Command("boundary.edit", r.BoundaryKept)
+BOUNDARY_DELETE: Final = Command("boundary.delete", r.Deleted)
+DOCUMENT_ADD: Final = Command("document.add", r.DocumentKept)
+DOCUMENT_LIST: Final = Command("document.list", r.DocumentPage)
+DOCUMENT_EDIT: Final = Command("document.edit", r.DocumentKept)
+DOCUMENT_DELETE: Final = Command("document.delete", r.Deleted)
+
+EMPATHY_SAVE_DRAFT: Final = Command("empathy.save_draft", r.DraftSaved)
+EMPATHY_DRAFT: Final = Command("empathy.draft", r.DraftShown)
+EMPATHY_CONSENT: Final = Command("empathy.consent", r.EmpathyConsented)
+EMPATHY_PARTNER: Final = Command("empathy.partner", r.PartnerEmpathy)
+EMPATHY_VALIDATE: Final = Command("empathy.validate", r.EmpathyValidated)
+EMPATHY_FEEDBACK: Final = Command("empathy.feedback", r.EmpathyFeedback)
+EMPATHY_ACCEPT_FEEDBACK: Final = Command("empathy.accept_feedback", r.Accepted)
+
+NEEDS_LIST: Final = Command("needs.list", r.NeedsShown)
+NEEDS_ADD: Final = Command("needs.add", r.NeedAdded)
+NEEDS_CONFIRM: Final = Command("needs.confirm", r.NeedsConfirmed)
+NEEDS_CONSENT: Final = Command("needs.consent", r.NeedsConsented)
+COMMON_GROUND_LIST: Final = Command("common_ground.list", r.CommonGroundShown)
+COMMON_GROUND_PROPOSE: Final = Command("common_ground.propose", r.CommonGroundProposed)
+COMMON_GROUND_CONFIRM: Final = Command("common_ground.confirm", r.CommonGroundConfirmed)
+
+STRATEGIES_LIST: Final = Command("strategies.list", r.StrategiesShown)
+STRATEGIES_PROPOSE: Final = Command("strategies.propose", r.StrategyProposed)
+STRATEGIES_SUGGEST: Final = Command("strategies.suggest", r.StrategiesSuggested)
+STRATEGIES_READY: Final = Command("strategies.ready", r.StrategiesReady)
+STRATEGIES_RANK: Final = Command("strategies.rank", r.StrategiesRanked)
+STRATEGIES_OVERLAP: Final = Command("strategies.overlap", r.StrategyOverlap)
+AGREEMENT_CREATE: Final = Command("agreement.create", r.AgreementCreated)
+AGREEMENT_LIST: Final = Command("agreement.list", r.AgreementPage)
+AGREEMENT_CONFIRM: Final = Command("agreement.confirm", r.AgreementAnswered)
+
+CONSENT_REQUEST: Final = Command("consent.request", r.ConsentRequested)
+CONSENT_PENDING: Final = Command("consent.pending", r.ConsentsPending)
+CONSENT_HISTORY: Final = Command("consent.history", r.ConsentHistory)
+CONSENT_DECIDE: Final = Command("consent.decide", r.ConsentDecided)
+CONSENT_REVOKE: Final = Command("consent.revoke", r.ConsentRevoked)
+SHARED_LIST: Final = Command("shared.list", r.SharedContent)
+
+COMMANDS: Final = {row.name: row for row in tuple(globals().values()) if isinstance(row, Command)}
+"""All rows by name."""

@@ -1,0 +1,70 @@
+"""What to do when a connection ends: a table by close code, and the waiting between attempts."""
+
+from __future__ import annotations
+
+import base64
+import random
+from collections.abc import Mapping
+from enum import Enum
+
+import msgspec
+
+FIRST_DELAY_SECONDS = 0.1
+DELAY_SECONDS_MAX = 15.0
+
+
+class Then(Enum):
+    """What follows a closed connection."""
+
+    RETRY = "connect again"
+    RENEW = "ask for a new token, then connect again"
+    STOP = "trying again would end the same way"
+
+
+class CloseRule(msgspec.Struct, frozen=True):
+    """`seconds_min`: wait at least so long before the next attempt."""
+
+    then: Then
+    meaning: str
+    seconds_min: float = 0.0
+
+
+CLOSE_RULES: Mapping[int, CloseRule] = {
+    1009: CloseRule(Then.STOP, "a frame was too large"),
+    1012: CloseRule(Then.RETRY, "the hub restarts"),
+    1013: CloseRule(Then.RETRY, "the hub is overloaded", 1.0),
+    4400: CloseRule(Then.STOP, "the hub did not understand this client"),
+    4401: CloseRule(Then.RENEW, "the token was not accepted or has expired"),
+    4403: CloseRule(Then.STOP, "this is not allowed"),
+    4408: CloseRule(Then.RETRY, "this client read too slowly"),
+    4409: CloseRule(Then.STOP, "replaced by the operator"),
+    4429: CloseRule(Then.RETRY, "too many connections or frames", 30.0),
+}
+OTHERWISE = CloseRule(Then.RETRY, "the connection was lost")
+
+
+def rule_for(close_code: int | None) -> CloseRule:
+    """Rule of a close code (spec 5.2); unknown codes and broken connections are tried again."""
+    return CLOSE_RULES.get(close_code or 0, OTHERWISE)
+
+
+def delay_seconds(attempt: int, first: float = FIRST_DELAY_SECONDS) -> float:
+    """Exponential with full jitter: anywhere from 0 to first · 2^attempt, at most 15 s."""
+    ceiling = min(DELAY_SECONDS_MAX, first * 2.0 ** min(attempt, 16))
+    return random.uniform(0.0, ceiling)  # noqa: S311 - spreads load, guards nothing
+
+
+class _Claims(msgspec.Struct):
+    exp: float | None = None
+
+
+def expires_at(token: str) -> float | None:
+    """Unix time of the token's ``exp``, unverified; None for a token that tells nothing."""
+    parts = token.split(".")
+    if len(parts) != 3:
+        return None
+    try:
+        payload = base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))
+        return msgspec.json.decode(payload, type=_Claims).exp
+    except (ValueError, msgspec.MsgspecError):
+        return None

@@ -1,0 +1,50 @@
+"""The tables of the client: commands, close codes, waiting, and that it stands alone."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import beheard_hub.client
+from beheard_hub.client import COMMANDS
+from beheard_hub.client.groups import camel, need_answer
+from beheard_hub.client.reconnect import DELAY_SECONDS_MAX, Then, delay_seconds, rule_for
+
+HERE = Path(beheard_hub.client.__file__).parent
+
+
+def test_every_command_of_the_specification_has_a_row_and_a_method() -> None:
+    assert len(COMMANDS) == 66
+    methods = "".join(
+        (HERE / name).read_text() for name in ("account.py", "groups.py", "session.py")
+    )
+    missing = [name for name in COMMANDS if f"c.{name.upper().replace('.', '_')}" not in methods]
+    assert missing == []
+
+
+def test_it_imports_nothing_else_of_the_hub() -> None:
+    for file in HERE.glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("beheard_hub"):
+                assert (node.module or "").startswith("beheard_hub.client"), file.name
+
+
+def test_names_become_camel_case_and_none_is_left_out() -> None:
+    assert camel("emotional_intensity") == "emotionalIntensity"
+    assert need_answer("n", True) == {"needId": "n", "confirmed": True}
+
+
+def test_only_passing_ends_are_tried_again() -> None:
+    assert rule_for(4408).then is Then.RETRY
+    assert rule_for(None).then is Then.RETRY
+    assert rule_for(4429).seconds_min >= 10
+    assert rule_for(4401).then is Then.RENEW
+    assert rule_for(4403).then is Then.STOP
+
+
+def test_waiting_grows_and_is_bounded() -> None:
+    assert max(delay_seconds(0) for _ in range(100)) <= 0.1
+    later = [delay_seconds(30) for _ in range(200)]
+    assert max(later) <= DELAY_SECONDS_MAX
+    assert max(later) > 2
+    assert min(later) < 5
