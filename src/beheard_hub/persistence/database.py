@@ -27,6 +27,7 @@ import msgspec
 
 from beheard_hub.persistence import sql
 from beheard_hub.ports import Actor, StoreUnavailable
+from beheard_hub.settings import SetupError
 
 ROLES: Mapping[str, str] = {
     "user": "beheard_app",
@@ -102,7 +103,10 @@ class Database:
 
     @classmethod
     async def open(cls, runtime_url: str, *, size_max: int = 8) -> Database:
-        """Connects one connection, up to `size_max` later. Raises StoreUnavailable."""
+        """Connects one connection, up to `size_max` later.
+
+        Raises StoreUnavailable, and SetupError when the login role is not let in.
+        """
         try:
             pool = await asyncpg.create_pool(
                 runtime_url,
@@ -114,7 +118,12 @@ class Database:
                 command_timeout=STATEMENT_SECONDS_MAX,
             )
         except DRIVER_ERRORS as wrong:
-            raise StoreUnavailable(_reason(wrong)) from None
+            if is_unavailable(wrong):
+                raise StoreUnavailable(_reason(wrong)) from None
+            raise SetupError(
+                f"The hub's login role is not let in ({_reason(wrong)}).",
+                "Run `beheard migrate` with the same DATABASE_URL and secret as this hub.",
+            ) from None
         return cls(pool)
 
     async def close(self) -> None:

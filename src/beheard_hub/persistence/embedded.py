@@ -73,7 +73,7 @@ class EmbeddedPostgres:
 
         Idempotent. Raises SetupError with one clear sentence.
         """
-        user = _system_user()
+        user = _system_user(self.cluster)
         self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._check_version()
         self._open_the_way(user)
@@ -91,7 +91,7 @@ class EmbeddedPostgres:
         pid = self.pid()
         if pid is None or not _alive(pid):
             return
-        user = _system_user()
+        user = _system_user(self.cluster)
         for mode in ("fast", "immediate"):
             done = self._pg_ctl(user, "stop", "-m", mode, "-w", "-t", str(STOP_SECONDS_MAX))
             if done.returncode == 0:
@@ -319,9 +319,13 @@ def _bin_directory() -> Path:
     return Path(found.origin).parent / f"pginstall{VERSION}" / "bin"
 
 
-def _system_user() -> SystemUser:
+def _system_user(cluster: Path) -> SystemUser:
+    """The hub's own user; where that is root, whoever owns the cluster already, else `pgserver`."""
     if os.geteuid() != 0:
         return SystemUser(str(os.geteuid()), os.geteuid(), os.getegid(), other=False)
+    owner = cluster.stat() if cluster.exists() else None
+    if owner is not None and owner.st_uid != 0:
+        return SystemUser(str(owner.st_uid), owner.st_uid, owner.st_gid, other=True)
     with contextlib.suppress(KeyError):
         return _known_user()
     made: object = None

@@ -52,14 +52,20 @@ class Migrated(msgspec.Struct, frozen=True):
 
 
 def migrations(directory: Path = MIGRATIONS) -> Sequence[Migration]:
-    """The files in order. Raises ValueError where a number is missing, double or has no name."""
+    """The files in order; numbers may have gaps. Raises ValueError for a name without a number or
+    a number that is there twice."""
     found: list[Migration] = []
     for path in sorted(directory.glob("*.sql")):
         match = _FILE.fullmatch(path.name)
-        if match is None or int(match[1]) != len(found) + 1:
-            raise ValueError(f"{path.name} is not migration {len(found) + 1:04}")
+        if match is None or (found and int(match[1]) == found[-1].number):
+            raise ValueError(f"{path.name} is not a migration with a number of its own")
         found.append(Migration(int(match[1]), match[2], path.read_text()))
     return found
+
+
+def version(known: Sequence[Migration]) -> int:
+    """Number of the newest one, 0 without any."""
+    return known[-1].number if known else 0
 
 
 def login_secret(owner_url: str, data_dir: Path, configured: str | None = None) -> str:
@@ -94,7 +100,7 @@ async def migrate(
             ) from None
     finally:
         await connection.close()
-    return Migrated(applied, len(known), runtime_url(owner_url, secret))
+    return Migrated(applied, version(known), runtime_url(owner_url, secret))
 
 
 def runtime_url(owner_url: str, secret: str) -> str:
@@ -142,10 +148,15 @@ async def _applied(connection: asyncpg.Connection) -> Mapping[int, tuple[str, st
 
 def _refuse_strangers(known: Sequence[Migration], applied: Mapping[int, tuple[str, str]]) -> None:
     newest = max(applied, default=0)
-    if newest > len(known):
+    if newest > version(known):
         raise SetupError(
-            f"The database has schema version {newest}, this hub knows only {len(known)}.",
+            f"The database has schema version {newest}, this hub knows only {version(known)}.",
             "Install the newer hub that made it, or use another database.",
+        )
+    if applied.keys() - {migration.number for migration in known}:
+        raise SetupError(
+            "The database was migrated with files that this hub does not have.",
+            "Install the hub that made it, or use another database.",
         )
     for migration in known:
         name, digest = applied.get(migration.number, (migration.name, migration.sha256))

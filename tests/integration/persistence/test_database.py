@@ -14,6 +14,7 @@ import pytest
 import beheard_hub
 from beheard_hub.persistence.database import Database
 from beheard_hub.ports import Actor, StoreUnavailable
+from beheard_hub.settings import SetupError
 from tests.conftest import TestDatabase
 
 USERS = [f"user-{n}" for n in range(6)]
@@ -199,6 +200,17 @@ async def test_a_lost_connection_is_store_unavailable_and_the_next_one_works(
     with pytest.raises(StoreUnavailable):
         await cut()
     assert await seen(narrow, Actor(USERS[0])) == [USERS[0]]
+
+
+async def test_a_login_role_with_another_secret_is_a_matter_of_set_up(
+    database: TestDatabase,
+) -> None:
+    wrong = database.runtime_url.replace("beheard_login:", "beheard_login:x")
+    with pytest.raises(SetupError, match="28P01") as caught:
+        await Database.open(wrong)
+    assert "beheard migrate" in caught.value.hint
+    with pytest.raises(StoreUnavailable):
+        await Database.open("postgresql://u:p@/x?host=/no/such/place")
 
 
 async def test_json_goes_in_and_out_as_values(narrow: Database) -> None:

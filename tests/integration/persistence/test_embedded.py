@@ -171,6 +171,18 @@ async def test_data_of_another_version_is_refused(server: EmbeddedPostgres) -> N
         server.start()
 
 
+@pytest.mark.parametrize("closed", [0o700, 0o750])
+async def test_below_a_directory_that_is_closed_to_others(tmp_path: Path, closed: int) -> None:
+    home = tmp_path / "home"
+    home.mkdir(mode=closed)
+    server = EmbeddedPostgres(home / ".beheard")
+    try:
+        assert await answer(server.start()) == 1
+        assert home.stat().st_mode & 0o007 == 0, "still closed to everybody else"
+    finally:
+        server.stop()
+
+
 def test_a_half_made_cluster_is_made_again(server: EmbeddedPostgres) -> None:
     draft = server.data_dir / "postgres.new"
     draft.mkdir(parents=True)

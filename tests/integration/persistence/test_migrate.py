@@ -38,7 +38,8 @@ async def secret_of(postgres: EmbeddedPostgres) -> str:
 async def test_migrating_twice_changes_nothing(postgres: EmbeddedPostgres, empty: str) -> None:
     secret = await secret_of(postgres)
     first = await migrate.migrate(empty, secret)
-    assert len(first.applied) == first.version == len(migrate.migrations())
+    assert len(first.applied) == len(migrate.migrations())
+    assert first.version == migrate.migrations()[-1].number
     second = await migrate.migrate(empty, secret)
     assert second.applied == []
     assert second.runtime_url == first.runtime_url
@@ -67,13 +68,21 @@ async def test_a_schema_from_a_newer_hub_is_refused(
     postgres: EmbeddedPostgres, database: TestDatabase
 ) -> None:
     known = migrate.migrations()[:-1]
-    version = len(known) + 1
-    with pytest.raises(SetupError, match=f"schema version {version}, .* only {len(known)}"):
+    version = migrate.migrations()[-1].number
+    with pytest.raises(SetupError, match=f"schema version {version}, .* only {known[-1].number}"):
+        await migrate.migrate(database.owner_url, await secret_of(postgres), known)
+
+
+async def test_a_schema_made_from_other_files_is_refused(
+    postgres: EmbeddedPostgres, database: TestDatabase
+) -> None:
+    known = [one for one in migrate.migrations() if one.number != 2]
+    with pytest.raises(SetupError, match="files that this hub does not have"):
         await migrate.migrate(database.owner_url, await secret_of(postgres), known)
 
 
 async def test_a_failing_migration_leaves_nothing(postgres: EmbeddedPostgres, empty: str) -> None:
-    broken = Migration(len(migrate.migrations()) + 1, "broken", "SELECT 1/0")
+    broken = Migration(9999, "broken", "SELECT 1/0")
     with pytest.raises(asyncpg.DivisionByZeroError):
         await migrate.migrate(empty, await secret_of(postgres), [*migrate.migrations(), broken])
     connection = await asyncpg.connect(empty)
@@ -81,9 +90,13 @@ async def test_a_failing_migration_leaves_nothing(postgres: EmbeddedPostgres, em
     await connection.close()
 
 
-def test_a_file_out_of_order_is_our_mistake(tmp_path: Path) -> None:
-    (tmp_path / "0002_second.sql").write_text("SELECT 1")
-    with pytest.raises(ValueError, match=r"0002_second\.sql is not migration 0001"):
+@pytest.mark.parametrize("name", ["second.sql", "0001_other.sql", "1_short.sql"])
+def test_a_file_without_a_number_of_its_own_is_our_mistake(tmp_path: Path, name: str) -> None:
+    (tmp_path / "0001_first.sql").write_text("SELECT 1")
+    (tmp_path / "0007_after_a_gap.sql").write_text("SELECT 1")
+    assert [one.number for one in migrate.migrations(tmp_path)] == [1, 7]
+    (tmp_path / name).write_text("SELECT 1")
+    with pytest.raises(ValueError, match="is not a migration with a number of its own"):
         migrate.migrations(tmp_path)
 
 
