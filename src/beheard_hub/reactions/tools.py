@@ -2,32 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import msgspec
 
-from beheard_hub.domain.kernel import Command
 from beheard_hub.facilitation import Embedder, Facilitator
 from beheard_hub.ports import Actor, Clock, Ids, ReadStore, SessionStore
-
-
-class Mailbox(Protocol):
-    """The host, as reactions see it."""
-
-    def submit_internal(self, session_id: str, command: Command) -> None:
-        """Puts an internal command into the session's mailbox."""
-
-    def delta(
-        self,
-        session_id: str,
-        user_id: str,
-        reply_to: str,
-        message_id: str,
-        index: int,
-        text: str,
-        reset: bool,
-    ) -> None:
-        """A piece of an answer for that user's devices; not stored."""
 
 
 class Tools(msgspec.Struct, frozen=True, kw_only=True):

@@ -117,11 +117,22 @@ async def share_needs(
     return {"needs": needs, "common": common}
 
 
-async def common_ground(tools: Tools, session_id: str, user_id: str) -> Sequence[Result]:
-    """Common ground of all active consented needs, seen as `user_id` (a member)."""
-    sharing = await _shared_needs(tools, as_ai(session_id, user_id, 3))
+async def common_ground(
+    tools: Tools, session_id: str, user_id: str
+) -> tuple[Sequence[str], Sequence[Result]]:
+    """All active consented needs of both, and what they have in common, read as a member."""
+    sharing = await _shared_needs(tools, as_ai(session_id, user_id, 3), own_by_need=False)
     found = await tools.facilitator.common_ground(sharing)
-    return [_common(item, sharing) for item in found]
+    items = [
+        {
+            "need": item.need,
+            "category": item.category,
+            "description": item.description,
+            "sourceContentIds": list(item.source_content_ids),
+        }
+        for item in found
+    ]
+    return [need.content_id for need in sharing], items
 
 
 async def preview(tools: Tools, session_id: str, user_id: str, args: Mapping[str, Any]) -> Result:
@@ -249,12 +260,14 @@ async def _one(tools: Tools, actor: Actor, query: str, wanted: str) -> Mapping[s
     return rows[0]
 
 
-async def _shared_needs(tools: Tools, actor: Actor) -> list[SharedNeed]:
-    """Active consented needs of both: own ones by the need's id, the partner's by the content's."""
+async def _shared_needs(
+    tools: Tools, actor: Actor, *, own_by_need: bool = True
+) -> list[SharedNeed]:
+    """Active consented needs of both, by content id; own ones by their need's id if asked."""
     rows = await tools.reads.read(actor, "work.shared_needs", _mine(actor))
     return [
         SharedNeed(
-            content_id=row["originalNeedId"] if row["mine"] else row["id"],
+            content_id=row["originalNeedId"] if row["mine"] and own_by_need else row["id"],
             mine=row["mine"],
             text=row["text"],
             category=row["category"] or "",

@@ -1,0 +1,150 @@
+"""What must happen after a commit: reminders run here, and work outside the turn.
+
+Every reminder runs at most once at a time. It is settled by the internal command that it causes;
+until that is committed its row is unfired and a host will name it again, so a finished one is left
+alone for a while, and a failing one waits longer every time. Nothing of this survives the host, and
+nothing needs to: the rows do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from beheard_hub import telemetry
+from beheard_hub.domain.kernel import Command, Due, Json, Work
+from beheard_hub.domain.mediation.commands import CommonGroundFound, Timer
+from beheard_hub.domain.refusals import Code, Refusal
+from beheard_hub.ports import Mailbox, StoreUnavailable
+from beheard_hub.reactions import turns
+from beheard_hub.reactions import work as works
+from beheard_hub.reactions.tools import Tools
+
+AT_ONCE_MAX = 64
+"""Reminders that run side by side in one host."""
+SETTLE_SECONDS = 10.0
+RETRY_SECONDS = (1.0, 2.0, 5.0, 15.0, 60.0)
+
+Handler = Callable[["Reactor", str, Due], Awaitable[None]]
+
+_log = telemetry.logger("reactions")
+
+
+class Reactor:
+    """Implements `ports.Reactions` for one host; `bind` gives it the host's mailbox."""
+
+    def __init__(self, tools: Tools) -> None:
+        self.tools = tools
+        self.mailbox: Mailbox | None = None
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._owner: dict[str, tuple[str, str | None]] = {}
+        self._not_before: dict[str, float] = {}
+        self._failures: dict[str, int] = {}
+        self._places = asyncio.Semaphore(AT_ONCE_MAX)
+
+    def bind(self, mailbox: Mailbox) -> None:
+        """The host is there: reactions may answer."""
+        self.mailbox = mailbox
+
+    # ---- ports.Reactions
+
+    def committed(self, session_id: str, dues: Sequence[Due]) -> None:
+        """See the port."""
+        for due in dues:
+            if due.id not in self._running and self._may_start(due.id):
+                task = asyncio.create_task(self._run(session_id, due))
+                self._running[due.id] = task
+                self._owner[due.id] = (session_id, due.user_id)
+
+    def cancelled(self, session_id: str, effects: Sequence[str]) -> None:
+        """See the port. ``revoked:`` needs nothing here: whatever starts from now on reads anew."""
+        for effect in effects:
+            word, _, user_id = effect.partition(":")
+            if word == "cancel":
+                for due_id, owner in list(self._owner.items()):
+                    if owner == (session_id, user_id):
+                        self._running[due_id].cancel()
+
+    async def work(
+        self, session_id: str, user_id: str, work: Work, command: Command
+    ) -> Mapping[str, Json] | Refusal:
+        """See the port."""
+        try:
+            return await works.run(self.tools, session_id, user_id, work)
+        except works.Gone:
+            return Refusal(Code.NOT_FOUND)
+
+    async def stop(self) -> None:
+        """Cancels everything under way; the rows bring it back elsewhere."""
+        running = list(self._running.values())
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+    # ---- one reminder
+
+    def _may_start(self, due_id: str) -> bool:
+        now = self.tools.clock.mono()
+        if len(self._not_before) > 10 * AT_ONCE_MAX:
+            self._not_before = {id_: at for id_, at in self._not_before.items() if at > now}
+        return self._not_before.get(due_id, 0.0) <= now
+
+    async def _run(self, session_id: str, due: Due) -> None:
+        wait = SETTLE_SECONDS
+        try:
+            async with self._places:
+                await HANDLERS[due.kind](self, session_id, due)
+            self._failures.pop(due.id, None)
+        except StoreUnavailable:
+            wait = RETRY_SECONDS[0]
+        except Exception as failure:
+            tries = self._failures[due.id] = self._failures.get(due.id, 0) + 1
+            wait = RETRY_SECONDS[min(tries, len(RETRY_SECONDS)) - 1]
+            _log.error(
+                "reminder_failed", kind=due.kind, reminder_id=due.id, session_id=session_id,
+                error=type(failure).__name__, attempt=tries,
+            )  # fmt: skip
+        finally:
+            self._not_before[due.id] = self.tools.clock.mono() + wait
+            self._running.pop(due.id, None)
+            self._owner.pop(due.id, None)
+
+    def submit(self, session_id: str, command: Command) -> None:
+        """Puts an internal command into the session's mailbox."""
+        assert self.mailbox is not None, "bind() comes before the first reminder"
+        self.mailbox.submit_internal(session_id, command)
+
+
+async def _ai_turn(reactor: Reactor, session_id: str, due: Due) -> None:
+    assert reactor.mailbox is not None
+    await turns.answer(reactor.tools, reactor.mailbox, session_id, due)
+
+
+async def _common_ground(reactor: Reactor, session_id: str, due: Due) -> None:
+    member = due.user_id or str(due.payload["userId"])
+    ids, items = await works.common_ground(reactor.tools, session_id, member)
+    data = CommonGroundFound(reminder_id=due.id, content_ids=tuple(ids), items=tuple(map(dict, items)))
+    reactor.submit(session_id, _internal("internal.common_ground", session_id, due, data))
+
+
+async def _timer(reactor: Reactor, session_id: str, due: Due) -> None:
+    agreement = due.payload.get("agreementId")
+    data = Timer(reminder_id=due.id, kind=due.kind, agreement_id=agreement)
+    reactor.submit(session_id, _internal("internal.timer", session_id, due, data))
+
+
+def _internal(name: str, session_id: str, due: Due, data: object) -> Command:
+    return Command(
+        id=due.id, name=name, user_id=due.user_id or "", session_id=session_id, data=data
+    )
+
+
+HANDLERS: Mapping[str, Handler] = {
+    "ai_turn": _ai_turn,
+    "common_ground": _common_ground,
+    "invitation_expiry": _timer,
+    "pause_limit": _timer,
+    "inactivity": _timer,
+    "follow_up": _timer,
+}
+"""Kinds of reminders (docs/architecture.md) → what runs them."""
