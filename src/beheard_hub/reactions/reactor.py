@@ -123,7 +123,9 @@ async def _ai_turn(reactor: Reactor, session_id: str, due: Due) -> None:
 async def _common_ground(reactor: Reactor, session_id: str, due: Due) -> None:
     member = due.user_id or str(due.payload["userId"])
     ids, items = await works.common_ground(reactor.tools, session_id, member)
-    data = CommonGroundFound(reminder_id=due.id, content_ids=tuple(ids), items=tuple(map(dict, items)))
+    data = CommonGroundFound(
+        reminder_id=due.id, content_ids=tuple(ids), items=tuple(map(dict, items))
+    )
     reactor.submit(session_id, _internal("internal.common_ground", session_id, due, data))
 
 
