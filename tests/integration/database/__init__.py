@@ -1,0 +1,1 @@
+"""The database alone: its walls hold whatever the application does."""

@@ -1,0 +1,146 @@
+"""Who may read and write what: the table of spec 4.1 as data, one row for every table there is.
+
+A letter is a row's owner in `people.sql` (`s` and `t` belong to everybody in that session). A table
+of the catalogue without a row here fails the matrix, so that nobody adds one unwalled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from beheard_hub.ports import Actor
+
+ACTORS: Mapping[str, Actor | None] = {
+    "owner": Actor("a", "user", "s", 4),
+    "partner": Actor("b", "user", "s", 4),
+    "stranger": Actor("c", "user", "s", 4),
+    "ai of the owner": Actor("a", "ai", "s", 4),
+    "ai of the partner": Actor("b", "ai", "s", 4),
+    "ai of the stranger": Actor("c", "ai", "s", 4),
+    "ai without a session": Actor("a", "ai", "", 4),
+    "staff": Actor("staff", "staff", "s", 4),
+    "admin": Actor("admin", "admin", "s", 4),
+    "said to be staff": Actor("a", "staff", "s", 4),
+    "said to be admin": Actor("a", "admin", "s", 4),
+    "an empty id": Actor("", "user", "s", 4),
+    "nothing set": None,
+}
+"""`stranger` claims a session that is not hers: the claim must be worth nothing."""
+
+Reads = Mapping[str, set[str]]
+
+NOBODY: Reads = {}
+OWN: Reads = {
+    "owner": {"a"},
+    "partner": {"b"},
+    "stranger": {"c"},
+    "ai of the owner": {"a"},
+    "ai of the partner": {"b"},
+}
+OWN_AFFAIRS: Reads = {"owner": {"a"}, "partner": {"b"}, "stranger": {"c"}}
+MEMBERS: Reads = {
+    "owner": {"s"},
+    "partner": {"s"},
+    "stranger": {"t"},
+    "ai of the owner": {"s"},
+    "ai of the partner": {"s"},
+}
+LIBRARY: Reads = {
+    **{who: {"library"} for who in ACTORS if not who.startswith(("said", "an empty", "nothing"))},
+    "ai without a session": set(),
+    "admin": {"library", "retired"},
+}
+
+
+class Wall(msgspec.Struct, frozen=True, kw_only=True):
+    """What is expected of one table."""
+
+    reads: Reads
+    """Actor → keys of the rows seen; an actor that is not named sees none."""
+    row: str = "a"
+    """Key of the row that the writing tests take."""
+    inserts: str = ""
+    """On whose behalf (a, b, c, nobody) a host may insert that row; '' where no flush may."""
+    updates: str = ""
+    """The same for updates."""
+    key: str = "id"
+    """Column that tells the rows apart."""
+
+
+WALLS: Mapping[str, Wall] = {
+    'public."User"': Wall(
+        reads={**OWN_AFFAIRS, "admin": {"a", "b", "c", "staff", "admin"}, "staff": set()},
+        updates="a",
+    ),
+    'public."ContactMethod"': Wall(reads=OWN_AFFAIRS, inserts="a", updates="a"),
+    'public."ExternalIdentity"': Wall(reads=OWN_AFFAIRS),
+    'public."Relationship"': Wall(reads=MEMBERS, row="s", inserts="abc nobody"),
+    'public."RelationshipMember"': Wall(reads=OWN, inserts="a", updates="ab"),
+    'public."Invitation"': Wall(
+        reads={"owner": {"a"}, "stranger": {"c"}}, inserts="a", updates="ab"
+    ),
+    'public."Session"': Wall(reads=MEMBERS, row="s", inserts="a", updates="ab"),
+    'public."SessionPrivate"': Wall(reads=OWN, inserts="a", updates="a"),
+    'public."StageProgress"': Wall(reads=OWN, inserts="ab", updates="ab"),
+    'public."Message"': Wall(reads=OWN, inserts="a", updates="a"),
+    'public."UserVessel"': Wall(reads=OWN, inserts="a", updates="a"),
+    'public."UserEvent"': Wall(reads=OWN, inserts="a", updates="a"),
+    'public."EmotionalReading"': Wall(reads=OWN, inserts="a", updates="a"),
+    'public."IdentifiedNeed"': Wall(reads=OWN, inserts="a", updates="a"),
+    'public."NeedClarification"': Wall(reads=OWN, inserts="a", updates="a"),
+    'public."Boundary"': Wall(reads=OWN, inserts="a", updates="a"),
+    'public."UserDocument"': Wall(reads=OWN, inserts="a", updates="a"),
+    'public."EmpathyDraft"': Wall(reads=OWN, inserts="a", updates="a"),
+    'public."EmotionalExerciseCompletion"': Wall(reads=OWN, inserts="a"),
+    'public."SharedVessel"': Wall(reads=MEMBERS, row="s", inserts="ab"),
+    'public."ConsentRecord"': Wall(
+        reads={**OWN, "owner": {"a", "a-attempt"}, "ai of the owner": {"a", "a-attempt"}},
+        inserts="a",
+        updates="a",
+    ),
+    'public."ConsentedContent"': Wall(
+        reads={
+            "owner": {"a", "a-taken-back", "a-attempt", "b"},
+            "partner": {"a", "b"},
+            "stranger": {"c"},
+            "ai of the owner": {"a", "a-attempt", "b"},
+            "ai of the partner": {"a", "b"},
+        },
+        inserts="a",
+        updates="a",
+    ),
+    'public."EmpathyAttempt"': Wall(
+        reads={"owner": {"a"}, "ai of the owner": {"a"}}, inserts="a", updates="a"
+    ),
+    'public."EmpathyValidation"': Wall(
+        reads={"partner": {"b"}, "ai of the partner": {"b"}}, row="b", inserts="b", updates="b"
+    ),
+    'public."CommonGround"': Wall(reads=MEMBERS, row="s", inserts="ab", updates="ab"),
+    'public."StrategyProposal"': Wall(
+        reads={**OWN, "owner": {"a", "a-asked"}, "ai of the owner": {"a", "a-asked"}}, inserts="a"
+    ),
+    'public."StrategyRanking"': Wall(
+        reads={"owner": {"a"}, "stranger": {"c"}, "ai of the owner": {"a"}},
+        inserts="a",
+        updates="a",
+    ),
+    'public."Agreement"': Wall(reads=MEMBERS, row="s", inserts="ab", updates="ab"),
+    'public."GlobalLibraryItem"': Wall(reads=LIBRARY, row="library"),
+    'hub."SessionEvent"': Wall(reads=OWN_AFFAIRS, key="userId", inserts="ab"),
+    'hub."CommandReceipt"': Wall(reads=OWN_AFFAIRS, key="userId", inserts="ab"),
+    'hub."Reminder"': Wall(reads=OWN_AFFAIRS, inserts="ab", updates="ab"),
+    'hub."Nudge"': Wall(reads=OWN_AFFAIRS, inserts="ab"),
+    'hub."Notification"': Wall(reads=OWN_AFFAIRS, inserts="ab", updates="ab"),
+    'hub."AuditLog"': Wall(reads={"admin": {"a", "b", "c"}}, inserts="abc nobody"),
+    'hub."HostLease"': Wall(reads=NOBODY, key="hostId", row="host"),
+    'hub."Migration"': Wall(reads=NOBODY, key="number", row="1"),
+    'hub."ShardOwner"': Wall(reads=NOBODY, key="shard", row="0"),
+}
+
+KEY_COLUMNS = frozenset(
+    "id sessionId userId forUserId sourceUserId vesselId sharedVesselId relationshipId partnerId"
+    " attemptId stage round seq commandId createdById invitedById shard".split()
+)
+"""All that the writer may read of anybody's rows, to find the row it changes."""
