@@ -1,0 +1,154 @@
+"""The command `beheard`: serve, demo, migrate, token, doctor.
+
+Exit codes: 0 done, 1 failed, 2 wrong use or setting, 130 interrupted (spec 09).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from typing import Annotated
+
+import typer
+
+from beheard_hub import __version__, settings, telemetry
+from beheard_hub.settings import SetupError
+
+EXIT_FAILED = 1
+EXIT_SETUP = 2
+EXIT_INTERRUPTED = 128 + signal.SIGINT
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="BeHeard Hub: the realtime server of a mediation app for two people in conflict.",
+)
+
+Host = Annotated[str | None, typer.Option(help="Address to listen on (BEHEARD_HOST).")]
+Port = Annotated[str | None, typer.Option(help="The one port; 0 = any free (BEHEARD_PORT).")]
+DataDir = Annotated[str | None, typer.Option(help="Data directory (BEHEARD_DATA_DIR).")]
+Hosts = Annotated[str | None, typer.Option(help="Session hosts (BEHEARD_HOSTS).")]
+Gateways = Annotated[str | None, typer.Option(help="Gateway processes (BEHEARD_GATEWAYS).")]
+Link = Annotated[
+    str | None, typer.Option(help="socket, or inprocess: one process, no Ray (BEHEARD_LINK).")
+]
+Limits = Annotated[str | None, typer.Option(help="off lifts the rate limits (BEHEARD_LIMITS).")]
+Log = Annotated[str | None, typer.Option(help="Level of the log lines (BEHEARD_LOG).")]
+JourneyName = Annotated[str, typer.Option("--journey", help="Which journey to play.")]
+
+
+@app.command()
+def serve(
+    host: Host = None,
+    port: Port = None,
+    data_dir: DataDir = None,
+    hosts: Hosts = None,
+    gateways: Gateways = None,
+    link: Link = None,
+    limits: Limits = None,
+    log: Log = None,
+    demo: Annotated[bool, typer.Option("--demo", help="First play a whole session.")] = False,
+    journey: JourneyName = "household",
+) -> None:
+    """Start the hub and serve until Ctrl-C."""
+    chosen = settings.load(
+        options={
+            "BEHEARD_HOST": host,
+            "BEHEARD_PORT": port,
+            "BEHEARD_DATA_DIR": data_dir,
+            "BEHEARD_HOSTS": hosts,
+            "BEHEARD_GATEWAYS": gateways,
+            "BEHEARD_LINK": link,
+            "BEHEARD_LIMITS": limits,
+            "BEHEARD_LOG": log,
+        }
+    )
+    _run_hub(chosen, journey if demo else None, stay=True)
+
+
+@app.command("demo")
+def demo_command(
+    journey: JourneyName = "household", data_dir: DataDir = None, log: Log = "warning"
+) -> None:
+    """Play a journey of two people on a hub of its own, and end."""
+    options = {"BEHEARD_DATA_DIR": data_dir, "BEHEARD_PORT": "0", "BEHEARD_LOG": log}
+    _run_hub(settings.load(options=options), journey, stay=False)
+
+
+def _run_hub(chosen: settings.Settings, journey: str | None, *, stay: bool) -> None:
+    from beheard_hub.serve import serve as run  # Ray and Postgres load slowly: only where used
+
+    telemetry.configure(chosen.server.log)
+    raise typer.Exit(run(chosen, journey=journey, stay=stay))
+
+
+@app.command()
+def migrate(data_dir: DataDir = None) -> None:
+    """Bring the database to the newest version; harmless when it is there already."""
+    from beheard_hub.persistence.data_dir import DataDirectory
+    from beheard_hub.persistence.prepare import prepare
+
+    chosen = settings.load(options={"BEHEARD_DATA_DIR": data_dir})
+    with DataDirectory(chosen.server.data_dir) as directory:
+        prepared = asyncio.run(prepare(chosen.database, directory.path))
+        if prepared.embedded is not None:
+            prepared.embedded.stop()
+    for name in prepared.applied:
+        typer.echo(f"applied {name}")
+    typer.echo("the database is up to date")
+
+
+@app.command()
+def token(
+    user: Annotated[str, typer.Option(help="Who the token speaks for.")],
+    name: Annotated[str | None, typer.Option(help="Name that the partner sees.")] = None,
+    role: Annotated[str | None, typer.Option(help="GUEST, USER, STAFF or ADMIN.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Print a bearer token, signed with the hub's own key."""
+    from beheard_hub.gateway.auth import LocalKey
+    from beheard_hub.runtime import SystemClock
+
+    chosen = settings.load(options={"BEHEARD_DATA_DIR": data_dir})
+    path = chosen.server.data_dir.absolute()
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        typer.echo(LocalKey.open(path, SystemClock()).mint(user, name=name, role=role))
+    except ValueError as wrong:
+        raise SetupError(f"{wrong}.") from None
+
+
+@app.command()
+def doctor(data_dir: DataDir = None) -> None:
+    """Check every dependency and say how to mend what is wrong."""
+    from beheard_hub.doctor import examine
+
+    chosen = settings.load(options={"BEHEARD_DATA_DIR": data_dir})
+    raise typer.Exit(EXIT_FAILED if examine(chosen) else 0)
+
+
+@app.command(hidden=True)
+def gateway_process() -> None:
+    """One gateway; started by `serve`, which writes its runtime to standard input."""
+    from beheard_hub.bootstrap import run_gateway_process
+
+    raise typer.Exit(run_gateway_process(sys.stdin.buffer.read()))
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(__version__)
+
+
+def main() -> None:
+    """Entry point: one sentence and exit code 2 for whatever is wrong around the hub."""
+    try:
+        app(standalone_mode=True)
+    except SetupError as wrong:
+        typer.echo(f"beheard: {wrong}", err=True)
+        sys.exit(EXIT_SETUP)
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
