@@ -250,25 +250,24 @@ def choose_codec(offered: Sequence[str]) -> tuple[Codec, str | None]:
 def is_plain(data: object) -> bool:
     """Whether `data` is what JSON and MessagePack share: objects with text keys, lists, text,
     64-bit integers, finite numbers, booleans, null; at most `DATA_DEPTH_MAX` deep."""
-    waiting: list[tuple[object, int]] = [(data, 0)]
+    waiting: list[tuple[Any, int]] = [(data, 0)]
     while waiting:
         value, depth = waiting.pop()
+        kind = type(value)
+        if kind is str or kind is bool or value is None:
+            continue
         if depth > DATA_DEPTH_MAX:
             return False
-        if isinstance(value, dict):
-            if not all(isinstance(key, str) for key in value):
+        if kind is dict:
+            for key, item in value.items():
+                if type(key) is not str:
+                    return False
+                waiting.append((item, depth + 1))
+        elif kind is list:
+            waiting.extend([(item, depth + 1) for item in value])
+        elif kind is int:
+            if not INTEGER_MIN <= value <= INTEGER_MAX:
                 return False
-            waiting.extend((item, depth + 1) for item in value.values())
-        elif isinstance(value, list):
-            waiting.extend((item, depth + 1) for item in value)
-        elif not _is_plain_scalar(value):
+        elif kind is not float or not math.isfinite(value):
             return False
     return True
-
-
-def _is_plain_scalar(value: object) -> bool:
-    if value is None or isinstance(value, str | bool):
-        return True
-    if isinstance(value, int):
-        return INTEGER_MIN <= value <= INTEGER_MAX
-    return isinstance(value, float) and math.isfinite(value)
