@@ -25,7 +25,8 @@ from beheard_hub.ai.offline.words import (
 )
 
 _REPORTED = re.compile(
-    r"\b(?:said|says|saying|say|told|tells|telling|texted|texts|wrote|writes|written|messaged"
+    r"(?<!\bI )(?<!\bwho )\b(?:said|says|saying|say|told|tells|telling|texted|texts|wrote|writes"
+    r"|written|messaged"
     r"|replied|answered|claims?|claimed|thinks|thought|believes|called me|calls me|asked if"
     r"|according to|wants|wanted|feels|felt that (?:he|she|they)|admitted|whispered|emailed)\b",
     re.IGNORECASE,

@@ -63,8 +63,10 @@ _ASIDES = {name: pattern("cues", "aside", name) for name in table("cues")["aside
 
 
 def _crisis(turn: Turn) -> Answer:
+    """Help first and nothing else; a mere concern is named, and leaves room without coaching."""
     severity = turn.crisis.severity if turn.crisis else Severity.CONCERN
-    return Answer(text=turn.pick("crisis", severity.name.lower()))
+    room = turn.pick("ask", "space") if severity == Severity.CONCERN else ""
+    return Answer(text=_joined(turn.pick("crisis", severity.name.lower()), room))
 
 
 def _support(turn: Turn) -> Answer:

@@ -10,7 +10,7 @@ _QUOTES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": 
 _SENTENCE = re.compile(r"[^.!?\n]+[.!?]*")
 _CLAUSE_BREAK = re.compile(
     r"\s*[,;:()\u2013\u2014]+\s*|\s+-+\s+"
-    r"|\s+(?:and then|and|but|because|so that|so|then|although|though|while|which|unless)\s+",
+    r"|\s+(?:and then|and|but|because|so that|although|though|while|which|unless)\s+",
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
