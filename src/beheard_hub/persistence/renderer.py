@@ -18,8 +18,9 @@ from beheard_hub.domain.kernel import Json, Read, Ref
 from beheard_hub.domain.refusals import Code, Refusal
 from beheard_hub.persistence import sql
 from beheard_hub.persistence.paging import BadCursor, Cursor, fitting, packed, unpacked
-from beheard_hub.persistence.stores import PostgresReadStore
-from beheard_hub.ports import Actor
+from beheard_hub.persistence.refs import filled, refs_in
+from beheard_hub.persistence.stores import PostgresAccounts, PostgresReadStore
+from beheard_hub.ports import Actor, Embedder, StateView
 
 Row = Mapping[str, Any]
 Shape = Callable[[Row, str], Mapping[str, Json]]
@@ -28,12 +29,12 @@ Summaries = Callable[[str, Sequence[str]], Awaitable[Mapping[str, Json]]]
 """(user id, session ids) → SessionSummary by session id."""
 
 
-class Viewer(msgspec.Struct, frozen=True):
-    """Who receives, where, and in which stage the user is (None: look it up)."""
+class KindOfSession(msgspec.Struct, frozen=True):
+    """What a session kind brings to be rendered."""
 
-    user_id: str
-    session_id: str = ""
-    stage: int | None = None
+    shapes: Mapping[str, Shape]
+    """By kind of `Ref`: the kind's views."""
+    summaries: Summaries
 
 
 class ListRead(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,58 +81,106 @@ LISTS: Mapping[str, ListRead] = {
 DERIVED_STATUS: Mapping[str, str] = {"WAITING": "ACTIVE"}
 """Shown status → stored status (spec 2.1)."""
 TREND = ((1, "INCREASING"), (0, "STABLE"), (-1, "DECREASING"))
+STAGED = frozenset({"attempt", "common_ground", "strategy", "agreement", "consented_content"})
+"""Kinds from the shared vessel, which asks for the reader's stage as a second lock."""
+COMPLETED_BY_STATE: Mapping[str, str] = {"session_detail": "session"}
+"""Kind → the kind from the state whose fields it has too."""
+RECALL: Mapping[int, Sequence[str]] = {
+    1: ("user_event", "emotional_reading"),
+    2: ("user_event", "emotional_reading", "need"),
+    3: ("need",),
+}
+"""Stage → where a vector may look among one's own things (spec 4.3)."""
+RECALL_MAX = 10
 
 
 class PostgresRenderer:
-    """Reads as the viewer. Every method raises StoreUnavailable."""
+    """Implements `ports.Renderer`. Every method raises StoreUnavailable."""
 
     def __init__(
-        self, reads: PostgresReadStore, shapes: Mapping[str, Shape], summaries: Summaries
+        self,
+        reads: PostgresReadStore,
+        accounts: PostgresAccounts,
+        embedder: Embedder,
+        kinds: Mapping[str, KindOfSession],
     ) -> None:
         self._reads = reads
-        self._shapes = shapes
-        self._summaries = summaries
+        self._accounts = accounts
+        self._embedder = embedder
+        self._kinds = kinds
 
-    async def refs(self, viewer: Viewer, refs: Iterable[Ref]) -> Mapping[Ref, Json]:
-        """Shape of every ref, None where the viewer may not (or no longer) see it; all in one
-        transaction."""
-        wanted: dict[str, list[str]] = defaultdict(list)
-        for ref in dict.fromkeys(refs):
-            wanted[ref.kind].append(ref.id)
-        actor = await self._actor(viewer)
-        answers = await self._reads.read_many(
-            actor, [(f"by_id.{kind}", {"ids": ids}) for kind, ids in wanted.items()]
-        )
-        found: dict[Ref, Json] = {
-            Ref(kind, row["id"]): self._shapes[kind](row, viewer.user_id)
-            for kind, rows in zip(wanted, answers, strict=True)
-            for row in rows
-        }
-        return {
-            Ref(k, name): found.get(Ref(k, name)) for k, names in wanted.items() for name in names
-        }
+    async def render(
+        self, kind: str, view: StateView | None, user_id: str, session_id: str, data: Json
+    ) -> Json:
+        """See the port. In a list a ref that shows nothing is left out."""
+        refs = list(dict.fromkeys(refs_in(data)))
+        known = {ref: view.shape(ref) for ref in refs} if view is not None else {}
+        found: dict[Ref, Json] = {ref: shape for ref, shape in known.items() if shape is not None}
+        rest = [ref for ref in refs if ref not in found]
+        shapes = self._kinds[kind].shapes
+        for ref, row in (await self._rows(user_id, session_id, rest)).items():
+            shape = shapes[ref.kind](row, user_id)
+            found[ref] = {**_from_state(view, ref), **shape}
+        return filled(data, found)
 
-    async def read(self, viewer: Viewer, read: Read) -> Mapping[str, Json] | Refusal:
-        """The reply of a reading command. Raises KeyError for one that nobody answers here."""
-        special = {"session.list": self._sessions, "shared.list": self._shared}
+    async def read(
+        self, kind: str, view: StateView | None, user_id: str, session_id: str, read: Read
+    ) -> Mapping[str, Json] | Refusal:
+        """See the port. Raises KeyError for a query that nobody answers here."""
+        actor = Actor(user_id, session_id=session_id)
         try:
-            if read.query in special:
-                return await special[read.query](viewer, read.args)
-            return await self._list(viewer, LISTS[read.query], read)
+            if read.query in LISTS:
+                return await self._list(kind, actor, read)
+            return await self._special[read.query](kind, actor, read.args)
         except BadCursor:
             return Refusal(Code.VALIDATION_ERROR, {"cursor": "not a cursor of this list"})
 
-    async def _list(self, viewer: Viewer, row: ListRead, read: Read) -> Mapping[str, Json]:
+    @property
+    def _special(
+        self,
+    ) -> Mapping[
+        str, Callable[[str, Actor, Mapping[str, Json]], Awaitable[Mapping[str, Json] | Refusal]]
+    ]:
+        return {
+            "session.list": self._sessions,
+            "shared.list": self._shared,
+            "invitation.get": self._invitation,
+            "recall.search": self._recall,
+        }
+
+    async def _rows(self, user_id: str, session_id: str, refs: Iterable[Ref]) -> Mapping[Ref, Row]:
+        """The rows that the user may see, all read in one transaction."""
+        wanted: dict[str, list[str]] = defaultdict(list)
+        for ref in refs:
+            wanted[ref.kind].append(ref.id)
+        if not wanted:
+            return {}
+        actor = Actor(user_id, session_id=session_id)
+        if wanted.keys() & STAGED:
+            actor = await self._in_stage(actor)
+        answers = await self._reads.read_many(
+            actor, [(f"by_id.{kind}", {"ids": ids}) for kind, ids in wanted.items()]
+        )
+        return {
+            Ref(kind, row["id"]): row
+            for kind, rows in zip(wanted, answers, strict=True)
+            for row in rows
+        }
+
+    async def _list(self, kind: str, actor: Actor, read: Read) -> Mapping[str, Json]:
+        row = LISTS[read.query]
         limit = min(int(read.args.get("limit") or row.limit), row.limit_max)
         args: dict[str, Json] = {name: read.args.get(name) for name in row.filters}
         if row.at:
             args |= {"limit": limit + 1, **_after(read.args.get("cursor"))}
-        actor = await self._actor(viewer)
+        if row.kind in STAGED:
+            actor = await self._in_stage(actor)
         wanted: list[tuple[str, Mapping[str, Json]]] = [(row.query, args)]
         if read.query == "emotions.list":
             wanted.append(("reading.summary", {}))
         rows, *extra = await self._reads.read_many(actor, wanted)
-        shaped = [self._shapes[row.kind](found, viewer.user_id) for found in rows]
+        shape = self._kinds[kind].shapes[row.kind]
+        shaped = [shape(found, actor.id) for found in rows]
         count = fitting(shaped, limit) if row.at else len(shaped)
         reply: dict[str, Json] = {row.field: shaped[:count]}
         if row.at:
@@ -140,7 +189,9 @@ class PostgresRenderer:
             reply |= _trend(summary)
         return reply
 
-    async def _sessions(self, viewer: Viewer, args: Mapping[str, Json]) -> Mapping[str, Json]:
+    async def _sessions(
+        self, kind: str, actor: Actor, args: Mapping[str, Json]
+    ) -> Mapping[str, Json]:
         """Summaries come from the states, so that they say the same as everywhere else."""
         limit = min(int(args.get("limit") or 20), 50)
         status = args.get("status")
@@ -149,8 +200,8 @@ class PostgresRenderer:
         kept: list[tuple[Row, Json]] = []
         while len(kept) <= limit:
             asked = {"status": stored, "limit": limit + 1, **_after(cursor)}
-            rows = await self._reads.read(Actor(viewer.user_id), "session.list", asked)
-            shown = await self._summaries(viewer.user_id, [row["id"] for row in rows])
+            rows = await self._reads.read(actor, "session.list", asked)
+            shown = await self._kinds[kind].summaries(actor.id, [row["id"] for row in rows])
             kept += [
                 (row, shown[row["id"]])
                 for row in rows
@@ -163,21 +214,47 @@ class PostgresRenderer:
         page = _page([row for row, _ in kept], count, "createdAt")
         return {"sessions": [summary for _, summary in kept[:count]], **page}
 
-    async def _shared(self, viewer: Viewer, _args: Mapping[str, Json]) -> Mapping[str, Json]:
-        rows = await self._reads.read(await self._actor(viewer), "shared.list", {})
-        shape = self._shapes["consented_content"]
+    async def _shared(
+        self, kind: str, actor: Actor, _args: Mapping[str, Json]
+    ) -> Mapping[str, Json]:
+        rows = await self._reads.read(await self._in_stage(actor), "shared.list", {})
+        shape = self._kinds[kind].shapes["consented_content"]
         return {
-            field: [shape(row, viewer.user_id) for row in rows if row["mine"] is mine]
+            field: [shape(row, actor.id) for row in rows if row["mine"] is mine]
             for field, mine in (("mine", True), ("partner", False))
         }
 
-    async def _actor(self, viewer: Viewer) -> Actor:
-        actor = Actor(viewer.user_id, session_id=viewer.session_id, stage=viewer.stage)
-        if viewer.stage is not None or not viewer.session_id:
-            return actor
+    async def _invitation(
+        self, _kind: str, _actor: Actor, args: Mapping[str, Json]
+    ) -> Mapping[str, Json] | Refusal:
+        preview = await self._accounts.invitation_preview(str(args.get("invitationId")))
+        return Refusal(Code.NOT_FOUND) if preview is None else {"invitation": preview}
+
+    async def _recall(
+        self, _kind: str, actor: Actor, args: Mapping[str, Json]
+    ) -> Mapping[str, Json]:
+        actor = await self._in_stage(actor)
+        kinds = RECALL.get(actor.stage or 0, ())
+        if not kinds:
+            return {"moments": []}
+        [vector] = await self._embedder.embed([str(args.get("query"))])
+        found = await self._reads.read(
+            actor,
+            "recall.vessel",
+            {
+                "kinds": list(kinds),
+                "vector": f"[{','.join(map(str, vector))}]",
+                "model": self._embedder.model,
+                "limit": min(int(args.get("limit") or RECALL_MAX), RECALL_MAX),
+            },
+        )
+        return {"moments": found}
+
+    async def _in_stage(self, actor: Actor) -> Actor:
+        """The same actor in the stage that the user has come to, by the user's own rows."""
         rows = await self._reads.read(actor, "progress.own", {})
         stage = max((row["stage"] for row in rows), default=None)
-        return Actor(viewer.user_id, session_id=viewer.session_id, stage=stage)
+        return Actor(actor.id, session_id=actor.session_id, stage=stage)
 
 
 def kinds() -> frozenset[str]:
@@ -187,31 +264,11 @@ def kinds() -> frozenset[str]:
     )
 
 
-def refs_in(value: Json) -> list[Ref]:
-    """Every `Ref` in a JSON value, also in its stored form ``{"$": "ref", ...}``."""
-    if isinstance(value, Ref):
-        return [value]
-    if isinstance(value, Mapping):
-        if value.get("$") == "ref":
-            return [Ref(value["kind"], value["id"])]
-        return [ref for part in value.values() for ref in refs_in(part)]
-    if isinstance(value, list | tuple):
-        return [ref for part in value for ref in refs_in(part)]
-    return []
-
-
-def filled(value: Json, found: Mapping[Ref, Json]) -> Json:
-    """`value` with every ref replaced; refs in a list that show nothing leave the list."""
-    if isinstance(value, Ref):
-        return found.get(value)
-    if isinstance(value, Mapping):
-        if value.get("$") == "ref":
-            return found.get(Ref(value["kind"], value["id"]))
-        return {name: filled(part, found) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        parts = [(part, filled(part, found)) for part in value]
-        return [new for old, new in parts if new is not None or not refs_in(old)]
-    return value
+def _from_state(view: StateView | None, ref: Ref) -> Mapping[str, Json]:
+    base = COMPLETED_BY_STATE.get(ref.kind)
+    if base is None or view is None:
+        return {}
+    return view.shape(Ref(base, ref.id)) or {}
 
 
 def _after(cursor: str | None) -> Mapping[str, Json]:

@@ -13,8 +13,9 @@ from beheard_hub.domain.limits import PAGE_BYTES_MAX
 from beheard_hub.domain.refusals import Code, Refusal
 from beheard_hub.persistence import paging
 from beheard_hub.persistence.database import Database
-from beheard_hub.persistence.renderer import PostgresRenderer, Viewer, filled, kinds, refs_in
-from beheard_hub.persistence.stores import PostgresReadStore
+from beheard_hub.persistence.refs import filled, refs_in
+from beheard_hub.persistence.renderer import KindOfSession, PostgresRenderer, kinds
+from beheard_hub.persistence.stores import PostgresAccounts, PostgresReadStore
 from tests.conftest import TestDatabase
 from tests.integration.persistence import scene
 from tests.integration.persistence.scene import SESSION, A, B
@@ -47,13 +48,43 @@ async def summaries(_user: str, ids: Sequence[str]) -> Mapping[str, Json]:
     return {name: {"id": name, "status": shown[name == SESSION]} for name in ids}
 
 
+class Embedder:
+    """Everything means the same."""
+
+    model = "m"
+
+    async def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
+        return [[1.0] + [0.0] * 1535 for _ in texts]
+
+
+class View:
+    """A state that knows the summary of its session."""
+
+    def shape(self, ref: Ref) -> Mapping[str, Json] | None:
+        return {"id": ref.id, "isMyTurn": True} if ref.kind == "session" else None
+
+
 @pytest.fixture(scope="module")
 def renderer(db: Database) -> PostgresRenderer:
     def as_it_is(row: Mapping[str, Any], viewer: str) -> Mapping[str, Json]:
         return {**row, "viewer": viewer}
 
     shapes = dict.fromkeys([*kinds(), "notification"], as_it_is)
-    return PostgresRenderer(PostgresReadStore(db), shapes, summaries)
+    kind = KindOfSession(shapes, summaries)
+    reads, accounts = PostgresReadStore(db), PostgresAccounts(db)
+    return PostgresRenderer(reads, accounts, Embedder(), {"mediation": kind})
+
+
+async def ask(
+    renderer: PostgresRenderer, user: str, session: str, query: str, /, **args: Json
+) -> Mapping[str, Json]:
+    said = await renderer.read("mediation", None, user, session, Read(query, args))
+    assert not isinstance(said, Refusal)
+    return said
+
+
+async def show(renderer: PostgresRenderer, user: str, data: Json, view: View | None = None) -> Json:
+    return await renderer.render("mediation", view, user, SESSION, data)
 
 
 def test_every_kind_of_the_architecture_has_a_query() -> None:
@@ -63,31 +94,55 @@ def test_every_kind_of_the_architecture_has_a_query() -> None:
 async def test_refs_show_the_own_and_nothing_of_the_other(renderer: PostgresRenderer) -> None:
     mine, theirs = Ref("message", f"message-{A}-0"), Ref("message", f"message-{B}-0")
     draft, gone = Ref("draft", f"draft-{A}"), Ref("event", "erased")
-    found = await renderer.refs(Viewer(A, SESSION, 4), [mine, theirs, draft, gone, mine])
-    assert found[mine]["content"] == f"private of {A} 0"
-    assert found[mine]["viewer"] == A
-    assert found[draft]["content"] == f"private of {A}"
-    assert found[theirs] is None
-    assert found[gone] is None
+    data = {"mine": mine, "theirs": theirs, "list": [draft, gone, theirs], "count": 2}
+    shown = await show(renderer, A, data)
+    assert shown["mine"]["content"] == f"private of {A} 0"
+    assert shown["mine"]["viewer"] == A
+    assert shown["theirs"] is None
+    assert [one["id"] for one in shown["list"]] == [f"draft-{A}"]
+    assert shown["count"] == 2
 
 
-async def test_a_stage_that_is_not_given_is_looked_up(
+async def test_what_was_taken_back_is_not_replayed(
     renderer: PostgresRenderer, owner: asyncpg.Connection
 ) -> None:
-    ref = Ref("attempt", f"attempt-{B}")
-    assert (await renderer.refs(Viewer(A, SESSION), [ref]))[ref] is not None
-    assert (await renderer.refs(Viewer(A, SESSION, 1), [ref]))[ref] is None
+    stored = {"$": "ref", "kind": "consented_content", "id": f"content-need-{B}"}
+    assert (await show(renderer, A, {"content": stored}))["content"] is not None
+    revoke = 'UPDATE "ConsentRecord" SET decision = $1, "revokedAt" = $2 WHERE id = $3'
+    await owner.execute(revoke, "REVOKED", scene.at(9), f"consent-need-{B}")
+    assert (await show(renderer, A, {"content": stored}))["content"] is None
+    assert (await show(renderer, B, {"content": stored}))["content"]["consentActive"] is False
+
+
+async def test_what_the_state_knows_is_not_read(renderer: PostgresRenderer) -> None:
+    data = {"session": Ref("session", SESSION), "detail": Ref("session_detail", SESSION)}
+    shown = await show(renderer, A, data, View())
+    assert shown["session"] == {"id": SESSION, "isMyTurn": True}
+    assert shown["detail"]["isMyTurn"] is True
+    assert shown["detail"]["relationship"]["sessionCount"] == 5
+
+
+async def test_the_shared_vessel_opens_at_stage_two(
+    renderer: PostgresRenderer, owner: asyncpg.Connection
+) -> None:
+    data = {"attempt": Ref("attempt", f"attempt-{B}")}
+    assert (await show(renderer, A, data))["attempt"] is not None
+    await owner.execute('DELETE FROM "StageProgress" WHERE "userId" = $1 AND stage > 1', A)
+    try:
+        assert (await show(renderer, A, data))["attempt"] is None
+    finally:
+        for stage in (2, 3, 4):
+            await scene.insert(
+                owner, "StageProgress", id=f"again-{stage}", sessionId=SESSION, userId=A,
+                stage=stage, status="IN_PROGRESS",
+            )  # fmt: skip
 
 
 async def test_pages_of_a_thread(renderer: PostgresRenderer) -> None:
-    viewer = Viewer(A, SESSION, 4)
-    first = await renderer.read(viewer, Read("message.list", {"limit": 3}))
-    assert not isinstance(first, Refusal)
+    first = await ask(renderer, A, SESSION, "message.list", limit=3)
     assert [m["id"] for m in first["messages"]] == [f"message-{A}-{n}" for n in (4, 3, 2)]
     assert first["hasMore"] is True
-    more = {"limit": 3, "cursor": first["cursor"]}
-    second = await renderer.read(viewer, Read("message.list", more))
-    assert not isinstance(second, Refusal)
+    second = await ask(renderer, A, SESSION, "message.list", limit=3, cursor=first["cursor"])
     assert [m["id"] for m in second["messages"]] == [f"message-{A}-{n}" for n in (1, 0)]
     assert (second["hasMore"], second["cursor"]) == (False, None)
 
@@ -96,19 +151,18 @@ async def test_pages_of_a_thread(renderer: PostgresRenderer) -> None:
 async def test_a_cursor_that_is_not_ours_is_refused(
     renderer: PostgresRenderer, cursor: str
 ) -> None:
-    said = await renderer.read(Viewer(A, SESSION, 4), Read("message.list", {"cursor": cursor}))
+    read = Read("message.list", {"cursor": cursor})
+    said = await renderer.read("mediation", None, A, SESSION, read)
     assert isinstance(said, Refusal)
     assert said.code is Code.VALIDATION_ERROR
 
 
 async def test_emotions_come_with_trend_and_average(renderer: PostgresRenderer) -> None:
-    said = await renderer.read(Viewer(A, SESSION, 4), Read("emotions.list"))
-    assert not isinstance(said, Refusal)
+    said = await ask(renderer, A, SESSION, "emotions.list")
     assert [reading["intensity"] for reading in said["readings"]] == [5, 8]
     assert said["trend"] == {"direction": "DECREASING", "changeFromStart": -3}
     assert said["averageIntensity"] == 6.5
-    nothing = await renderer.read(Viewer(A, "old-0", 0), Read("emotions.list"))
-    assert not isinstance(nothing, Refusal)
+    nothing = await ask(renderer, A, "old-0", "emotions.list")
     assert nothing["trend"] == {"direction": "STABLE", "changeFromStart": 0}
     assert nothing["averageIntensity"] is None
 
@@ -116,16 +170,14 @@ async def test_emotions_come_with_trend_and_average(renderer: PostgresRenderer) 
 async def test_what_is_shared_is_sorted_into_mine_and_the_partners(
     renderer: PostgresRenderer,
 ) -> None:
-    said = await renderer.read(Viewer(B, SESSION, 4), Read("shared.list"))
-    assert not isinstance(said, Refusal)
+    said = await ask(renderer, B, SESSION, "shared.list")
     assert {row["sourceUserId"] for row in said["mine"]} == {B}
     assert {row["sourceUserId"] for row in said["partner"]} == {A}
 
 
 async def test_pages_of_sessions_and_the_derived_status(renderer: PostgresRenderer) -> None:
     async def ids(**args: Any) -> tuple[list[str], Json]:
-        said = await renderer.read(Viewer(A), Read("session.list", args))
-        assert not isinstance(said, Refusal)
+        said = await ask(renderer, A, "", "session.list", **args)
         return [row["id"] for row in said["sessions"]], said["cursor"]
 
     found, cursor = await ids(limit=2)
@@ -136,7 +188,7 @@ async def test_pages_of_sessions_and_the_derived_status(renderer: PostgresRender
     assert await ids(status="WAITING") == ([SESSION], None)
     assert await ids(status="ACTIVE") == ([], None)
     assert (await ids(status="RESOLVED"))[0] == [f"old-{n}" for n in range(4)]
-    said = await renderer.read(Viewer("user-c"), Read("session.list"))
+    said = await ask(renderer, "user-c", "", "session.list")
     assert said == {"sessions": [], "cursor": None, "hasMore": False}
 
 
@@ -150,9 +202,35 @@ async def test_the_other_lists_have_their_plural(renderer: PostgresRenderer) -> 
         ("agreement.list", "agreements"),
         ("notifications.unread", "notifications"),
     ):
-        said = await renderer.read(Viewer(A, SESSION, 4), Read(query))
-        assert not isinstance(said, Refusal)
-        assert said[field], query
+        assert (await ask(renderer, A, SESSION, query))[field], query
+
+
+async def test_an_invitation_for_everybody(
+    renderer: PostgresRenderer, owner: asyncpg.Connection
+) -> None:
+    said = await ask(renderer, "", "", "invitation.get", invitationId="invitation")
+    assert said["invitation"]["status"] == "ACCEPTED"
+    await scene.insert(
+        owner, "Invitation", id="late", sessionId="old-0", invitedById=A, expiresAt=scene.at(0)
+    )
+    said = await ask(renderer, "", "", "invitation.get", invitationId="late")
+    assert said["invitation"]["status"] == "EXPIRED"
+    read = Read("invitation.get", {"invitationId": "none"})
+    missing = await renderer.read("mediation", None, "", "", read)
+    assert isinstance(missing, Refusal)
+    assert missing.code is Code.NOT_FOUND
+
+
+async def test_recall_keeps_to_what_the_stage_allows(
+    renderer: PostgresRenderer, owner: asyncpg.Connection
+) -> None:
+    assert await ask(renderer, A, SESSION, "recall.search", query="q", limit=5) == {"moments": []}
+    await owner.execute('DELETE FROM "StageProgress" WHERE "userId" = $1 AND stage > 1', A)
+    said = await ask(renderer, A, SESSION, "recall.search", query="q", limit=3)
+    assert len(said["moments"]) == 3
+    assert said["moments"][0]["similarity"] == pytest.approx(1.0)
+    assert {"id", "type", "text", "stage", "timestamp", "similarity"} == set(said["moments"][0])
+    assert B not in repr(said)
 
 
 def test_refs_are_found_and_filled_wherever_they_stand() -> None:

@@ -60,9 +60,12 @@ SELECT count(*)::int FROM gone;
 SELECT hub.find_invitation($1);
 
 -- name: invitation.preview
--- What anybody who holds the id may see.
+-- What anybody who holds the id may see. That it has expired shows at once, whoever notes it when.
 -- args: id
-SELECT p."inviterName" AS "invitedBy.name", p.status, p."createdAt", p."expiresAt"
+SELECT p."inviterName" AS "invitedBy.name",
+       CASE WHEN p.status = 'PENDING' AND p."expiresAt" <= now() THEN 'EXPIRED' ELSE p.status END
+           AS status,
+       p."createdAt", p."expiresAt"
 FROM hub.invitation_preview($1) p;
 
 -- name: user.provision
