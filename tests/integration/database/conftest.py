@@ -40,7 +40,12 @@ class World:
         """Takes a role, with the locals of `actor`, until the transaction ends."""
         names = ("app.actor_id", "app.actor_role", "app.current_session_id", "app.current_stage")
         values = (
-            (actor.id, actor.role, actor.session_id, "" if actor.stage is None else str(actor.stage))
+            (
+                actor.id,
+                actor.role,
+                actor.session_id,
+                "" if actor.stage is None else str(actor.stage),
+            )
             if actor
             else ("",) * 4
         )

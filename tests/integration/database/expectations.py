@@ -140,7 +140,10 @@ WALLS: Mapping[str, Wall] = {
 }
 
 KEY_COLUMNS = frozenset(
-    "id sessionId userId forUserId sourceUserId vesselId sharedVesselId relationshipId partnerId"
-    " attemptId stage round seq commandId createdById invitedById shard".split()
-)
+    {
+        "id", "sessionId", "userId", "forUserId", "sourceUserId", "vesselId", "sharedVesselId",
+        "relationshipId", "partnerId", "attemptId", "stage", "round", "seq", "commandId",
+        "createdById", "invitedById", "shard",
+    }
+)  # fmt: skip
 """All that the writer may read of anybody's rows, to find the row it changes."""

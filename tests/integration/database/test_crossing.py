@@ -16,10 +16,10 @@ CONTENTS = 'SELECT id FROM "ConsentedContent"'
 STRATEGIES = 'SELECT id FROM "StrategyProposal"'
 RANKINGS = 'SELECT id FROM "StrategyRanking"'
 SECOND_ATTEMPT = """
-INSERT INTO "ConsentRecord" (id, "userId", "sessionId", "contentType", decision, "contentDescription")
-VALUES ('b-attempt', 'b', 's', 'EMPATHY_ATTEMPT', 'GRANTED', 'x');
-INSERT INTO "EmpathyAttempt" (id, "draftId", "sessionId", "sourceUserId", content, "consentRecordId")
-VALUES ('b', 'b', 's', 'b', 'canary b', 'b-attempt');
+INSERT INTO "ConsentRecord" (id, "userId", "sessionId", "contentType", decision,
+  "contentDescription") VALUES ('b-attempt', 'b', 's', 'EMPATHY_ATTEMPT', 'GRANTED', 'x');
+INSERT INTO "EmpathyAttempt" (id, "draftId", "sessionId", "sourceUserId", content,
+  "consentRecordId") VALUES ('b', 'b', 's', 'b', 'canary b', 'b-attempt');
 INSERT INTO "ConsentedContent" (id, "sharedVesselId", "sourceUserId", "transformedContent",
   "consentRecordId") VALUES ('b-attempt', 's', 'b', 'canary b', 'b-attempt');
 """
@@ -146,9 +146,7 @@ async def test_what_tells_the_author_cannot_be_read_at_all(world: World, column:
 
 
 @pytest.mark.parametrize("column", ["contributedBy", "contributionConsent"])
-async def test_what_tells_the_contributor_cannot_be_read_at_all(
-    world: World, column: str
-) -> None:
+async def test_what_tells_the_contributor_cannot_be_read_at_all(world: World, column: str) -> None:
     async with world.acting(A):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await world.sql.fetch(f'SELECT "{column}" FROM "GlobalLibraryItem"')

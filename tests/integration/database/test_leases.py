@@ -116,7 +116,10 @@ async def test_two_who_take_at_once_share_nothing(
     epochs = {host: await opened(sql, host) for host in ("one", "two", "three")}
     connections = [await asyncpg.connect(database.owner_url) for _ in epochs]
     taken = await asyncio.gather(
-        *(take(c, host, epoch) for c, (host, epoch) in zip(connections, epochs.items(), strict=True))
+        *(
+            take(c, host, epoch)
+            for c, (host, epoch) in zip(connections, epochs.items(), strict=True)
+        )
     )
     for connection in connections:
         await connection.close()

@@ -1,4 +1,4 @@
-"""Every table × every operation × every actor, against `expectations.py` (spec 4.1, 4.2)."""
+"""Every table, every operation, every actor, against `expectations.py` (spec 4.1, 4.2)."""
 
 from __future__ import annotations
 
@@ -83,9 +83,7 @@ async def test_nobody_has_more_privileges_than_the_walls_need(world: World, tabl
     wall = WALLS[table]
     for role in RUN_TIME:
         has = {
-            op: await world.sql.fetchval(
-                "SELECT has_table_privilege($1, $2, $3)", role, table, op
-            )
+            op: await world.sql.fetchval("SELECT has_table_privilege($1, $2, $3)", role, table, op)
             or (
                 op not in ("DELETE", "TRUNCATE")
                 and await world.sql.fetchval(
