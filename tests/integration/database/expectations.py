@@ -67,6 +67,8 @@ class Wall(msgspec.Struct, frozen=True, kw_only=True):
     """The same for updates."""
     key: str = "id"
     """Column that tells the rows apart."""
+    among: frozenset[str] | None = None
+    """Only these rows are looked at; None for all. For a table that the migrations fill."""
 
 
 WALLS: Mapping[str, Wall] = {
@@ -127,7 +129,9 @@ WALLS: Mapping[str, Wall] = {
         updates="a",
     ),
     'public."Agreement"': Wall(reads=MEMBERS, row="s", inserts="ab", updates="ab"),
-    'public."GlobalLibraryItem"': Wall(reads=LIBRARY, row="library"),
+    'public."GlobalLibraryItem"': Wall(
+        reads=LIBRARY, row="library", among=frozenset({"library", "retired"})
+    ),
     'hub."SessionEvent"': Wall(reads=OWN_AFFAIRS, key="userId", inserts="ab"),
     'hub."CommandReceipt"': Wall(reads=OWN_AFFAIRS, key="userId", inserts="ab"),
     'hub."Reminder"': Wall(reads=OWN_AFFAIRS, inserts="ab", updates="ab"),

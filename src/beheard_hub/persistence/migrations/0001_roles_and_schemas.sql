@@ -15,7 +15,9 @@ DO $$
 DECLARE
   wanted text;
 BEGIN
-  FOREACH wanted IN ARRAY ARRAY['beheard_owner', 'beheard_app', 'beheard_writer', 'beheard_ops'] LOOP
+  FOREACH wanted IN ARRAY
+    ARRAY['beheard_owner', 'beheard_app', 'beheard_writer', 'beheard_ops']
+  LOOP
     IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = wanted) THEN
       EXECUTE format('CREATE ROLE %I NOLOGIN NOINHERIT', wanted);
     END IF;

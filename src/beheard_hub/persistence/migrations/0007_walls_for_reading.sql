@@ -17,7 +17,7 @@ BEGIN
 END
 $$;
 
--- ---- what the definer functions of 0006 and 0010 need to see, and the triggers -------------------
+-- ---- what the definer functions of 0006 and 0010 need to see, and the triggers ------------------
 DO $$
 DECLARE
   t text;
@@ -38,7 +38,7 @@ CREATE POLICY take_back ON "ConsentedContent" FOR UPDATE TO beheard_owner
 -- Later migrations fill the library as the owner.
 CREATE POLICY fill ON "GlobalLibraryItem" TO beheard_owner USING (true) WITH CHECK (true);
 
--- ---- own rows, and the facilitator's in its one session ------------------------------------------
+-- ---- own rows, and the facilitator's in its one session -----------------------------------------
 DO $$
 DECLARE
   t record;
@@ -92,7 +92,7 @@ CREATE POLICY profile ON "User" FOR SELECT TO beheard_app USING ((select hub.is_
 CREATE POLICY audit ON hub."AuditLog" FOR SELECT TO beheard_app
   USING ((select hub.is_role('admin')));
 
--- ---- the session and who is in it ----------------------------------------------------------------
+-- ---- the session and who is in it ---------------------------------------------------------------
 CREATE POLICY members ON "Session" FOR SELECT TO beheard_app
   USING (id = ANY ((select hub.my_sessions())::text[]));
 CREATE POLICY members ON "SharedVessel" FOR SELECT TO beheard_app
@@ -105,7 +105,7 @@ CREATE POLICY members ON "Relationship" FOR SELECT TO beheard_app USING (EXISTS 
   SELECT FROM "RelationshipMember" m WHERE m."relationshipId" = "Relationship".id
     AND m."userId" = (select hub.actor_id())));
 
--- ---- the shared vessel ---------------------------------------------------------------------------
+-- ---- the shared vessel --------------------------------------------------------------------------
 -- app.current_stage is a second lock on it: nothing below 2.
 CREATE POLICY own ON "ConsentedContent" FOR SELECT TO beheard_app USING (
   "sourceUserId" = (select hub.actor_id())
@@ -155,7 +155,7 @@ CREATE POLICY earlier ON "Agreement" FOR SELECT TO beheard_app USING (
   (select hub.ai_session()) IS NOT NULL
   AND "sharedVesselId" = ANY ((select hub.earlier_agreements())::text[]));
 
--- ---- the library ---------------------------------------------------------------------------------
+-- ---- the library --------------------------------------------------------------------------------
 CREATE POLICY active ON "GlobalLibraryItem" FOR SELECT TO beheard_app USING (
   "isActive" AND (select hub.actor_id()) IS NOT NULL
   AND ((select hub.as_user()) OR (select hub.ai_session()) IS NOT NULL
@@ -163,7 +163,7 @@ CREATE POLICY active ON "GlobalLibraryItem" FOR SELECT TO beheard_app USING (
 CREATE POLICY administration ON "GlobalLibraryItem" FOR SELECT TO beheard_app
   USING ((select hub.is_role('admin')));
 
--- ---- grants --------------------------------------------------------------------------------------
+-- ---- grants -------------------------------------------------------------------------------------
 GRANT SELECT ON
   "User", "ContactMethod", "ExternalIdentity", "Relationship", "RelationshipMember", "Invitation",
   "Session", "SessionPrivate", "StageProgress", "Message", "UserVessel", "UserEvent",
@@ -180,7 +180,7 @@ GRANT SELECT (id, "sessionId", description, "needsAddressed", duration, "measure
 GRANT SELECT (id, title, description, category, source, "isActive", embedding, "embeddingModel",
   "createdAt", "updatedAt") ON "GlobalLibraryItem" TO beheard_app;
 
--- ---- views: what of another's row may be seen ----------------------------------------------------
+-- ---- views: what of another's row may be seen ---------------------------------------------------
 CREATE VIEW "PartnerProgress" WITH (security_invoker = true) AS
   SELECT p."sessionId", p."userId", p.stage, p.status FROM hub.partner_progress() p;
 CREATE VIEW "Person" WITH (security_invoker = true) AS

@@ -71,7 +71,7 @@ CREATE FUNCTION hub.lease_holds() RETURNS boolean STABLE LANGUAGE sql
 
 GRANT EXECUTE ON FUNCTION hub.writable(), hub.qualified(text), hub.lease_holds() TO beheard_writer;
 
--- ---- grants and the fence ------------------------------------------------------------------------
+-- ---- grants and the fence -----------------------------------------------------------------------
 DO $$
 DECLARE
   w record;
@@ -115,7 +115,7 @@ GRANT SELECT ON hub."HostLease" TO beheard_writer;
 GRANT UPDATE ("flushNo", "expiresAt") ON hub."HostLease" TO beheard_writer;
 CREATE POLICY lease ON hub."HostLease" TO beheard_writer USING (true);
 
--- ---- whose row, in whose session -----------------------------------------------------------------
+-- ---- whose row, in whose session ----------------------------------------------------------------
 -- For each table the condition that a written row must meet; the same for insert, update, delete.
 DO $$
 DECLARE
@@ -224,7 +224,7 @@ CREATE POLICY write_update ON "ConsentedContent" FOR UPDATE TO beheard_writer US
   EXISTS (SELECT FROM "SharedVessel" s WHERE s.id = "ConsentedContent"."sharedVesselId"
       AND (select hub.writing()) -> s."sessionId" ? "ConsentedContent"."sourceUserId"));
 
--- ---- operations: counts, leases, expiry; no content ----------------------------------------------
+-- ---- operations: counts, leases, expiry; no content ---------------------------------------------
 DO $$
 DECLARE
   o record;

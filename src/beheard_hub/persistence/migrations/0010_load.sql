@@ -2,8 +2,8 @@
 --
 -- hub.load_sessions(ids, callers) returns one row per session that exists:
 --   "sessionId"  facts jsonb   names jsonb   seqs jsonb   receipts jsonb
--- Facts are ids, flags, enums, counters and times; no text of anybody is in them. Times are ISO 8601
--- UTC with microseconds. Lists are in order of time, then id.
+-- Facts are ids, flags, enums, counters and times; no text of anybody is in them. Times are
+-- ISO 8601 UTC with microseconds. Lists are in order of time, then id.
 --
 -- facts = {
 --   "session": {id, relationshipId, createdById, status, createdAt, resolvedAt, outcome,
@@ -14,8 +14,8 @@
 --       the newest; targetUserId is the other member of the relationship, if there is one already
 --   "members": [{userId, vesselId}]      the creator first
 --   "seats": {userId: {
---     "progress": [{id, stage, status, startedAt, completedAt, gatesSatisfied, gatesAt, gatesLatched,
---       strategiesReadyRound, feedbackAcceptedAt, isSynthesisDirty, synthesisLastUpdated}],
+--     "progress": [{id, stage, status, startedAt, completedAt, gatesSatisfied, gatesAt,
+--       gatesLatched, strategiesReadyRound, feedbackAcceptedAt, isSynthesisDirty, synthesisLastUpdated}],
 --     "draft": null | {id, version, readyToShare},
 --     "attempts": [{id, draftId, consentRecordId, sharedAt, supersededById}],
 --     "validations": [{id, attemptId, validated, feedbackShared, hasFeedback, validatedAt}],
@@ -33,7 +33,8 @@
 --     "nudgedAt": time | null,
 --     "hasPrivate": whether a "SessionPrivate" row exists}},
 --   "shared": {
---     "contents": [{id, sourceUserId, originalNeedId, consentActive, consentRecordId, contentType}],
+--     "contents": [{id, sourceUserId, originalNeedId, consentActive, consentRecordId,
+--       contentType}],
 --     "commonGround": [{id, category, confirmedByA, confirmedByB, confirmedAt, sourceContentIds,
 --       proposedById, stale}],
 --     "strategies": [{id, round}],                       (of both users, and the hub's)
@@ -106,8 +107,8 @@ $$;
 CREATE FUNCTION hub.receipt_hashes(of_session text) RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN (SELECT coalesce(jsonb_agg(
-      ('x' || encode(substr(sha256(convert_to(r."commandId", 'UTF8')), 1, 8), 'hex'))::bit(64)::bigint),
-      '[]')
+      ('x' || encode(substr(sha256(convert_to(r."commandId", 'UTF8')), 1, 8), 'hex'))
+        ::bit(64)::bigint), '[]')
     FROM hub."CommandReceipt" r WHERE r."userId" = hub.actor_id()
       AND r."sessionId" IN (of_session, '') AND r.at > now() - interval '7 days');
 END
@@ -332,8 +333,8 @@ END
 $$;
 
 -- Facts about one user outside any session, in the same shape ("sessionId" is 'user:<id>'):
--- facts = {"user": {id, role}, "relationships": [{id, partnerId, openSessionId}]}; names of the user
--- and the partners; receipts of ''. No row when there is no such user.
+-- facts = {"user": {id, role}, "relationships": [{id, partnerId, openSessionId}]}; names of the
+-- user and the partners; receipts of ''. No row when there is no such user.
 CREATE FUNCTION hub.load_directory(user_id text)
   RETURNS TABLE ("sessionId" text, facts jsonb, names jsonb, seqs jsonb, receipts jsonb)
   LANGUAGE plpgsql AS $$
