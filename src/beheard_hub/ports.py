@@ -310,6 +310,14 @@ class Routing(Protocol):
 class StateView(Protocol):
     """What one member may see of a session's state without a read."""
 
+    @property
+    def state(self) -> Any:
+        """The kind's state: a renderer hands it on to the kind's own views, and reads nothing."""
+
+    @property
+    def names(self) -> Mapping[str, str | None]:
+        """userId → name, as `Loaded.names`."""
+
     def shape(self, ref: Ref) -> Mapping[str, Json] | None:
         """Shape of a `Ref` that needs no text, else None (`SessionKind.from_state`)."""
 
