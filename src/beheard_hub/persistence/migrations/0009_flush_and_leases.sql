@@ -5,10 +5,10 @@
 -- Messages carry table names and numbers, never values of a row.
 SET LOCAL ROLE beheard_owner;
 
--- For every table with op "i" a function hub."put_<table>"(op) that inserts the rows of an operation.
+-- For every table with op "i" a function hub."put_<table>"(op) that inserts an operation's rows.
 -- Its one statement is static, so that its plan, policies and all, is made once per connection: a
 -- lone command costs half of what planning each time did. A column that a row does not name gets
--- its default. A later migration that adds a table to hub.writable(), or a column, calls this again.
+-- its default. A later migration that adds a table to hub.writable(), or a column, calls it again.
 CREATE FUNCTION hub.make_puts() RETURNS void LANGUAGE plpgsql AS $make$
 DECLARE
   w record;

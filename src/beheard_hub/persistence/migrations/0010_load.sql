@@ -15,7 +15,8 @@
 --   "members": [{userId, vesselId}]      the creator first
 --   "seats": {userId: {
 --     "progress": [{id, stage, status, startedAt, completedAt, gatesSatisfied, gatesAt,
---       gatesLatched, strategiesReadyRound, feedbackAcceptedAt, isSynthesisDirty, synthesisLastUpdated}],
+--       gatesLatched, strategiesReadyRound, feedbackAcceptedAt, isSynthesisDirty,
+--       synthesisLastUpdated}],
 --     "draft": null | {id, version, readyToShare},
 --     "attempts": [{id, draftId, consentRecordId, sharedAt, supersededById}],
 --     "validations": [{id, attemptId, validated, feedbackShared, hasFeedback, validatedAt}],
