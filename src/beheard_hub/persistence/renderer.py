@@ -2,8 +2,8 @@
 
 A decision never holds stored text: it holds `Ref`s, or names a `Read`. Here they become shapes,
 at the moment of delivery and under row-level security, so that what was revoked or erased since is
-simply not there any more (spec 01). Which fields a shape has is decided by the kind's views; this
-file knows which query feeds which kind.
+simply not there any more (spec 01). Which queries a read needs and which fields a shape has is the
+kind's affair (`KindOfSession`); this file asks the database and hands on.
 """
 
 from __future__ import annotations
@@ -17,81 +17,47 @@ import msgspec
 from beheard_hub.domain.kernel import Json, Read, Ref
 from beheard_hub.domain.refusals import Code, Refusal
 from beheard_hub.persistence import sql
-from beheard_hub.persistence.paging import BadCursor, Cursor, fitting, packed, unpacked
 from beheard_hub.persistence.refs import filled, refs_in
 from beheard_hub.persistence.stores import PostgresAccounts, PostgresReadStore
 from beheard_hub.ports import Actor, Embedder, StateView
 
 Row = Mapping[str, Any]
-Shape = Callable[[Row, str], Mapping[str, Json]]
-"""(row by database names, id of the viewer) → a shape of spec 5.4."""
-Summaries = Callable[[str, Sequence[str]], Awaitable[Mapping[str, Json]]]
-"""(user id, session ids) → SessionSummary by session id."""
+Parts = Mapping[str, Sequence[Row]]
 
 
 class KindOfSession(msgspec.Struct, frozen=True):
-    """What a session kind brings to be rendered."""
+    """What a session kind brings to be rendered: its views."""
 
-    shapes: Mapping[str, Shape]
-    """By kind of `Ref`: the kind's views."""
-    summaries: Summaries
-
-
-class ListRead(msgspec.Struct, frozen=True, kw_only=True):
-    """How one `Read` is answered."""
-
-    query: str
-    kind: str
-    field: str
-    """The plural under which the reply holds the rows."""
-    at: str = ""
-    """Column of the cursor; empty where the list has no pages."""
-    limit: int = 50
-    limit_max: int = 100
-    filters: Sequence[str] = ()
-    """Arguments that go from the command to the query."""
+    queries: Callable[[str], Mapping[str, str]]
+    """Name of a read → its parts, each a named query."""
+    reply: Callable[[Read, Parts, StateView | None, str], Mapping[str, Json]]
+    """(read, rows of its parts, view, viewer's id) → the reply; may hold `Ref`s."""
+    shape: Callable[[str, Row, StateView | None, str], Mapping[str, Json]]
+    """(kind of `Ref`, row by database names, view, viewer's id) → a shape of spec 5.4."""
+    summaries: Callable[[str, Sequence[str]], Awaitable[Mapping[str, Json]]]
+    """(user id, session ids) → SessionSummary by session id."""
 
 
-LISTS: Mapping[str, ListRead] = {
-    "message.list": ListRead(
-        query="message.list", kind="message", field="messages", at="timestamp", filters=("stage",)
-    ),
-    "emotions.list": ListRead(
-        query="reading.list", kind="reading", field="readings", at="timestamp", limit=100
-    ),
-    "event.list": ListRead(query="event.list", kind="event", field="events", at="timestamp"),
-    "boundary.list": ListRead(
-        query="boundary.list", kind="boundary", field="boundaries", at="createdAt"
-    ),
-    "document.list": ListRead(
-        query="document.list", kind="document", field="documents", at="createdAt", limit=10
-    ),
-    "consent.pending": ListRead(
-        query="consent.pending", kind="consent_request", field="pendingRequests"
-    ),
-    "consent.history": ListRead(
-        query="consent.history", kind="consent_record", field="records", at="decidedAt"
-    ),
-    "agreement.list": ListRead(query="agreement.list", kind="agreement", field="agreements"),
-    "notifications.unread": ListRead(
-        query="notifications.unread", kind="notification", field="notifications", at="createdAt"
-    ),
-}
-
+STAGED = frozenset(
+    {
+        *("by_id.attempt", "by_id.common_ground", "by_id.strategy", "by_id.agreement"),
+        *("by_id.consented_content", "attempt.partner", "common_ground.list", "strategy.list"),
+        *("overlap.list", "agreement.list", "shared.list", "recall.vessel"),
+    }
+)
+"""Queries on the shared vessel, which asks for the reader's stage as a second lock."""
+ONE_ROW = frozenset({"session.get", "invitation.get"})
+"""Reads of one thing: NOT_FOUND where there is none."""
+BEFORE_ANYBODY = frozenset({"invitation.preview"})
+"""Queries that nobody in particular may ask."""
 DERIVED_STATUS: Mapping[str, str] = {"WAITING": "ACTIVE"}
 """Shown status → stored status (spec 2.1)."""
-TREND = ((1, "INCREASING"), (0, "STABLE"), (-1, "DECREASING"))
-STAGED = frozenset({"attempt", "common_ground", "strategy", "agreement", "consented_content"})
-"""Kinds from the shared vessel, which asks for the reader's stage as a second lock."""
-COMPLETED_BY_STATE: Mapping[str, str] = {"session_detail": "session"}
-"""Kind → the kind from the state whose fields it has too."""
 RECALL: Mapping[int, Sequence[str]] = {
     1: ("user_event", "emotional_reading"),
     2: ("user_event", "emotional_reading", "need"),
     3: ("need",),
 }
 """Stage → where a vector may look among one's own things (spec 4.3)."""
-RECALL_MAX = 10
 
 
 class PostgresRenderer:
@@ -116,139 +82,76 @@ class PostgresRenderer:
         refs = list(dict.fromkeys(refs_in(data)))
         known = {ref: view.shape(ref) for ref in refs} if view is not None else {}
         found: dict[Ref, Json] = {ref: shape for ref, shape in known.items() if shape is not None}
+        views = self._kinds[kind]
+        listed = [ref for ref in refs if ref.kind == "session" and ref not in found]
+        if listed:
+            shown = await views.summaries(user_id, [ref.id for ref in listed])
+            found |= {ref: shown.get(ref.id) for ref in listed}
         rest = [ref for ref in refs if ref not in found]
-        shapes = self._kinds[kind].shapes
         for ref, row in (await self._rows(user_id, session_id, rest)).items():
-            shape = shapes[ref.kind](row, user_id)
-            found[ref] = {**_from_state(view, ref), **shape}
+            found[ref] = views.shape(ref.kind, row, view, user_id)
         return filled(data, found)
 
     async def read(
         self, kind: str, view: StateView | None, user_id: str, session_id: str, read: Read
     ) -> Mapping[str, Json] | Refusal:
-        """See the port. Raises KeyError for a query that nobody answers here."""
+        """See the port. Raises KeyError for a read that the kind does not know."""
+        views = self._kinds[kind]
         actor = Actor(user_id, session_id=session_id)
-        try:
-            if read.query in LISTS:
-                return await self._list(kind, actor, read)
-            return await self._special[read.query](kind, actor, read.args)
-        except BadCursor:
-            return Refusal(Code.VALIDATION_ERROR, {"cursor": "not a cursor of this list"})
-
-    @property
-    def _special(
-        self,
-    ) -> Mapping[
-        str, Callable[[str, Actor, Mapping[str, Json]], Awaitable[Mapping[str, Json] | Refusal]]
-    ]:
-        return {
-            "session.list": self._sessions,
-            "shared.list": self._shared,
-            "invitation.get": self._invitation,
-            "recall.search": self._recall,
-        }
+        parts = await self._parts(actor, views.queries(read.query), read.args)
+        if read.query in ONE_ROW and not parts["rows"]:
+            return Refusal(Code.NOT_FOUND)
+        reply = views.reply(read, parts, view, user_id)
+        shown = await self.render(kind, view, user_id, session_id, reply)
+        if read.query == "session.list":
+            shown["sessions"] = _of_status(shown["sessions"], read.args.get("status"))
+        return dict(shown)
 
     async def _rows(self, user_id: str, session_id: str, refs: Iterable[Ref]) -> Mapping[Ref, Row]:
         """The rows that the user may see, all read in one transaction."""
         wanted: dict[str, list[str]] = defaultdict(list)
         for ref in refs:
             wanted[ref.kind].append(ref.id)
-        if not wanted:
-            return {}
+        queries = {kind: f"by_id.{kind}" for kind in wanted}
+        asked = [(queries[kind], {"ids": ids}) for kind, ids in wanted.items()]
         actor = Actor(user_id, session_id=session_id)
-        if wanted.keys() & STAGED:
+        if not STAGED.isdisjoint(queries.values()):
             actor = await self._in_stage(actor)
-        answers = await self._reads.read_many(
-            actor, [(f"by_id.{kind}", {"ids": ids}) for kind, ids in wanted.items()]
-        )
+        answers = await self._reads.read_many(actor, asked) if asked else []
         return {
             Ref(kind, row["id"]): row
             for kind, rows in zip(wanted, answers, strict=True)
             for row in rows
         }
 
-    async def _list(self, kind: str, actor: Actor, read: Read) -> Mapping[str, Json]:
-        row = LISTS[read.query]
-        limit = min(int(read.args.get("limit") or row.limit), row.limit_max)
-        args: dict[str, Json] = {name: read.args.get(name) for name in row.filters}
-        if row.at:
-            args |= {"limit": limit + 1, **_after(read.args.get("cursor"))}
-        if row.kind in STAGED:
+    async def _parts(
+        self, actor: Actor, queries: Mapping[str, str], args: Mapping[str, Json]
+    ) -> Parts:
+        if not BEFORE_ANYBODY.isdisjoint(queries.values()):
+            found = await self._accounts.invitation_preview(str(args["id"]))
+            return {"rows": [] if found is None else [found]}
+        if not STAGED.isdisjoint(queries.values()):
             actor = await self._in_stage(actor)
-        wanted: list[tuple[str, Mapping[str, Json]]] = [(row.query, args)]
-        if read.query == "emotions.list":
-            wanted.append(("reading.summary", {}))
-        rows, *extra = await self._reads.read_many(actor, wanted)
-        shape = self._kinds[kind].shapes[row.kind]
-        shaped = [shape(found, actor.id) for found in rows]
-        count = fitting(shaped, limit) if row.at else len(shaped)
-        reply: dict[str, Json] = {row.field: shaped[:count]}
-        if row.at:
-            reply |= _page(rows, count, row.at)
-        for [summary] in extra:
-            reply |= _trend(summary)
-        return reply
+        wanted = [(name, await self._args(actor, name, args)) for name in queries.values()]
+        answers = await self._reads.read_many(actor, wanted)
+        return dict(zip(queries, answers, strict=True))
 
-    async def _sessions(
-        self, kind: str, actor: Actor, args: Mapping[str, Json]
+    async def _args(
+        self, actor: Actor, query: str, given: Mapping[str, Json]
     ) -> Mapping[str, Json]:
-        """Summaries come from the states, so that they say the same as everywhere else."""
-        limit = min(int(args.get("limit") or 20), 50)
-        status = args.get("status")
-        stored = DERIVED_STATUS.get(status, status) if status else None
-        cursor = args.get("cursor")
-        kept: list[tuple[Row, Json]] = []
-        while len(kept) <= limit:
-            asked = {"status": stored, "limit": limit + 1, **_after(cursor)}
-            rows = await self._reads.read(actor, "session.list", asked)
-            shown = await self._kinds[kind].summaries(actor.id, [row["id"] for row in rows])
-            kept += [
-                (row, shown[row["id"]])
-                for row in rows
-                if row["id"] in shown and status in (None, shown[row["id"]]["status"])
-            ]
-            if len(rows) <= limit:
-                break
-            cursor = packed(Cursor(rows[-1]["createdAt"], rows[-1]["id"]))
-        count = fitting([summary for _, summary in kept], limit)
-        page = _page([row for row, _ in kept], count, "createdAt")
-        return {"sessions": [summary for _, summary in kept[:count]], **page}
-
-    async def _shared(
-        self, kind: str, actor: Actor, _args: Mapping[str, Json]
-    ) -> Mapping[str, Json]:
-        rows = await self._reads.read(await self._in_stage(actor), "shared.list", {})
-        shape = self._kinds[kind].shapes["consented_content"]
-        return {
-            field: [shape(row, actor.id) for row in rows if row["mine"] is mine]
-            for field, mine in (("mine", True), ("partner", False))
-        }
-
-    async def _invitation(
-        self, _kind: str, _actor: Actor, args: Mapping[str, Json]
-    ) -> Mapping[str, Json] | Refusal:
-        preview = await self._accounts.invitation_preview(str(args.get("invitationId")))
-        return Refusal(Code.NOT_FOUND) if preview is None else {"invitation": preview}
-
-    async def _recall(
-        self, _kind: str, actor: Actor, args: Mapping[str, Json]
-    ) -> Mapping[str, Json]:
-        actor = await self._in_stage(actor)
-        kinds = RECALL.get(actor.stage or 0, ())
-        if not kinds:
-            return {"moments": []}
-        [vector] = await self._embedder.embed([str(args.get("query"))])
-        found = await self._reads.read(
-            actor,
-            "recall.vessel",
-            {
-                "kinds": list(kinds),
-                "vector": f"[{','.join(map(str, vector))}]",
-                "model": self._embedder.model,
-                "limit": min(int(args.get("limit") or RECALL_MAX), RECALL_MAX),
-            },
-        )
-        return {"moments": found}
+        """Those of the read's arguments that the query asks for, and what it needs besides."""
+        asked = sql.queries()[query].args
+        args = {name: given[name] for name in asked if name in given}
+        if "ids" in asked:
+            args.setdefault("ids", [actor.session_id])
+        if "status" in args:
+            args["status"] = DERIVED_STATUS.get(args["status"], args["status"])
+        if "vector" in asked:
+            [vector] = await self._embedder.embed([str(given["query"])])
+            args["vector"] = f"[{','.join(map(str, vector))}]"
+            args["model"] = self._embedder.model
+            args["kinds"] = list(RECALL.get(actor.stage or 0, ()))
+        return args
 
     async def _in_stage(self, actor: Actor) -> Actor:
         """The same actor in the stage that the user has come to, by the user's own rows."""
@@ -264,31 +167,6 @@ def kinds() -> frozenset[str]:
     )
 
 
-def _from_state(view: StateView | None, ref: Ref) -> Mapping[str, Json]:
-    base = COMPLETED_BY_STATE.get(ref.kind)
-    if base is None or view is None:
-        return {}
-    return view.shape(Ref(base, ref.id)) or {}
-
-
-def _after(cursor: str | None) -> Mapping[str, Json]:
-    if not cursor:
-        return {}
-    last = unpacked(cursor)
-    return {"before_at": last.at, "before_id": last.id}
-
-
-def _page(rows: Sequence[Row], count: int, at: str) -> Mapping[str, Json]:
-    more = len(rows) > count
-    last = rows[count - 1] if more else None
-    return {"cursor": packed(Cursor(last[at], last["id"])) if last else None, "hasMore": more}
-
-
-def _trend(summary: Row) -> Mapping[str, Json]:
-    change = (summary["newest"] or 0) - (summary["first"] or 0)
-    sign = (change > 0) - (change < 0)
-    direction = dict(TREND)[sign]
-    return {
-        "trend": {"direction": direction, "changeFromStart": change},
-        "averageIntensity": summary["average"],
-    }
+def _of_status(sessions: Sequence[Row], status: str | None) -> Sequence[Row]:
+    """Some statuses are derived: the page is filtered by what it shows, and may get shorter."""
+    return [one for one in sessions if status in (None, one["status"])]

@@ -150,8 +150,7 @@ class PostgresReadStore:
     """Implements `ports.ReadStore`: named queries, always as somebody.
 
     A query that asks for ``user_id`` or ``session_id`` gets the actor's; no caller can give
-    another one. A column named ``a.b`` becomes field b of a mapping a, which is None where all its
-    fields are.
+    another one.
     """
 
     def __init__(self, db: Database) -> None:
@@ -173,7 +172,7 @@ class PostgresReadStore:
             answers = []
             for query, args in wanted:
                 own = {name: fixed[name] for name in sql.queries()[query].args if name in fixed}
-                answers.append([nested(row) for row in await tx.query(query, {**args, **own})])
+                answers.append([dict(row) for row in await tx.query(query, {**args, **own})])
         return answers
 
 
@@ -198,26 +197,7 @@ class PostgresAccounts:
         """What anybody may see who holds the id (spec 2.3, invitation.get), or None."""
         async with self._db.as_nobody() as tx:
             row = await tx.fetchrow(sql.text("invitation.preview"), invitation_id)
-        return nested(row) if row else None
-
-
-def nested(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row as a mapping, with ``a.b`` columns gathered under a."""
-    flat: dict[str, Any] = {}
-    for column, value in row.items():
-        outer, dot, inner = column.partition(".")
-        if dot:
-            flat.setdefault(outer, {})[inner] = value
-        else:
-            flat[column] = value
-    return {
-        name: None if isinstance(value, dict) and _empty(row, name, value) else value
-        for name, value in flat.items()
-    }
-
-
-def _empty(row: Mapping[str, Any], name: str, value: Mapping[str, Any]) -> bool:
-    return name not in row and all(part is None for part in value.values())
+        return dict(row) if row else None
 
 
 def _loaded(row: asyncpg.Record) -> Loaded:

@@ -62,7 +62,7 @@ SELECT hub.find_invitation($1);
 -- name: invitation.preview
 -- What anybody who holds the id may see. That it has expired shows at once, whoever notes it when.
 -- args: id
-SELECT p."inviterName" AS "invitedBy.name",
+SELECT p."inviterName",
        CASE WHEN p.status = 'PENDING' AND p."expiresAt" <= now() THEN 'EXPIRED' ELSE p.status END
            AS status,
        p."createdAt", p."expiresAt"
