@@ -90,8 +90,7 @@ class Gateway:
         `on_ready` gets the port as soon as it is open. Raises OSError when the port is taken.
         Cancelling stops without a drain.
         """
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
+        listener = _listen(host, port)
         self.port = listener.getsockname()[1]
 
         def started() -> None:
@@ -142,6 +141,22 @@ class Gateway:
         """Ends `serve` now."""
         if self._server is not None:
             self._server.should_exit = True
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket whose connections do not wait for acknowledgements (Nagle): an event and
+    the ack behind it must not be 40 ms apart. asyncio sees to that only for a socket made as TCP."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 def build_gateway(
