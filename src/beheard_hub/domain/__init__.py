@@ -1,1 +1,1 @@
-"""The pure heart: no I/O, no clock, no randomness, no await. Imports nothing of the hub outside itself."""
+"""The pure heart: no I/O, no clock, no randomness, no await; imports nothing of the hub beside."""

@@ -111,6 +111,8 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
     user_id: str | None = None
     payload: Mapping[str, Json] = {}
     """Ids, numbers and flags only."""
+    session_id: str = ""
+    """Empty: the deciding session. session.create, decided without one, names the new session."""
 
 
 class Reply(msgspec.Struct, frozen=True):

@@ -55,3 +55,31 @@ INVITATION_RESEND_INTERVAL = timedelta(hours=24)
 NUDGE_INTERVAL = timedelta(hours=6)
 PAUSE_AGE_MAX = timedelta(days=30)
 INACTIVITY_AGE_MAX = timedelta(days=30)
+
+# What one user may keep in one session (bounds that spec 02 names, and ours where it names none)
+NEEDS_MAX = 30
+NEEDS_SYNTHESISED_MAX = 5
+STRATEGIES_PER_USER_MAX = 20
+SUGGESTIONS_PER_USER_MAX = 20
+LIBRARY_IDEAS_ADDED = 3
+AGREEMENTS_OPEN_MAX = 5
+COMMON_GROUND_FOUND_MAX = 5
+COMMON_GROUND_PROPOSED_MAX = 10
+VESSEL_ITEMS_MAX = 200
+CONSENTS_MAX = 300
+ATTEMPTS_MAX = 50
+UNANSWERED_MESSAGES_MAX = 50
+READINGS_KEPT = 5
+OVERLAP_RANKS = 3
+FOLLOW_UP_MAX = timedelta(days=366)
+
+# How often "lastActivityAt" is written: by commands that change, and by reads
+ACTIVITY_INTERVAL = timedelta(minutes=1)
+ACTIVITY_INTERVAL_READS = timedelta(days=1)
+
+# When support is offered (spec 2.3, emotions.record)
+INTENSITY_EXTREME = 9
+INTENSITY_HIGH = 8
+INTENSITY_RAISED = 7
+INTENSITY_RISE = 3
+INTENSITY_RISE_WINDOW = timedelta(minutes=10)

@@ -1,0 +1,10 @@
+"""In the making."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from beheard_hub.domain.mediation.turn import Handler, WorkHandler
+
+NEEDS: Mapping[str, Handler] = {}
+NEEDS_WORKED: Mapping[str, WorkHandler] = {}

@@ -1,0 +1,25 @@
+"""What a reminder's time brings; most of it has already happened in `elapse`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from beheard_hub.domain.limits import INACTIVITY_AGE_MAX
+from beheard_hub.domain.mediation import commands as c
+from beheard_hub.domain.mediation.turn import Handler, Outcome, Turn
+from beheard_hub.domain.mediation.vocabulary import FINAL, RESOLVED
+
+
+def timer(turn: Turn) -> Outcome:
+    """internal.timer: expiry and abandonment were noticed on the way in; the rest is here."""
+    data: c.Timer = turn.command.data
+    turn.done.append(data.reminder_id)
+    state = turn.state
+    if data.kind == "follow_up" and state.status == RESOLVED and data.agreement_id is not None:
+        turn.tell("agreement.follow_up", agreementId=data.agreement_id)
+    if data.kind == "inactivity" and state.status not in FINAL and state.active_at is not None:
+        turn.remind("inactivity", max(state.active_at, turn.now) + INACTIVITY_AGE_MAX)
+    return None
+
+
+TIMERS: Mapping[str, Handler] = {"internal.timer": timer}

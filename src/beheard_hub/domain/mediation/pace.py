@@ -1,0 +1,68 @@
+"""What the tables say about one seat now: which gates are true, and whether it may step on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from beheard_hub.domain.mediation.protocol import GATES_OF, LAST_STAGE, STAGES, Pace
+from beheard_hub.domain.mediation.state import Seat, State
+from beheard_hub.domain.mediation.vocabulary import ACTIVE, GATE_PENDING, WAITING
+
+
+def gates_of(seat: Seat, stage: int) -> Mapping[str, bool]:
+    """Every gate of the stage in the order of the table, as the user sees it."""
+    return {gate.key: seat.has_gate(stage, gate.key) for gate in GATES_OF[stage]}
+
+
+def unsatisfied(seat: Seat, *, own: bool | None = None) -> Sequence[str]:
+    """Keys of the current stage's gates that are not true; `own` picks own or partner gates."""
+    return [
+        gate.key
+        for gate in GATES_OF[seat.stage]
+        if not seat.has_gate(gate.stage, gate.key) and own in (None, gate.own)
+    ]
+
+
+def can_leave(state: State, seat: Seat) -> bool:
+    """Whether the current stage may be left now: by advancing, or by resolving from the last."""
+    if state.status != ACTIVE or unsatisfied(seat):
+        return False
+    stage = STAGES[seat.stage]
+    if stage.pace is not Pace.TOGETHER or seat.row.latched:
+        return True
+    partner = state.partner_of(seat.user_id)
+    return partner is not None and partner.stage == seat.stage and not unsatisfied(partner)
+
+
+def can_advance(state: State, seat: Seat) -> bool:
+    """Whether stage.advance to the next stage would succeed now."""
+    return seat.stage < LAST_STAGE and can_leave(state, seat)
+
+
+def shown_status(state: State, seat: Seat | None) -> str:
+    """The session's status as this user sees it: WAITING is derived (spec 2.1)."""
+    if seat is None or state.status != ACTIVE:
+        return state.status
+    waits = seat.row.status == GATE_PENDING and not can_leave(state, seat)
+    return WAITING if waits else ACTIVE
+
+
+def is_my_turn(state: State, seat: Seat) -> bool:
+    """Something is in this user's hands: an own gate, or the next step (spec 2.4)."""
+    if state.status != ACTIVE:
+        return False
+    return bool(unsatisfied(seat, own=True)) or can_leave(state, seat)
+
+
+def waits_for_partner(state: State, seat: Seat) -> bool:
+    """The own part of the stage is done (spec 2.4)."""
+    return state.status == ACTIVE and seat.row.status == GATE_PENDING
+
+
+def shared_level(state: State) -> int:
+    """Shared visibility: the smaller of the two users' highest completed stage, -1 for none."""
+    if len(state.seats) < 2:
+        return -1
+    return min(
+        max((n for n in seat.progress if seat.completed(n)), default=-1) for seat in state.seats
+    )

@@ -1,0 +1,231 @@
+"""What a `Read` needs from the database, and how its rows become the reply of spec 2.3.
+
+The host runs each of a plan's named queries as the caller, gives it those of `Read.args` that it
+asks for (plus ``session_id`` and ``user_id``), and calls `reply`. Pages: queries get one row more
+than the page holds, so that `hasMore` is known; a page of text also ends at 256 KB.
+"""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from beheard_hub.domain.kernel import Json, Read, Ref
+from beheard_hub.domain.limits import PAGE_BYTES_MAX
+from beheard_hub.domain.mediation.state import State
+from beheard_hub.domain.mediation.views import (
+    DbRow,
+    Names,
+    Viewer,
+    current_gates,
+    shape,
+    summary,
+    viewer_of,
+)
+
+ENVELOPE_BYTES = 8 * 1024
+"""Room that a page leaves for its frame."""
+
+Parts = Mapping[str, Sequence[DbRow]]
+
+
+class Context(msgspec.Struct, frozen=True):
+    """Who reads, and the state in which the read was decided (None without a session)."""
+
+    viewer: Viewer
+    state: State | None
+    names: Names
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """One read: its queries by part, and what makes the reply of their rows."""
+
+    queries: Mapping[str, str]
+    make: Callable[[Parts, Mapping[str, Json], Context], Mapping[str, Json]]
+
+
+# ---- cursors
+
+
+def cursor(row: DbRow, column: str) -> str:
+    """Where the page after this row begins: opaque to clients."""
+    text = f"{row[column].isoformat()}|{row['id']}"
+    return urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def page_args(given: str | None, limit: int) -> dict[str, Json] | None:
+    """Query arguments of one page, or None if the cursor is not one of ours."""
+    before: dict[str, Json] = {"before_at": None, "before_id": None}
+    if given is not None:
+        try:
+            text = urlsafe_b64decode(given + "=" * (-len(given) % 4)).decode()
+            at, _, row_id = text.partition("|")
+            before = {"before_at": datetime.fromisoformat(at), "before_id": row_id}
+        except ValueError:
+            return None
+        if before["before_at"].tzinfo is None or not row_id:
+            return None
+    return {**before, "limit": limit + 1, "page": limit}
+
+
+def _paged(kind: str, plural: str, column: str, part: str = "rows") -> Any:
+    def make(parts: Parts, args: Mapping[str, Json], context: Context) -> Mapping[str, Json]:
+        shown: list[Json] = []
+        size, rows = 0, parts[part]
+        for row in rows[: args["page"]]:
+            item = shape(kind, row, context.viewer)
+            size += len(msgspec.json.encode(item)) + 1
+            if shown and size > PAGE_BYTES_MAX - ENVELOPE_BYTES:
+                break
+            shown.append(item)
+        more = len(rows) > len(shown)
+        return {
+            plural: shown,
+            "cursor": cursor(rows[len(shown) - 1], column) if more else None,
+            "hasMore": more,
+        }
+
+    return make
+
+
+def _all(kind: str, plural: str) -> Any:
+    def make(parts: Parts, args: Mapping[str, Json], context: Context) -> Mapping[str, Json]:
+        shown = [shape(kind, row, context.viewer) for row in parts["rows"]]
+        return {plural: shown, **args.get("with", {})}
+
+    return make
+
+
+# ---- replies that need more than one list
+
+
+def _sessions(parts: Parts, args: Mapping[str, Json], context: Context) -> Mapping[str, Json]:
+    rows = parts["rows"]
+    more = len(rows) > args["page"]
+    shown = rows[: args["page"]]
+    return {
+        "sessions": [Ref("session", row["id"]) for row in shown],
+        "cursor": cursor(shown[-1], "createdAt") if more else None,
+        "hasMore": more,
+    }
+
+
+def _session(parts: Parts, args: Mapping[str, Json], context: Context) -> Mapping[str, Json]:
+    state, row = context.state, parts["rows"][0]
+    assert state is not None, "session.get belongs to a session"
+    seat = state.seat(context.viewer.user_id)
+    assert seat is not None, "members only"
+    relationship = {
+        field: row.get(f"relationship.{field}") for field in ("id", "createdAt", "sessionCount")
+    }
+    return {
+        "session": {
+            **summary(state, context.viewer.user_id, context.names),
+            "relationship": relationship,
+            "currentGates": current_gates(seat),
+            "resolvedAt": state.resolved_at,
+            "outcome": state.outcome,
+        }
+    }
+
+
+def _emotions(parts: Parts, args: Mapping[str, Json], context: Context) -> Mapping[str, Json]:
+    first = _paged("reading", "readings", "timestamp")(parts, args, context)
+    found = parts["summary"][0] if parts["summary"] else {}
+    change = (found.get("newest") or 0) - (found.get("first") or 0)
+    direction = "STABLE" if change == 0 else "INCREASING" if change > 0 else "DECREASING"
+    return {
+        **first,
+        "trend": {"direction": direction, "changeFromStart": change},
+        "averageIntensity": found.get("average"),
+    }
+
+
+def _needs(parts: Parts, args: Mapping[str, Json], context: Context) -> Mapping[str, Json]:
+    return {
+        "needs": [shape("need", row, context.viewer) for row in parts["rows"]],
+        "clarifications": [
+            shape("clarification", row, context.viewer) for row in parts["clarifications"]
+        ],
+        **args["with"],
+    }
+
+
+def _draft(parts: Parts, args: Mapping[str, Json], context: Context) -> Mapping[str, Json]:
+    rows = parts["rows"]
+    return {"draft": shape("draft", rows[0], context.viewer) if rows else None, **args["with"]}
+
+
+def _partner_attempt(
+    parts: Parts, args: Mapping[str, Json], context: Context
+) -> Mapping[str, Json]:
+    rows = parts["rows"]
+    attempt = shape("attempt", rows[0], context.viewer) if rows else None
+    return {"attempt": attempt, **args["with"]}
+
+
+def _feedback(parts: Parts, args: Mapping[str, Json], context: Context) -> Mapping[str, Json]:
+    row: DbRow = parts["rows"][0] if parts["rows"] else {}
+    return {"feedback": row.get("feedback"), "sharedAt": row.get("sharedAt")}
+
+
+def _shared(parts: Parts, args: Mapping[str, Json], context: Context) -> Mapping[str, Json]:
+    sides: dict[str, Json] = {"mine": [], "partner": []}
+    for row in parts["rows"]:
+        own = row["sourceUserId"] == context.viewer.user_id
+        sides["mine" if own else "partner"].append(shape("consented_content", row, context.viewer))
+    return sides
+
+
+def _preview(parts: Parts, args: Mapping[str, Json], context: Context) -> Mapping[str, Json]:
+    row = parts["rows"][0]
+    return {
+        "invitation": {
+            "invitedBy": {"name": row.get("inviterName")},
+            "status": row.get("status"),
+            "createdAt": row.get("createdAt"),
+            "expiresAt": row.get("expiresAt"),
+        }
+    }
+
+
+READS: Mapping[str, Plan] = {
+    "session.list": Plan({"rows": "session.list"}, _sessions),
+    "session.get": Plan({"rows": "by_id.session_detail"}, _session),
+    "invitation.get": Plan({"rows": "invitation.preview"}, _preview),
+    "message.list": Plan({"rows": "message.list"}, _paged("message", "messages", "timestamp")),
+    "emotions.list": Plan({"rows": "reading.list", "summary": "reading.summary"}, _emotions),
+    "event.list": Plan({"rows": "event.list"}, _paged("event", "events", "timestamp")),
+    "boundary.list": Plan({"rows": "boundary.list"}, _paged("boundary", "boundaries", "createdAt")),
+    "document.list": Plan({"rows": "document.list"}, _paged("document", "documents", "createdAt")),
+    "recall.search": Plan({"rows": "recall.vessel"}, _all("moment", "moments")),
+    "empathy.draft": Plan({"rows": "draft.own"}, _draft),
+    "empathy.partner": Plan({"rows": "attempt.partner"}, _partner_attempt),
+    "empathy.feedback": Plan({"rows": "feedback.received"}, _feedback),
+    "needs.list": Plan({"rows": "need.list", "clarifications": "clarification.list"}, _needs),
+    "common_ground.list": Plan(
+        {"rows": "common_ground.list"}, _all("common_ground", "commonGround")
+    ),
+    "strategies.list": Plan({"rows": "strategy.list"}, _all("strategy", "strategies")),
+    "strategies.overlap": Plan({"rows": "overlap.list"}, _all("strategy", "overlap")),
+    "agreement.list": Plan({"rows": "agreement.list"}, _all("agreement", "agreements")),
+    "consent.pending": Plan(
+        {"rows": "consent.pending"}, _all("consent_request", "pendingRequests")
+    ),
+    "consent.history": Plan(
+        {"rows": "consent.history"}, _paged("consent_record", "records", "decidedAt")
+    ),
+    "shared.list": Plan({"rows": "shared.list"}, _shared),
+}
+
+
+def reply(
+    read: Read, parts: Parts, state: State | None, user_id: str, names: Names
+) -> Mapping[str, Json]:
+    """The reply of a read from the rows of its queries; may hold `Ref`s (session.list)."""
+    viewer = viewer_of(state, user_id) if state is not None else Viewer(user_id, "A")
+    return READS[read.query].make(parts, read.args, Context(viewer, state, names))
