@@ -15,56 +15,30 @@ import msgspec
 from beheard_hub.domain.kernel import Command, Due, Ids, Json, Loaded, Read, Ref, Work
 from beheard_hub.domain.refusals import Refusal
 from beheard_hub.facilitation import (
-    Bundle as Bundle,
-)
-from beheard_hub.facilitation import (
-    Clarification as Clarification,
-)
-from beheard_hub.facilitation import (
-    CommonItem as CommonItem,
-)
-from beheard_hub.facilitation import (
-    Delta as Delta,
-)
-from beheard_hub.facilitation import (
-    DraftCheck as DraftCheck,
-)
-from beheard_hub.facilitation import (
-    Embedder as Embedder,
-)
-from beheard_hub.facilitation import (
-    Facilitator as Facilitator,
-)
-from beheard_hub.facilitation import (
-    FacilitatorFailed as FacilitatorFailed,
-)
-from beheard_hub.facilitation import (
-    Item as Item,
-)
-from beheard_hub.facilitation import (
-    Need as Need,
-)
-from beheard_hub.facilitation import (
-    SharedNeed as SharedNeed,
-)
-from beheard_hub.facilitation import (
-    Spoken as Spoken,
-)
-from beheard_hub.facilitation import (
-    Suggestion as Suggestion,
-)
-from beheard_hub.facilitation import (
-    Synthesis as Synthesis,
-)
-from beheard_hub.facilitation import (
-    Transformation as Transformation,
-)
-from beheard_hub.facilitation import (
-    Usage as Usage,
+    Bundle,
+    Clarification,
+    CommonItem,
+    Delta,
+    DraftCheck,
+    Embedder,
+    Facilitator,
+    FacilitatorFailed,
+    Item,
+    Need,
+    SharedNeed,
+    Spoken,
+    Suggestion,
+    Synthesis,
+    Transformation,
+    Usage,
 )
 from beheard_hub.link_messages import ToGateway, ToHost
 
-__all__ = ["Ids"]
+__all__ = [  # what comes from elsewhere and belongs to the ports
+    "Bundle", "Clarification", "CommonItem", "Delta", "DraftCheck", "Embedder", "Facilitator",
+    "FacilitatorFailed", "Ids", "Item", "Need", "SharedNeed", "Spoken", "Suggestion", "Synthesis",
+    "Transformation", "Usage",
+]  # fmt: skip
 
 
 class Clock(Protocol):
