@@ -145,7 +145,7 @@ class Gateway:
 
 def _listen(host: str, port: int) -> socket.socket:
     """A listening socket whose connections do not wait for acknowledgements (Nagle): an event and
-    the ack behind it must not be 40 ms apart. asyncio sees to that only for a socket made as TCP."""
+    the ack behind it must not be 40 ms apart. asyncio does so only for sockets made as TCP."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
