@@ -28,8 +28,8 @@ class VesselEvents(g.Group):
             emotions=list(emotions),
         )
 
-    async def list(self) -> r.EventPage:
-        return await self._do(c.EVENT_LIST)
+    async def list(self, *, cursor: str | None = None, limit: int | None = None) -> r.EventPage:
+        return await self._do(c.EVENT_LIST, cursor=cursor, limit=limit)
 
     async def edit(self, event_id: str, **fields: Any) -> r.EventKept:
         return await self._do(c.EVENT_EDIT, event_id=event_id, **fields)
@@ -46,8 +46,8 @@ class Boundaries(g.Group):
             c.BOUNDARY_ADD, description=description, non_negotiable=non_negotiable
         )
 
-    async def list(self) -> r.BoundaryPage:
-        return await self._do(c.BOUNDARY_LIST)
+    async def list(self, *, cursor: str | None = None, limit: int | None = None) -> r.BoundaryPage:
+        return await self._do(c.BOUNDARY_LIST, cursor=cursor, limit=limit)
 
     async def edit(self, boundary_id: str, **fields: Any) -> r.BoundaryKept:
         return await self._do(c.BOUNDARY_EDIT, boundary_id=boundary_id, **fields)
@@ -62,8 +62,8 @@ class Documents(g.Group):
     async def add(self, title: str, content: str, type: str) -> r.DocumentKept:  # noqa: A002
         return await self._do(c.DOCUMENT_ADD, title=title, content=content, type=type)
 
-    async def list(self) -> r.DocumentPage:
-        return await self._do(c.DOCUMENT_LIST)
+    async def list(self, *, cursor: str | None = None, limit: int | None = None) -> r.DocumentPage:
+        return await self._do(c.DOCUMENT_LIST, cursor=cursor, limit=limit)
 
     async def edit(self, document_id: str, **fields: Any) -> r.DocumentKept:
         return await self._do(c.DOCUMENT_EDIT, document_id=document_id, **fields)

@@ -10,6 +10,9 @@ import msgspec
 import pytest
 
 from beheard_hub.client import COMMANDS
+from beheard_hub.domain.mediation import protocol
+from beheard_hub.domain.refusals import Refusal
+from beheard_hub.domain.validation import validate
 from beheard_hub.journeys import DEFAULT, SIDES, Act, Journey, Step, load, names, problems
 from beheard_hub.journeys.check import MESSAGES_MIN, texts
 
@@ -64,6 +67,21 @@ def test_it_has_no_problems_and_both_write_enough(journey: Journey) -> None:
 def test_every_step_is_a_command_or_an_act(journey: Journey) -> None:
     known = {*COMMANDS, *Act}
     assert [step.do for step in journey.steps if step.do not in {*known, None}] == []
+
+
+def test_the_domain_accepts_the_data_of_every_command(journey: Journey) -> None:
+    refused = []
+    for number, step in enumerate(journey.steps, 1):
+        row = protocol.COMMANDS.get(step.do or "message.send")
+        if row is None or step.act is not None:
+            continue
+        data = {"content": step.say} if step.say is not None else dict(step.data)
+        if isinstance(data.get("followUpDate"), str):
+            data["followUpDate"] = "2030-01-02T03:04:05+00:00"
+        answer = validate(row.data, data)
+        if isinstance(answer, Refusal):
+            refused.append((number, step.do, answer.details))
+    assert refused == []
 
 
 def test_every_step_is_taken_in_a_stage_that_has_it(journey: Journey) -> None:
