@@ -99,6 +99,7 @@ class EmbeddedPostgres:
         else:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        _await_end(pid)
         self._remove_socket_dir()
 
     def pid(self) -> int | None:
@@ -364,6 +365,13 @@ def _is_server(pid: int) -> bool:
         return b"postgres" in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return True
+
+
+def _await_end(pid: int) -> None:
+    """Waits for the process itself: `pg_ctl` waits only until it has removed its pid file."""
+    deadline = time.monotonic() + STOP_SECONDS_MAX
+    while _alive(pid) and _is_server(pid) and time.monotonic() < deadline:
+        time.sleep(0.01)
 
 
 def _last_line(text: str) -> str:
