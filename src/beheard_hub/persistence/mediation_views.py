@@ -1,4 +1,4 @@
-"""How sessions of kind mediation are rendered: by the domain's own reads and views."""
+"""How sessions of kind mediation, and lists of them, are rendered: by the domain's own views."""
 
 from __future__ import annotations
 
@@ -9,17 +9,24 @@ from beheard_hub.domain.mediation import reads, views
 from beheard_hub.persistence.renderer import KindOfSession, Parts, Row
 from beheard_hub.ports import StateView
 
+Summaries = Callable[[str, Sequence[str]], Awaitable[Mapping[str, Json]]]
 
-def mediation(
-    summaries: Callable[[str, Sequence[str]], Awaitable[Mapping[str, Json]]],
-) -> KindOfSession:
-    """The kind's views, for `PostgresRenderer`; `summaries` is a `StoredSummaries` of it."""
-    return KindOfSession(
+
+def rendered_kinds(summaries: Summaries) -> Mapping[str, KindOfSession]:
+    """By the names of the kinds; `summaries` is a `StoredSummaries` of mediation."""
+    mediation = KindOfSession(
         queries=lambda name: reads.READS[name].queries,
         reply=_reply,
         shape=_shape,
         summaries=summaries,
     )
+    directory = KindOfSession(
+        queries=mediation.queries,
+        reply=lambda read, parts, _view, user_id: _reply(read, parts, None, user_id),
+        shape=lambda kind, row, _view, user_id: _shape(kind, row, None, user_id),
+        summaries=summaries,
+    )
+    return {"mediation": mediation, "directory": directory}
 
 
 def _reply(read: Read, parts: Parts, view: StateView | None, user_id: str) -> Mapping[str, Json]:

@@ -50,14 +50,6 @@ ONE_ROW = frozenset({"session.get", "invitation.get"})
 """Reads of one thing: NOT_FOUND where there is none."""
 BEFORE_ANYBODY = frozenset({"invitation.preview"})
 """Queries that nobody in particular may ask."""
-DERIVED_STATUS: Mapping[str, str] = {"WAITING": "ACTIVE"}
-"""Shown status → stored status (spec 2.1)."""
-RECALL: Mapping[int, Sequence[str]] = {
-    1: ("user_event", "emotional_reading"),
-    2: ("user_event", "emotional_reading", "need"),
-    3: ("need",),
-}
-"""Stage → where a vector may look among one's own things (spec 4.3)."""
 
 
 class PostgresRenderer:
@@ -104,7 +96,7 @@ class PostgresRenderer:
         reply = views.reply(read, parts, view, user_id)
         shown = await self.render(kind, view, user_id, session_id, reply)
         if read.query == "session.list":
-            shown["sessions"] = _of_status(shown["sessions"], read.args.get("status"))
+            shown["sessions"] = _of_status(shown["sessions"], read.args.get("shown"))
         return dict(shown)
 
     async def _rows(self, user_id: str, session_id: str, refs: Iterable[Ref]) -> Mapping[Ref, Row]:
@@ -128,7 +120,7 @@ class PostgresRenderer:
         self, actor: Actor, queries: Mapping[str, str], args: Mapping[str, Json]
     ) -> Parts:
         if not BEFORE_ANYBODY.isdisjoint(queries.values()):
-            found = await self._accounts.invitation_preview(str(args["id"]))
+            found = await self._accounts.invitation_preview(str(args["invitation_id"]))
             return {"rows": [] if found is None else [found]}
         if not STAGED.isdisjoint(queries.values()):
             actor = await self._in_stage(actor)
@@ -144,13 +136,10 @@ class PostgresRenderer:
         args = {name: given[name] for name in asked if name in given}
         if "ids" in asked:
             args.setdefault("ids", [actor.session_id])
-        if "status" in args:
-            args["status"] = DERIVED_STATUS.get(args["status"], args["status"])
         if "vector" in asked:
             [vector] = await self._embedder.embed([str(given["query"])])
             args["vector"] = f"[{','.join(map(str, vector))}]"
             args["model"] = self._embedder.model
-            args["kinds"] = list(RECALL.get(actor.stage or 0, ()))
         return args
 
     async def _in_stage(self, actor: Actor) -> Actor:

@@ -13,7 +13,7 @@ from beheard_hub.domain.mediation import reads
 from beheard_hub.domain.mediation.state import Seat, State
 from beheard_hub.domain.refusals import Code, Refusal
 from beheard_hub.persistence.database import Database
-from beheard_hub.persistence.mediation_views import mediation
+from beheard_hub.persistence.mediation_views import rendered_kinds
 from beheard_hub.persistence.refs import filled, refs_in
 from beheard_hub.persistence.renderer import PostgresRenderer, kinds
 from beheard_hub.persistence.stores import PostgresAccounts, PostgresReadStore
@@ -71,7 +71,7 @@ class View:
 @pytest.fixture(scope="module")
 def renderer(db: Database) -> PostgresRenderer:
     store, accounts = PostgresReadStore(db), PostgresAccounts(db)
-    return PostgresRenderer(store, accounts, Embedder(), {"mediation": mediation(summaries)})
+    return PostgresRenderer(store, accounts, Embedder(), rendered_kinds(summaries))
 
 
 async def ask(
@@ -80,7 +80,8 @@ async def ask(
     page = reads.page_args(args.pop("cursor", None), args.pop("limit", 50))
     assert page is not None
     read = Read(query, {**page, **args})
-    said = await renderer.read("mediation", None, user, session, read)
+    kind = "mediation" if session else "directory"
+    said = await renderer.read(kind, None, user, session, read)
     assert not isinstance(said, Refusal)
     return said
 
@@ -189,8 +190,8 @@ async def test_pages_of_sessions_and_the_derived_status(renderer: PostgresRender
     found, cursor = await ids(limit=2, cursor=cursor)
     assert found == ["old-1", "old-2"]
     assert await ids(limit=2, cursor=cursor) == (["old-3"], None)
-    assert await ids(status="WAITING") == ([SESSION], None)
-    assert await ids(status="ACTIVE") == ([], None)
+    assert await ids(status="ACTIVE", shown="WAITING") == ([SESSION], None)
+    assert await ids(status="ACTIVE", shown="ACTIVE") == ([], None)
     assert (await ids(status="RESOLVED"))[0] == [f"old-{n}" for n in range(4)]
     said = await ask(renderer, "user-c", "", "session.list")
     assert said == {"sessions": [], "cursor": None, "hasMore": False}
@@ -213,30 +214,34 @@ async def test_the_other_lists_have_their_plural(renderer: PostgresRenderer) -> 
 async def test_an_invitation_for_everybody(
     renderer: PostgresRenderer, owner: asyncpg.Connection
 ) -> None:
-    said = await ask(renderer, "", "", "invitation.get", id="invitation")
+    said = await ask(renderer, "", "", "invitation.get", invitation_id="invitation")
     assert said["invitation"]["status"] == "ACCEPTED"
     assert said["invitation"]["invitedBy"] == {"name": "Ada"}
     await scene.insert(
         owner, "Invitation", id="late", sessionId="old-0", invitedById=A, expiresAt=scene.at(0)
     )
-    said = await ask(renderer, "", "", "invitation.get", id="late")
+    said = await ask(renderer, "", "", "invitation.get", invitation_id="late")
     assert said["invitation"]["status"] == "EXPIRED"
-    read = Read("invitation.get", {"id": "none"})
-    missing = await renderer.read("mediation", None, "", "", read)
+    read = Read("invitation.get", {"invitation_id": "none"})
+    missing = await renderer.read("directory", None, "", "", read)
     assert isinstance(missing, Refusal)
     assert missing.code is Code.NOT_FOUND
 
 
-async def test_recall_keeps_to_what_the_stage_allows(
-    renderer: PostgresRenderer, owner: asyncpg.Connection
-) -> None:
-    assert await ask(renderer, A, SESSION, "recall.search", query="q", limit=5) == {"moments": []}
-    await owner.execute('DELETE FROM "StageProgress" WHERE "userId" = $1 AND stage > 1', A)
-    said = await ask(renderer, A, SESSION, "recall.search", query="q", limit=2)
-    assert len(said["moments"]) == 3
-    assert said["moments"][0]["similarity"] == pytest.approx(1.0)
-    assert {"id", "type", "text", "stage", "timestamp", "similarity"} == set(said["moments"][0])
-    assert B not in repr(said)
+async def test_recall_looks_only_where_it_was_told(renderer: PostgresRenderer) -> None:
+    async def moments(*kinds: str) -> list[Mapping[str, Json]]:
+        asked = {"query": "q", "kinds": list(kinds), "limit": 3}
+        found: list[Mapping[str, Json]] = (
+            await ask(renderer, A, SESSION, "recall.search", **asked)
+        )["moments"]
+        return found
+
+    assert await moments() == []
+    found = await moments("user_event", "emotional_reading")
+    assert len(found) == 4
+    assert found[0]["similarity"] == pytest.approx(1.0)
+    assert {"id", "type", "text", "stage", "timestamp", "similarity"} == set(found[0])
+    assert B not in repr(found)
 
 
 def test_refs_are_found_and_filled_wherever_they_stand() -> None:

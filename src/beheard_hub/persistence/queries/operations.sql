@@ -56,12 +56,12 @@ SELECT count(*)::int FROM gone;
 
 -- name: invitation.session
 -- Which session an invitation belongs to; asked before an actor is known.
--- args: id
+-- args: invitation_id
 SELECT hub.find_invitation($1);
 
 -- name: invitation.preview
 -- What anybody who holds the id may see. That it has expired shows at once, whoever notes it when.
--- args: id
+-- args: invitation_id
 SELECT p."inviterName",
        CASE WHEN p.status = 'PENDING' AND p."expiresAt" <= now() THEN 'EXPIRED' ELSE p.status END
            AS status,
