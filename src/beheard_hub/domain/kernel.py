@@ -237,7 +237,5 @@ class SessionKind(Protocol[S]):
     ) -> Mapping[str, Json]:
         """The `snapshot` frame's state (spec 5.2) for one member; may hold `Ref`s."""
 
-    def from_state(
-        self, state: S, ref: Ref, user_id: str, names: Mapping[str, str | None]
-    ) -> Mapping[str, Json] | None:
+    def from_state(self, state: S, ref: Ref, user_id: str, names: Mapping[str, str | None]) -> Json:
         """Shape of a `Ref` that needs no text (``session``, ``progress``), else None."""

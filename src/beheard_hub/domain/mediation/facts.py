@@ -144,6 +144,7 @@ def _agreements(rows: Iterable[Facts]) -> dict[str, Agreement]:
             stale=bool(row.get("staleInput")),
             strategy_id=row.get("proposalId"),
             follow_up=_time(row.get("followUpDate")),
+            type=row.get("type") or "MICRO_EXPERIMENT",
         )
         for row in rows
     }
@@ -166,6 +167,7 @@ def _seat(member: Facts, facts: Facts, contents: Mapping[str, Content]) -> Seat:
         validations=_validations(facts.get("validations") or ()),
         feedback_accepted_at=_time(_column(rows, 2, "feedbackAcceptedAt")),
         needs=_needs(facts.get("needs") or ()),
+        clarifications=[row["id"] for row in facts.get("clarifications") or ()],
         dirty=bool(_column(rows, 3, "isSynthesisDirty", True)),
         synthesised_at=_time(_column(rows, 3, "synthesisLastUpdated")),
         events=list(facts.get("events") or ()),

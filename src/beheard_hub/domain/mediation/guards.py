@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
+from beheard_hub.domain.limits import OVERLAP_RANKS
 from beheard_hub.domain.mediation.state import Seat, State
 from beheard_hub.domain.mediation.vocabulary import (
     AGREED,
@@ -118,3 +119,13 @@ def draft_is_open(own: Seat, partner: Seat | None) -> bool:
     if own.feedback_accepted_at is not None or said is None or said.validated:
         return False
     return feedback_came(own, partner)
+
+
+def overlap_ids(state: State) -> list[str]:
+    """Strategies in both users' top ranks of the round, lowest sum of ranks first, ties by id."""
+    tops = [seat.ranking.ids[:OVERLAP_RANKS] for seat in state.seats if seat.ranking is not None]
+    if len(tops) < 2:
+        return []
+    pool = state.pool
+    both = [key for key in tops[0] if key in tops[1] and key in pool]
+    return sorted(both, key=lambda key: (tops[0].index(key) + tops[1].index(key), key))

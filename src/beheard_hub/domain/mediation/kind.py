@@ -106,7 +106,7 @@ class MediationKind:
 
     def from_state(
         self, state: State, ref: Ref, user_id: str, names: Mapping[str, str | None]
-    ) -> Mapping[str, Json] | None:
+    ) -> Json:
         """Shape of a ref that needs no text."""
         return views.from_state(state, ref, user_id, names)
 

@@ -202,7 +202,7 @@ CROSSINGS: Mapping[str, Crossing] = {
             content_type=STRATEGY_PROPOSAL, from_stage=4, by="strategies.propose",
             on_request=False,
             shown="strategies.list from the ranking on, without its author",
-            revoked="the pool is anonymous and stays: an absence would name the author",
+            revoked="the idea leaves the pool and every overlap; its agreements get staleInput",
         ),
     )
 }  # fmt: skip

@@ -15,6 +15,7 @@ from functools import lru_cache
 import msgspec
 
 from beheard_hub.domain.mediation.vocabulary import (
+    AGREED,
     COLLECTING,
     COMPLETED,
     CREATED,
@@ -22,6 +23,10 @@ from beheard_hub.domain.mediation.vocabulary import (
     GRANTED,
     IN_PROGRESS,
     NOT_STARTED,
+    RANKING,
+    REVEALING,
+    REVOKED,
+    STRATEGY_PROPOSAL,
 )
 
 
@@ -133,6 +138,7 @@ class Agreement(msgspec.Struct, frozen=True, array_like=True):
     stale: bool = False
     strategy_id: str | None = None
     follow_up: datetime | None = None
+    type: str = "MICRO_EXPERIMENT"
 
 
 class Invitation(msgspec.Struct, frozen=True, array_like=True):
@@ -160,6 +166,7 @@ class Seat(msgspec.Struct, array_like=True):
     """By id of the partner's attempt."""
     feedback_accepted_at: datetime | None = None
     needs: dict[str, Need] = {}
+    clarifications: list[str] = []
     dirty: bool = True
     synthesised_at: datetime | None = None
     events: list[str] = []
@@ -290,11 +297,21 @@ class State(msgspec.Struct, array_like=True):
 
     @property
     def pool(self) -> dict[str, int]:
-        """Every strategy of the session with its round; who may see which is the phase's affair."""
+        """Every strategy of the session with its round, except those whose author took them back.
+        Who may see which is the phase's affair."""
         ideas = dict(self.library_ideas)
         for seat in self.seats:
             ideas.update(seat.ideas)
+            for consent in seat.consents.values():
+                if consent.content_type == STRATEGY_PROPOSAL and consent.decision == REVOKED:
+                    ideas.pop(consent.target_id or "", None)
         return ideas
+
+    @property
+    def opened_pool(self) -> dict[str, int]:
+        """What both may see: rounds that came to their ranking."""
+        open_now = self.phase in (RANKING, REVEALING, AGREED)
+        return {k: r for k, r in self.pool.items() if r < self.round + open_now}
 
 
 def _copied_seat(seat: Seat) -> Seat:
@@ -303,6 +320,7 @@ def _copied_seat(seat: Seat) -> Seat:
     new.attempts = list(seat.attempts)
     new.validations = dict(seat.validations)
     new.needs = dict(seat.needs)
+    new.clarifications = list(seat.clarifications)
     new.events = list(seat.events)
     new.boundaries = list(seat.boundaries)
     new.documents = list(seat.documents)

@@ -134,8 +134,11 @@ def snapshot(state: State, user_id: str, names: Names) -> Shape:
     }
 
 
-def from_state(state: State, ref: Ref, user_id: str, names: Names) -> Shape | None:
-    """Shape of a ref that needs no text, or None where rows must be read."""
+def from_state(state: State, ref: Ref, user_id: str, names: Names) -> Json:
+    """Shape of a ref that needs no text, or None where rows must be read. Warnings about an edit
+    are shown once, in the first reply: a repeated one has none."""
+    if ref.kind == "warnings":
+        return []
     seat = state.seat(user_id)
     if seat is None or ref.id != state.id:
         return None
