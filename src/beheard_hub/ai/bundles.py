@@ -36,6 +36,8 @@ class ItemRule(msgspec.Struct, frozen=True, kw_only=True):
     """Must belong to this session (`fields.sessionId`, where the row carries one)."""
     requires: Mapping[str, Any] = {}
     """Fields that must have this value."""
+    requires_in_stage: Mapping[int, Mapping[str, Any]] = {}
+    """Stage of the user → fields that must have this value there."""
     count_max: int = 50
     """Newest first; older ones are left out in silence."""
     survives_avoid_recall: bool = False
@@ -67,7 +69,13 @@ CONTRACT: tuple[ItemRule, ...] = (
     _rule("clarification", "user", "not_applicable", frozenset({1, 2, 3})),
     _rule("draft", "user", "not_applicable", frozenset({2}), count_max=1),
     _rule("need", "user", "not_applicable", frozenset({1, 2, 3})),
-    _rule("consented_content", "shared", "active", frozenset({2, 3})),
+    _rule(
+        "consented_content",
+        "shared",
+        "active",
+        frozenset({2, 3}),
+        requires_in_stage={3: {"contentType": "IDENTIFIED_NEED"}},
+    ),
     _rule("common_ground", "shared", "active", frozenset({3, 4})),
     _rule("strategy", "shared", "active", frozenset({4})),
     _rule("ranking", "user", "not_applicable", frozenset({4}), requires={"mine": True}),
@@ -183,7 +191,8 @@ def _objection(item: Item, stage: int, avoid_recall: bool, frame: Frame) -> str 
     session = item.fields.get("sessionId")
     if rule.own_session and session is not None and session != frame.session_id:
         return "session"
-    if any(item.fields.get(key) != value for key, value in rule.requires.items()):
+    required = {**rule.requires, **rule.requires_in_stage.get(stage, {})}
+    if any(item.fields.get(key) != value for key, value in required.items()):
         return "field"
     if _FORBIDDEN_FIELDS.get(item.type, frozenset()) & item.fields.keys():
         return "field"

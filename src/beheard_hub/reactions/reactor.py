@@ -22,8 +22,11 @@ from beheard_hub.reactions.tools import Tools
 
 AT_ONCE_MAX = 64
 """Reminders that run side by side in one host."""
+REMEMBERED_MAX = 10 * AT_ONCE_MAX
 SETTLE_SECONDS = 10.0
+"""How long a reminder that ran is given to be settled before it may run again."""
 RETRY_SECONDS = (1.0, 2.0, 5.0, 15.0, 60.0)
+"""After the first failure, the second, ..."""
 
 Handler = Callable[["Reactor", str, Due], Awaitable[None]]
 
@@ -37,7 +40,8 @@ class Reactor:
         self.tools = tools
         self.mailbox: Mailbox | None = None
         self._running: dict[str, asyncio.Task[None]] = {}
-        self._owner: dict[str, tuple[str, str | None]] = {}
+        self._threads: dict[str, tuple[str, str | None]] = {}
+        """Running ``ai_turn`` reminder → whose thread it speaks in."""
         self._not_before: dict[str, float] = {}
         self._failures: dict[str, int] = {}
         self._places = asyncio.Semaphore(AT_ONCE_MAX)
@@ -54,15 +58,16 @@ class Reactor:
             if due.id not in self._running and self._may_start(due.id):
                 task = asyncio.create_task(self._run(session_id, due))
                 self._running[due.id] = task
-                self._owner[due.id] = (session_id, due.user_id)
+                if due.kind == "ai_turn":
+                    self._threads[due.id] = (session_id, due.user_id)
 
     def cancelled(self, session_id: str, effects: Sequence[str]) -> None:
         """See the port. ``revoked:`` needs nothing here: whatever starts from now on reads anew."""
         for effect in effects:
             word, _, user_id = effect.partition(":")
             if word == "cancel":
-                for due_id, owner in list(self._owner.items()):
-                    if owner == (session_id, user_id):
+                for due_id, thread in list(self._threads.items()):
+                    if thread == (session_id, user_id):
                         self._running[due_id].cancel()
 
     async def work(
@@ -85,8 +90,11 @@ class Reactor:
 
     def _may_start(self, due_id: str) -> bool:
         now = self.tools.clock.mono()
-        if len(self._not_before) > 10 * AT_ONCE_MAX:
+        if len(self._not_before) > REMEMBERED_MAX:
             self._not_before = {id_: at for id_, at in self._not_before.items() if at > now}
+            self._failures = {
+                id_: tries for id_, tries in self._failures.items() if id_ in self._not_before
+            }
         return self._not_before.get(due_id, 0.0) <= now
 
     async def _run(self, session_id: str, due: Due) -> None:
@@ -107,7 +115,7 @@ class Reactor:
         finally:
             self._not_before[due.id] = self.tools.clock.mono() + wait
             self._running.pop(due.id, None)
-            self._owner.pop(due.id, None)
+            self._threads.pop(due.id, None)
 
     def submit(self, session_id: str, command: Command) -> None:
         """Puts an internal command into the session's mailbox."""
@@ -121,7 +129,7 @@ async def _ai_turn(reactor: Reactor, session_id: str, due: Due) -> None:
 
 
 async def _common_ground(reactor: Reactor, session_id: str, due: Due) -> None:
-    member = due.user_id or str(due.payload["userId"])
+    member = due.user_id or await works.any_member(reactor.tools, session_id)
     ids, items = await works.common_ground(reactor.tools, session_id, member)
     data = CommonGroundFound(
         reminder_id=due.id, content_ids=tuple(ids), items=tuple(map(dict, items))

@@ -15,9 +15,16 @@ import msgspec
 
 from beheard_hub.ai.bundles import CONTRACT, Assembled, Frame, assemble
 from beheard_hub.ai.memory_intent import Intent
+from beheard_hub.domain.limits import UNANSWERED_MESSAGES_MAX
+from beheard_hub.domain.mediation.vocabulary import GATE_PENDING, IN_PROGRESS
 from beheard_hub.ports import Actor, ReadStore
+from beheard_hub.reactions import library
+from beheard_hub.reactions.tools import Tools
 
 Row = Mapping[str, Any]
+
+MESSAGES_MAX = 30
+LIBRARY_MAX = 5
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,7 +33,8 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     type: str
     query: str
     source: str
-    limit: int | None = None
+    args: Mapping[str, Any] = {}
+    """Of the query; the user and the session are always the actor's."""
     stage: int
     """Stage of rows that do not carry one themselves."""
     fields: Sequence[str] = ()
@@ -40,16 +48,19 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 CANDIDATES: Sequence[Candidate] = (
-    Candidate(type="message", query="bundle.messages", source="user", limit=30, stage=1,
-              fields=("role",)),
-    Candidate(type="emotional_reading", query="bundle.readings", source="user", limit=5, stage=1,
-              fields=("intensity",)),
-    Candidate(type="user_event", query="bundle.events", source="user", limit=20, stage=1,
-              fields=("attributedTo", "emotions")),
-    Candidate(type="boundary", query="bundle.boundaries", source="user", limit=20, stage=1,
-              fields=("nonNegotiable",)),
-    Candidate(type="prior_theme", query="bundle.prior_themes", source="user", limit=3, stage=1,
-              fields=("need", "category")),
+    Candidate(type="session_metadata", query="bundle.session", source="user", stage=0,
+              fields=("status",)),
+    Candidate(type="relationship_metadata", query="bundle.relationship", source="user", stage=0),
+    Candidate(type="session_outcome", query="bundle.outcomes", source="shared", stage=0,
+              args={"limit": 5}, fields=("type", "status")),
+    Candidate(type="emotional_reading", query="bundle.readings", source="user", stage=1,
+              args={"limit": 5}, fields=("intensity",)),
+    Candidate(type="user_event", query="bundle.events", source="user", stage=1,
+              args={"limit": 20}, fields=("attributedTo", "emotions")),
+    Candidate(type="boundary", query="bundle.boundaries", source="user", stage=1,
+              args={"limit": 20}, fields=("nonNegotiable",)),
+    Candidate(type="prior_theme", query="bundle.prior_themes", source="user", stage=1,
+              args={"limit": 3}, fields=("need", "category")),
     Candidate(type="draft", query="bundle.draft", source="user", stage=2, fields=("readyToShare",)),
     Candidate(type="clarification", query="bundle.clarifications", source="user", stage=3,
               fields=("potentialNeed", "answer")),
@@ -61,26 +72,34 @@ CANDIDATES: Sequence[Candidate] = (
               fields=("need", "category", "confirmed")),
     Candidate(type="strategy", query="bundle.strategies", source="shared", stage=4,
               fields=("needsAddressed", "duration", "measureOfSuccess")),
+    Candidate(type="ranking", query="bundle.rankings", source="user", stage=4,
+              fields=("mine", "round", "rankedIds"), only={"mine": True}),
+    Candidate(type="ranking", query="bundle.rankings", source="shared", stage=4,
+              fields=("bothSubmitted", "round", "rankedIds"), only={"mine": False}),
     Candidate(type="agreement", query="bundle.agreements", source="shared", stage=4,
               fields=("type", "status")),
-    Candidate(type="session_outcome", query="bundle.outcomes", source="shared", limit=5, stage=0,
-              fields=("type", "status")),
 )  # fmt: skip
+"""All but the conversation (`conversation`) and the library (`library.near`)."""
+
+_STANDING_TYPES = frozenset({"consented_content", "common_ground"})
+"""Shared items that can be taken back after a reply was made from them."""
 
 _ALLOWED: frozenset[tuple[str, str, int]] = frozenset(
     (rule.type, rule.source, stage) for rule in CONTRACT for stage in rule.stages
 )
+_KEPT = frozenset(rule.type for rule in CONTRACT if rule.survives_avoid_recall)
+_SAME_STAGE = frozenset((rule.type, stage) for rule in CONTRACT for stage in rule.same_stage)
 
 
-def allowed(stage: int, intent: Intent) -> list[Candidate]:
-    """What may be fetched at all; with nothing to be recalled only the conversation itself."""
-    keeps = {rule.type for rule in CONTRACT if rule.survives_avoid_recall}
-    return [
-        candidate
-        for candidate in CANDIDATES
-        if (candidate.type, candidate.source, stage) in _ALLOWED
-        and (intent is not Intent.AVOID_RECALL or candidate.type in keeps)
-    ]
+def may_fetch(type_: str, source: str, stage: int, intent: Intent) -> bool:
+    """Whether the contract lets a type be asked for at all."""
+    recalled = intent is not Intent.AVOID_RECALL or type_ in _KEPT
+    return (type_, source, stage) in _ALLOWED and recalled
+
+
+def closed(stage: int, written_in: int) -> bool:
+    """Whether a message of another stage is out of sight in `stage`."""
+    return ("message", stage) in _SAME_STAGE and written_in != stage
 
 
 class People(msgspec.Struct, frozen=True):
@@ -92,38 +111,68 @@ class People(msgspec.Struct, frozen=True):
 
 async def people(reads: ReadStore, actor: Actor) -> People:
     """Names of the two, as the acting user may see them."""
-    rows = await reads.read(actor, "bundle.people", {"user_id": actor.id})
+    rows = await reads.read(actor, "bundle.people", {})
     names = {bool(row["own"]): row["name"] for row in rows}
     return People(names.get(True), names.get(False))
 
 
 async def current_stage(reads: ReadStore, actor: Actor) -> tuple[int, Mapping[str, bool]]:
-    """The user's highest stage that is under way (or done), and its own gates as they are."""
-    args = {"session_id": actor.session_id, "user_id": actor.id}
-    rows = await reads.read(actor, "bundle.progress", args)
-    if not rows:
+    """The user's stage (spec 2.1: the highest that is under way), and its gates as they are."""
+    rows = await reads.read(actor, "bundle.progress", {})
+    here = [row for row in rows if row["status"] in (IN_PROGRESS, GATE_PENDING)]
+    if not here:
         return 0, {}
-    newest = max(rows, key=lambda row: int(row["stage"]))
-    return int(newest["stage"]), dict(newest["gatesSatisfied"] or {})
+    newest = max(here, key=lambda row: int(row["stage"]))
+    return int(newest["stage"]), {
+        key: True for key, true in newest["gatesSatisfied"].items() if true
+    }
+
+
+async def unanswered(reads: ReadStore, actor: Actor) -> Sequence[Row]:
+    """Id, stage, text and time of the own messages that no reply has answered, oldest first."""
+    rows = await reads.read(actor, "bundle.unanswered", {"limit": UNANSWERED_MESSAGES_MAX})
+    return rows[::-1]
+
+
+async def conversation(
+    reads: ReadStore, actor: Actor, stage: int, waiting: frozenset[str]
+) -> list[dict[str, Any]]:
+    """The newest of the own thread as candidate items, oldest first; `waiting` are the ids that no
+    reply has answered. Replies made from what was taken back since are left out."""
+    args = {"stage": stage if ("message", stage) in _SAME_STAGE else None, "limit": MESSAGES_MAX}
+    if ("message", "user", stage) not in _ALLOWED:
+        return []
+    rows = await reads.read(actor, "bundle.messages", args)
+    standing = await _without_revoked(reads, actor, rows)
+    return [_message(row, waiting) for row in reversed(standing)]
 
 
 async def fetch(
-    reads: ReadStore,
+    tools: Tools,
     actor: Actor,
     *,
     stage: int,
     intent: Intent,
     gates: Mapping[str, bool],
+    said: Sequence[Row] = (),
     types: frozenset[str] | None = None,
 ) -> Assembled:
     """The bundle of one call for `actor` (role ``ai``), under the contract of `stage`.
 
-    `types` narrows it further. Raises StoreUnavailable.
+    `said` is its conversation; `types` narrows the rest. Raises StoreUnavailable.
     """
-    chosen = [c for c in allowed(stage, intent) if types is None or c.type in types]
+    chosen = [
+        c
+        for c in CANDIDATES
+        if may_fetch(c.type, c.source, stage, intent) and (types is None or c.type in types)
+    ]
     names, *found = await asyncio.gather(
-        people(reads, actor), *(_items(reads, actor, candidate, stage) for candidate in chosen)
+        people(tools.reads, actor), *(_items(tools.reads, actor, c, stage) for c in chosen)
     )
+    rows = [*said, *(item for items in found for item in items)]
+    if types is None and may_fetch(library.TYPE, "global", stage, intent):
+        common = [row["fields"]["need"] for row in rows if row["type"] == "common_ground"]
+        rows += await library.near(tools, actor, common, LIBRARY_MAX)
     frame = Frame(
         user_id=actor.id,
         session_id=actor.session_id,
@@ -131,25 +180,13 @@ async def fetch(
         partner_name=names.partner,
         gates=gates,
     )
-    return assemble(stage, intent, [item for items in found for item in items], frame)
+    return assemble(stage, intent, rows, frame)
 
 
 async def _items(
     reads: ReadStore, actor: Actor, candidate: Candidate, stage: int
-) -> list[Mapping[str, Any]]:
-    same_stage = (candidate.type, stage) in _SAME_STAGE
-    args = {
-        "session_id": actor.session_id,
-        "user_id": actor.id,
-        "limit": candidate.limit,
-        "stage": stage if same_stage else None,
-        "types": None,
-    }
-    rows = await reads.read(
-        actor, candidate.query, {name: args[name] for name in _ARGS[candidate.query]}
-    )
-    if candidate.type == "message":
-        rows = await _without_revoked(reads, actor, rows)
+) -> list[dict[str, Any]]:
+    rows = await reads.read(actor, candidate.query, candidate.args)
     return [
         _item(candidate, row, stage)
         for row in rows
@@ -164,42 +201,35 @@ def _item(candidate: Candidate, row: Row, stage: int) -> dict[str, Any]:
         "id": row["id"],
         "consent": candidate.consent,
         "created_at": row["createdAt"],
-        "stage": row["stage"] if "stage" in row else min(candidate.stage, stage),
-        "text": row["text"] or "",
+        "stage": row.get("stage", min(candidate.stage, stage)),
+        "text": row.get("text") or "",
         "fields": {name: row[name] for name in candidate.fields},
+    }
+
+
+def _message(row: Row, waiting: frozenset[str]) -> dict[str, Any]:
+    return {
+        "type": "message",
+        "source": "user",
+        "id": row["id"],
+        "consent": "not_applicable",
+        "created_at": row["createdAt"],
+        "stage": row["stage"],
+        "text": row["text"],
+        "fields": {"role": row["role"], "answered": row["id"] not in waiting},
     }
 
 
 async def _without_revoked(reads: ReadStore, actor: Actor, rows: Sequence[Row]) -> list[Row]:
     """Leaves out replies that were made from content which was taken back since (spec 2.4)."""
     used = {row["id"]: shared_ids(row["bundle"]) for row in rows if row["bundle"]}
-    ids = sorted(set().union(*used.values())) if used else []
+    ids = sorted(set().union(*used.values()))
     if not ids:
         return list(rows)
-    active = await reads.read(actor, "bundle.active_contents", {"ids": ids})
-    standing = {row["id"] for row in active}
+    standing = {row["id"] for row in await reads.read(actor, "bundle.standing", {"ids": ids})}
     return [row for row in rows if used.get(row["id"], set()) <= standing]
 
 
-def shared_ids(bundle: Any) -> set[str]:
-    """Ids of the consented contents in a stored bundle (`ai.bundles.provenance`)."""
-    return {item["id"] for item in bundle["items"] if item["type"] == "consented_content"}
-
-
-_SAME_STAGE = frozenset((rule.type, stage) for rule in CONTRACT for stage in rule.same_stage)
-
-_ARGS: Mapping[str, Sequence[str]] = {
-    "bundle.messages": ("session_id", "user_id", "stage", "limit"),
-    "bundle.readings": ("session_id", "user_id", "limit"),
-    "bundle.events": ("session_id", "user_id", "limit"),
-    "bundle.boundaries": ("session_id", "user_id", "limit"),
-    "bundle.prior_themes": ("session_id", "user_id", "limit"),
-    "bundle.draft": ("session_id", "user_id"),
-    "bundle.clarifications": ("session_id", "user_id"),
-    "bundle.needs": ("session_id", "user_id"),
-    "bundle.contents": ("session_id", "user_id", "types"),
-    "bundle.common_ground": ("session_id",),
-    "bundle.strategies": ("session_id",),
-    "bundle.agreements": ("session_id",),
-    "bundle.outcomes": ("session_id", "limit"),
-}
+def shared_ids(bundle: Mapping[str, Any]) -> set[str]:
+    """What can be taken back of a stored bundle: ``{"items": provenance, "answers": [id]}``."""
+    return {item["id"] for item in bundle["items"] or () if item["type"] in _STANDING_TYPES}

@@ -2,34 +2,93 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 
 from beheard_hub.domain.limits import DELTA_MILLISECONDS_MIN
 from beheard_hub.facilitation import Delta, FacilitatorFailed, Spoken
-from beheard_hub.ports import Clock
+from beheard_hub.ports import Clock, Sleep
+
+TEXT_CHARS_MAX = 10_000
+"""What a "Message" row can hold (spec 03.3)."""
 
 Emit = Callable[[int, str, bool], None]
 """(index, text, reset) → one delta frame."""
 
 
-async def speak(stream: AsyncIterator[Delta | Spoken], emit: Emit, clock: Clock) -> Spoken:
+async def speak(
+    stream: AsyncIterator[Delta | Spoken],
+    emit: Emit,
+    clock: Clock,
+    sleep: Sleep,
+    first_word_seconds_max: float,
+) -> Spoken:
     """Passes the deltas of `stream` on, joined so that none follows another within 40 ms, and
     returns what was said in the end.
 
-    Raises FacilitatorFailed, also for a stream that ends without `Spoken`.
-    Cancelling ends the stream.
+    Indices count from 0, and again from 0 after a reset, which is passed on only where something
+    was shown before. Raises FacilitatorFailed, also for a stream that ends without `Spoken` and
+    for an answer that cannot be stored; TimeoutError when nothing comes within
+    `first_word_seconds_max`. Cancelling ends the stream.
     """
-    index, waiting, last = 0, "", float("-inf")
-    async for piece in stream:
-        if isinstance(piece, Spoken):
-            if waiting:
-                emit(index, waiting, False)
-            return piece
-        if piece.reset:
-            index, waiting, last = 0, "", float("-inf")
-            emit(0, "", True)
-        waiting += piece.text
-        if waiting and (clock.mono() - last) * 1000 >= DELTA_MILLISECONDS_MIN:
-            emit(index, waiting, False)
-            index, waiting, last = index + 1, "", clock.mono()
+    pace = _Pace(emit, clock)
+    try:
+        async with asyncio.timeout(first_word_seconds_max) as patience:
+            async for piece in stream:
+                patience.reschedule(None)
+                if isinstance(piece, Spoken):
+                    await sleep(pace.seconds_left)
+                    pace.flush()
+                    return _storable(piece)
+                pace.add(piece)
+    finally:
+        close = getattr(stream, "aclose", None)
+        if close is not None:
+            await close()
     raise FacilitatorFailed("the answer ended in the middle")
+
+
+class _Pace:
+    """Pieces that wait for their turn."""
+
+    def __init__(self, emit: Emit, clock: Clock) -> None:
+        self._emit = emit
+        self._clock = clock
+        self._index = 0
+        self._waiting = ""
+        self._last = float("-inf")
+
+    @property
+    def seconds_left(self) -> float:
+        """How long what waits must wait still; 0 where nothing does."""
+        since = self._clock.mono() - self._last
+        return max(0.0, DELTA_MILLISECONDS_MIN / 1000 - since) if self._waiting else 0.0
+
+    def add(self, piece: Delta) -> None:
+        """Takes a piece, and lets go of what may leave."""
+        if piece.reset:
+            self._waiting = ""
+            if self._index:
+                self._index = 0
+                self._send("", reset=True)
+        self._waiting += piece.text
+        if self.seconds_left == 0.0:
+            self.flush()
+
+    def flush(self) -> None:
+        """Lets go of everything that waits."""
+        if self._waiting:
+            text, self._waiting = self._waiting, ""
+            self._send(text, reset=False)
+
+    def _send(self, text: str, *, reset: bool) -> None:
+        self._emit(self._index, text, reset)
+        self._index += 1
+        self._last = self._clock.mono()
+
+
+def _storable(spoken: Spoken) -> Spoken:
+    """Nothing empty is stored, and nothing that the database would refuse."""
+    if not spoken.text.strip() or len(spoken.text) > TEXT_CHARS_MAX or "\0" in spoken.text:
+        raise FacilitatorFailed("the answer cannot be stored")
+    return spoken

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 
 from beheard_hub.facilitation import Embedder, Facilitator
-from beheard_hub.ports import Actor, Clock, Ids, ReadStore, SessionStore
+from beheard_hub.ports import Actor, Clock, Ids, ReadStore, SessionStore, Sleep
 
 
 class Tools(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything outside that a reaction may ask."""
+    """Everything outside that a reaction may ask, and how long it waits for an answer (spec 06)."""
 
     reads: ReadStore
     sessions: SessionStore
@@ -17,6 +19,10 @@ class Tools(msgspec.Struct, frozen=True, kw_only=True):
     embedder: Embedder
     clock: Clock
     ids: Ids
+    sleep: Sleep = asyncio.sleep
+    first_word_seconds_max: float = 20.0
+    answer_seconds_max: float = 60.0
+    """From the first read to the last word."""
 
 
 def as_ai(session_id: str, user_id: str, stage: int) -> Actor:

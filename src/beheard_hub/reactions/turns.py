@@ -3,55 +3,55 @@
 A turn begins with an ``ai_turn`` reminder that was committed with the user's message, so a crash in
 between is answered after reactivation, once. Its result is an internal command; nothing empty or
 half is ever stored. The partner's words are not here: the bundle is one user's.
+
+What waits for an answer is not told from the order of the thread: a message that came while the
+facilitator spoke stands before that reply. Each stored reply names the messages that it answered,
+and `retrieval.unanswered` asks for the others.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from beheard_hub import telemetry
 from beheard_hub.ai import crisis
-from beheard_hub.ai.bundles import provenance
-from beheard_hub.ai.memory_intent import Intent, memory_intent
+from beheard_hub.ai.bundles import Assembled, provenance
+from beheard_hub.ai.memory_intent import memory_intent
+from beheard_hub.ai.probing import probes
 from beheard_hub.domain.kernel import Command, Due
+from beheard_hub.domain.limits import INTENSITY_RISE_WINDOW
 from beheard_hub.domain.mediation.commands import AiFailed, AiReplied, Safety
-from beheard_hub.facilitation import Bundle, Delta, FacilitatorFailed, Item, Spoken
-from beheard_hub.ports import Actor, Mailbox
+from beheard_hub.facilitation import FacilitatorFailed, Spoken
+from beheard_hub.ports import Actor, Mailbox, StoreUnavailable
 from beheard_hub.reactions import retrieval
 from beheard_hub.reactions.streaming import speak
 from beheard_hub.reactions.tools import Tools, as_ai
 
 LOCALE = "en"
-ANSWER_SECONDS_MAX = 60
-"""From the first request to the last word (spec 06)."""
+FEEL_HEARD_FIRST = 4
+FEEL_HEARD_EVERY = 3
+
+_log = telemetry.logger("reactions")
 
 
-class Listened(msgspec.Struct, frozen=True):
-    """What the newest messages of a thread say about the turn to come."""
+class Heard(msgspec.Struct, frozen=True):
+    """A thread as a turn finds it."""
 
-    unanswered: Sequence[Item]
+    said: Sequence[Mapping[str, Any]]
+    """The conversation as the stage may see it: candidate items."""
+    waiting: Sequence[Mapping[str, Any]]
+    """Id, stage, text and time of all unanswered messages, oldest first."""
     intensity: int | None
+    """Of a reading that belongs to this moment."""
 
     @property
     def text(self) -> str:
         """The unanswered words together: answered together, once."""
-        return "\n".join(item.text for item in self.unanswered)
-
-
-def listen(items: Sequence[Item]) -> Listened:
-    """The user's messages after the facilitator's last one, and the newest intensity."""
-    thread = [item for item in items if item.type == "message"]
-    newest: list[Item] = []
-    for item in reversed(thread):
-        if item.fields.get("role") != "USER":
-            break
-        newest.append(item)
-    readings = [item for item in items if item.type == "emotional_reading"]
-    intensity = readings[-1].fields.get("intensity") if readings else None
-    return Listened(newest[::-1], intensity)
+        return "\n".join(row["text"] for row in self.waiting)
 
 
 async def answer(tools: Tools, mailbox: Mailbox, session_id: str, due: Due) -> None:
@@ -59,14 +59,22 @@ async def answer(tools: Tools, mailbox: Mailbox, session_id: str, due: Due) -> N
 
     Raises StoreUnavailable: the reminder stays and is tried again. Cancelling stores nothing.
     """
-    assert due.user_id is not None
+    assert due.user_id is not None, "an ai_turn is one user's"
+    data: Any
     try:
-        async with asyncio.timeout(ANSWER_SECONDS_MAX):
-            data: Any = await _answered(tools, mailbox, session_id, due)
+        async with asyncio.timeout(tools.answer_seconds_max):
+            data = await _answered(tools, mailbox, session_id, due)
         name = "internal.ai_replied"
-    except (FacilitatorFailed, TimeoutError) as failure:
-        data = AiFailed(reminder_id=due.id, retryable=getattr(failure, "retryable", True))
-        name = "internal.ai_failed"
+    except StoreUnavailable:
+        raise
+    except Exception as failure:  # whatever it is: the user may ask again, the thread is not stuck
+        expected = isinstance(failure, (FacilitatorFailed, TimeoutError))
+        (_log.warning if expected else _log.error)(
+            "ai_turn_failed", reminder_id=due.id, session_id=session_id,
+            error=type(failure).__name__,
+        )  # fmt: skip
+        retryable = bool(getattr(failure, "retryable", True))
+        data, name = AiFailed(reminder_id=due.id, retryable=retryable), "internal.ai_failed"
     mailbox.submit_internal(
         session_id,
         Command(id=due.id, name=name, user_id=due.user_id, session_id=session_id, data=data),
@@ -76,39 +84,72 @@ async def answer(tools: Tools, mailbox: Mailbox, session_id: str, due: Due) -> N
 async def _answered(tools: Tools, mailbox: Mailbox, session_id: str, due: Due) -> AiReplied:
     opening = bool(due.payload.get("opening"))
     actor = as_ai(session_id, due.user_id or "", 0)
-    current, gates = await retrieval.current_stage(tools.reads, actor)
-    stage = int(due.payload.get("stage", current)) if opening else current
+    stage, gates = await retrieval.current_stage(tools.reads, actor)
     actor = as_ai(session_id, actor.id, stage)
-    heard = await _heard(tools, actor, stage, gates)
+    heard = await _heard(tools, actor, stage)
     _look_after(tools, mailbox, actor, heard)
-    intent = memory_intent(stage, heard.text, heard.intensity)
-    assembled = await retrieval.fetch(tools.reads, actor, stage=stage, intent=intent, gates=gates)
+    assembled = await retrieval.fetch(
+        tools, actor, stage=stage, gates=gates, said=heard.said,
+        intent=memory_intent(stage, heard.text, heard.intensity),
+    )  # fmt: skip
     message_id = tools.ids.ordered()
-    reply_to = heard.unanswered[-1].id if heard.unanswered else ""
+    reply_to = heard.waiting[-1]["id"] if heard.waiting else ""
 
     def emit(index: int, text: str, reset: bool) -> None:
         mailbox.delta(session_id, actor.id, reply_to, message_id, index, text, reset)
 
-    spoken = await speak(_call(tools, opening)(assembled.bundle), emit, tools.clock)
+    call = tools.facilitator.open_stage if opening else tools.facilitator.reply
+    spoken = await speak(
+        call(assembled.bundle), emit, tools.clock, tools.sleep, tools.first_word_seconds_max
+    )
     return AiReplied(
         reminder_id=due.id,
-        answered=tuple(item.id for item in heard.unanswered),
+        answered=tuple(row["id"] for row in _dealt_with(heard, stage, opening)),
         opening=opening,
         stage=stage,
-        message={
-            "id": message_id,
-            "content": spoken.text,
-            "promptVersion": spoken.prompt_version,
-            "bundle": {"items": provenance(assembled.bundle)},
-        },
+        message=_stored(message_id, spoken, assembled, heard),
         support_type=spoken.offer_support,
-        offer_feel_heard=spoken.offer_feel_heard,
+        offer_feel_heard=spoken.offer_feel_heard and await _may_offer(tools, actor, heard),
     )
 
 
-def _look_after(tools: Tools, mailbox: Mailbox, actor: Actor, heard: Listened) -> None:
+def _stored(message_id: str, spoken: Spoken, assembled: Assembled, heard: Heard) -> dict[str, Any]:
+    """The message as `AiReplied` has it, with what the audit log is to know: ids and words of
+    ours, no text."""
+    return {
+        "id": message_id,
+        "content": spoken.text,
+        "promptVersion": spoken.prompt_version,
+        "bundle": provenance(assembled.bundle),
+        "refused": [msgspec.to_builtins(item) for item in assembled.refused],
+        "probes": list(probes(heard.text)),
+    }
+
+
+def _dealt_with(heard: Heard, stage: int, opening: bool) -> list[Mapping[str, Any]]:
+    """An opening answers nobody; but what the new stage puts out of sight waits no longer."""
+    if not opening:
+        return list(heard.waiting)
+    return [row for row in heard.waiting if retrieval.closed(stage, row["stage"])]
+
+
+async def _heard(tools: Tools, actor: Actor, stage: int) -> Heard:
+    """The conversation alone, before it is known what else may be recalled.
+
+    What waits is read first: a message that comes in between is seen and answered by the next turn.
+    """
+    waiting = await retrieval.unanswered(tools.reads, actor)
+    ids = frozenset(row["id"] for row in waiting)
+    said = await retrieval.conversation(tools.reads, actor, stage, ids)
+    readings = await tools.reads.read(actor, "bundle.intensity", {})
+    since = min([tools.clock.now(), *(row["createdAt"] for row in waiting)]) - INTENSITY_RISE_WINDOW
+    fresh = [row["intensity"] for row in readings if row["createdAt"] >= since]
+    return Heard(said, waiting, fresh[0] if fresh else None)
+
+
+def _look_after(tools: Tools, mailbox: Mailbox, actor: Actor, heard: Heard) -> None:
     """The crisis check, before any model: from ``urgent`` up the user gets resources at once."""
-    found = crisis.assess(heard.text) if heard.unanswered else None
+    found = crisis.assess(heard.text)
     if found is None or not found.shows_resources:
         return
     places = [msgspec.to_builtins(place) for place in crisis.resources(LOCALE)]
@@ -125,14 +166,16 @@ def _look_after(tools: Tools, mailbox: Mailbox, actor: Actor, heard: Listened) -
     )
 
 
-async def _heard(tools: Tools, actor: Actor, stage: int, gates: Mapping[str, bool]) -> Listened:
-    """The conversation alone, before it is known what else may be recalled."""
-    assembled = await retrieval.fetch(
-        tools.reads, actor, stage=max(stage, 1), intent=Intent.EMOTIONAL_VALIDATION, gates=gates,
-        types=frozenset({"message", "emotional_reading"}),
-    )  # fmt: skip
-    return listen(assembled.bundle.items)
+async def _may_offer(tools: Tools, actor: Actor, heard: Heard) -> bool:
+    """Whether the question "do you feel heard?" may be put now, so that it is not put after every
+    message: with the fourth message of stage 1 and every third one after it. A facilitator that
+    sees an occasion before that has been told so by the user.
 
-
-def _call(tools: Tools, opening: bool) -> Callable[[Bundle], AsyncIterator[Delta | Spoken]]:
-    return tools.facilitator.open_stage if opening else tools.facilitator.reply
+    Without memory on purpose: after a no the question comes back with a later message by itself.
+    """
+    [row] = await tools.reads.read(actor, "bundle.message_count", {"stage": 1})
+    written = int(row["written"])
+    answered = range(written - max(1, len(heard.waiting)) + 1, written + 1)
+    return written < FEEL_HEARD_FIRST or any(
+        n >= FEEL_HEARD_FIRST and (n - FEEL_HEARD_FIRST) % FEEL_HEARD_EVERY == 0 for n in answered
+    )

@@ -13,9 +13,9 @@ import msgspec
 
 from beheard_hub.ai.memory_intent import Intent
 from beheard_hub.domain.kernel import Json, Work
-from beheard_hub.facilitation import CommonItem, Item, SharedNeed, Suggestion
+from beheard_hub.facilitation import CommonItem, Item, SharedNeed, Suggestion, Transformation
 from beheard_hub.ports import Actor
-from beheard_hub.reactions import retrieval
+from beheard_hub.reactions import library, retrieval
 from beheard_hub.reactions.tools import Tools, as_ai
 
 Result = Mapping[str, Json]
@@ -24,7 +24,6 @@ Handler = Callable[[Tools, str, str, Mapping[str, Any]], Awaitable[Result]]
 
 OWN_WORDS_MAX = 200
 PATTERN_READINGS_MAX = 10
-LIBRARY_CANDIDATES = 12
 
 
 class Gone(Exception):
@@ -54,22 +53,27 @@ async def draft_text(
 async def synthesise(
     tools: Tools, session_id: str, user_id: str, args: Mapping[str, Any]
 ) -> Result:
-    """Needs from the own words of stages 1 and 2, under the stage-2 contract (spec 2.3)."""
+    """Needs from the own words of stages 1 and 2, under the stage-2 contract (spec 2.3).
+
+    A need without one literal quote of the user is dropped, and one that they confirmed already.
+    """
     actor = as_ai(session_id, user_id, 2)
     assembled = await retrieval.fetch(
-        tools.reads, actor, stage=2, intent=Intent.OFFER_CONTINUITY, gates={},
-        types=frozenset({"user_event", "emotional_reading", "clarification"}),
+        tools, actor, stage=2, intent=Intent.OFFER_CONTINUITY, gates={},
+        types=frozenset({"user_event", "emotional_reading", "need", "clarification"}),
     )  # fmt: skip
-    rows = await tools.reads.read(
-        actor,
-        "work.own_words",
-        {"session_id": session_id, "user_id": user_id, "limit": OWN_WORDS_MAX},
-    )
+    rows = await tools.reads.read(actor, "work.own_words", {"limit": OWN_WORDS_MAX})
     words = [_own_message(row) for row in rows]
-    bundle = msgspec.structs.replace(
-        assembled.bundle, items=sorted([*assembled.bundle.items, *words], key=_when)
+    items = sorted([*assembled.bundle.items, *words], key=lambda item: (item.created_at, item.id))
+    found = await tools.facilitator.synthesise_needs(
+        msgspec.structs.replace(assembled.bundle, items=items)
     )
-    found = await tools.facilitator.synthesise_needs(bundle)
+    kept = {i.fields["need"] for i in items if i.type == "need" and i.fields["confirmed"]}
+    needs = [
+        need
+        for need in found.needs
+        if need.need not in kept and _literal(need.evidence, [item.text for item in words])
+    ]
     return {
         "needs": [
             {
@@ -79,7 +83,7 @@ async def synthesise(
                 "evidence": list(need.evidence),
                 "confidence": need.confidence,
             }
-            for need in found.needs
+            for need in needs
         ],
         "clarifications": [
             {
@@ -88,6 +92,7 @@ async def synthesise(
                 "evidenceSoFar": question.evidence_so_far,
             }
             for question in found.clarifications
+            if question.potential_need not in kept
         ],
     }
 
@@ -95,26 +100,38 @@ async def synthesise(
 async def share_needs(
     tools: Tools, session_id: str, user_id: str, args: Mapping[str, Any]
 ) -> Result:
-    """The confirmed texts, and with `analyse` the common ground of what both now share."""
+    """The confirmed texts, and with `analyse` the common ground of what both now share.
+
+    Raises Gone unless every need is there and confirmed.
+    """
     actor = as_ai(session_id, user_id, 3)
-    rows = await tools.reads.read(actor, "work.needs", _mine(actor, ids=list(args["needIds"])))
+    wanted = list(args["needIds"])
+    rows = await tools.reads.read(actor, "work.needs", {"ids": wanted})
+    if {row["id"] for row in rows} != set(wanted):
+        raise Gone
     needs = [{key: row[key] for key in ("id", "need", "category", "description")} for row in rows]
-    common: list[Result] | None = None
-    if args["analyse"]:
-        chosen = {need["id"] for need in needs}
-        sharing = [
-            SharedNeed(content_id=n["id"], mine=True, text=need_text(n), category=n["category"])
-            for n in needs
-        ]
-        sharing += [
-            need
-            for need in await _shared_needs(tools, actor)
-            if need.content_id not in chosen
-            and (need.mine or need.content_id in args["partnerContentIds"])
-        ]
-        found = await tools.facilitator.common_ground(sharing)
-        common = [_common(item, sharing) for item in found]
-    return {"needs": needs, "common": common}
+    if not args["analyse"]:
+        return {"needs": needs, "common": []}
+    sharing = [
+        SharedNeed(content_id=n["id"], mine=True, text=need_text(n), category=n["category"])
+        for n in needs
+    ]
+    sharing += [
+        need
+        for need in await _shared_needs(tools, actor)
+        if need.content_id not in wanted
+        and (need.mine or need.content_id in args["partnerContentIds"])
+    ]
+    found = await tools.facilitator.common_ground(sharing)
+    return {"needs": needs, "common": [_common(item, sharing) for item in found]}
+
+
+async def any_member(tools: Tools, session_id: str) -> str:
+    """Somebody to read as what both may see. Raises Gone for a session that is not there."""
+    [loaded] = await tools.sessions.load([(session_id, ())])
+    if loaded is None:
+        raise Gone
+    return str(loaded.facts["members"][0]["userId"])
 
 
 async def common_ground(
@@ -136,46 +153,52 @@ async def common_ground(
 
 
 async def preview(tools: Tools, session_id: str, user_id: str, args: Mapping[str, Any]) -> Result:
-    """How a piece of the own vessel would look to the partner."""
-    kind, wanted = args["contentType"], args["originalContentId"]
-    text = await _ORIGINALS[kind](tools, as_ai(session_id, user_id, 2), wanted)
-    bundle = (
-        await retrieval.fetch(
-            tools.reads, as_ai(session_id, user_id, 2), stage=2,
-            intent=Intent.AVOID_RECALL, gates={}, types=frozenset(),
+    """How a piece of the own vessel would look to the partner.
+
+    A confirmed need crosses literally (spec 2.3, needs.consent); the rest is transformed.
+    """
+    kind, actor = args["contentType"], as_ai(session_id, user_id, 2)
+    text = await _ORIGINALS[kind](tools, actor, args["originalContentId"])
+    made = Transformation(can_transform=True, text=text)
+    if kind not in _LITERAL:
+        assembled = await retrieval.fetch(
+            tools, actor, stage=2, intent=Intent.AVOID_RECALL, gates={}, types=frozenset()
         )
-    ).bundle  # fmt: skip
-    softened = await tools.facilitator.transform(kind, text, bundle)
+        made = await tools.facilitator.transform(kind, text, assembled.bundle)
     return {
-        "preview": softened.text if softened.can_transform else None,
+        "preview": made.text if made.can_transform else None,
         "description": DESCRIPTIONS[kind],
-        "clarifications": list(softened.clarifications),
+        "clarifications": list(made.clarifications),
     }
 
 
 async def grant(tools: Tools, session_id: str, user_id: str, args: Mapping[str, Any]) -> Result:
-    """The text that is about to cross: the user's edit with its warnings, or the preview."""
+    """The text that is about to cross: the user's edit with its warnings, or the preview.
+
+    Raises Gone where neither is there: nothing crosses that the user did not see.
+    """
     if args["edited"] is not None:
         return {"text": args["edited"], "warnings": list(tools.facilitator.heat(args["edited"]))}
     row = await _one(tools, as_ai(session_id, user_id, 2), "work.consent", args["recordId"])
+    if row["text"] is None:
+        raise Gone
     return {"text": row["text"], "warnings": []}
 
 
 async def suggest(tools: Tools, session_id: str, user_id: str, args: Mapping[str, Any]) -> Result:
     """Experiments from common ground and the library only."""
     actor = as_ai(session_id, user_id, 4)
-    ground = await tools.reads.read(actor, "bundle.common_ground", {"session_id": session_id})
-    common = [f"{row['need']}: {row['text']}" for row in ground]
-    wanted = [*common, *args["focusNeeds"]]
-    library = await _library(tools, actor, wanted, seed=session_id)
-    found = await tools.facilitator.suggest(common, args["focusNeeds"], library, args["count"])
+    ground = await tools.reads.read(actor, "bundle.common_ground", {})
+    common = [str(row["need"]) for row in ground]
+    focus = list(args["focusNeeds"])
+    items = [Item(**row) for row in await library.near(tools, actor, [*focus, *common])]
+    found = await tools.facilitator.suggest(common, focus, items, args["count"])
     return {"suggestions": [_suggestion(item) for item in found]}
 
 
-async def library(tools: Tools, session_id: str, user_id: str, args: Mapping[str, Any]) -> Result:
+async def add_ideas(tools: Tools, session_id: str, user_id: str, args: Mapping[str, Any]) -> Result:
     """Ideas that nobody has seen, for the pool (spec 2.3, strategies.ready)."""
-    actor = as_ai(session_id, user_id, 4)
-    items = await _library(tools, actor, [], seed=tools.ids.random())
+    items = await library.unseen(tools, as_ai(session_id, user_id, 4))
     found = await tools.facilitator.suggest([], [], items, args["count"])
     return {"items": [_suggestion(item) for item in found]}
 
@@ -188,7 +211,7 @@ WORK: Mapping[str, Handler] = {
     "consent.preview": preview,
     "consent.grant": grant,
     "strategies.suggest": suggest,
-    "strategies.library": library,
+    "strategies.library": add_ideas,
 }
 
 DESCRIPTIONS: Mapping[str, str] = {
@@ -197,6 +220,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "BOUNDARY": "A boundary of yours",
     "IDENTIFIED_NEED": "A need of yours",
 }
+_LITERAL = frozenset({"IDENTIFIED_NEED"})
 
 
 async def run(tools: Tools, session_id: str, user_id: str, work: Work) -> Result:
@@ -225,12 +249,7 @@ async def _need(tools: Tools, actor: Actor, wanted: str) -> str:
 
 
 async def _pattern(tools: Tools, actor: Actor, wanted: str) -> str:
-    args = {
-        "id": wanted,
-        "session_id": actor.session_id,
-        "user_id": actor.id,
-        "limit": PATTERN_READINGS_MAX,
-    }
+    args = {"id": wanted, "limit": PATTERN_READINGS_MAX}
     rows = await tools.reads.read(actor, "work.reading_pattern", args)
     if not rows:
         raise Gone
@@ -249,12 +268,8 @@ _ORIGINALS: Mapping[str, Callable[[Tools, Actor, str], Awaitable[str]]] = {
 # ---- reading
 
 
-def _mine(actor: Actor, **args: Any) -> dict[str, Any]:
-    return {"session_id": actor.session_id, "user_id": actor.id, **args}
-
-
 async def _one(tools: Tools, actor: Actor, query: str, wanted: str) -> Mapping[str, Any]:
-    rows = await tools.reads.read(actor, query, _mine(actor, ids=[wanted]))
+    rows = await tools.reads.read(actor, query, {"ids": [wanted]})
     if not rows:
         raise Gone
     return rows[0]
@@ -264,41 +279,13 @@ async def _shared_needs(
     tools: Tools, actor: Actor, *, own_by_need: bool = True
 ) -> list[SharedNeed]:
     """Active consented needs of both, by content id; own ones by their need's id if asked."""
-    rows = await tools.reads.read(actor, "work.shared_needs", _mine(actor))
+    rows = await tools.reads.read(actor, "work.shared_needs", {})
     return [
         SharedNeed(
             content_id=row["originalNeedId"] if row["mine"] and own_by_need else row["id"],
             mine=row["mine"],
             text=row["text"],
             category=row["category"] or "",
-        )
-        for row in rows
-    ]
-
-
-async def _library(tools: Tools, actor: Actor, wanted: Sequence[str], seed: str) -> list[Item]:
-    rows: Sequence[Mapping[str, Any]] = ()
-    if wanted:
-        (vector,) = await tools.embedder.embed([" ".join(wanted)])
-        near = {
-            "vector": str(list(vector)),
-            "model": tools.embedder.model,
-            "limit": LIBRARY_CANDIDATES,
-        }
-        rows = await tools.reads.read(actor, "bundle.library_near", near)
-    if not rows:
-        any_of = {"categories": None, "seed": seed, "limit": LIBRARY_CANDIDATES}
-        rows = await tools.reads.read(actor, "bundle.library_any", any_of)
-    return [
-        Item(
-            source="global",
-            type="experiment_suggestion",
-            id=row["id"],
-            created_at=row["createdAt"],
-            consent="not_applicable",
-            stage=4,
-            text=row["text"],
-            fields={"title": row["title"], "category": row["category"]},
         )
         for row in rows
     ]
@@ -317,8 +304,9 @@ def _own_message(row: Mapping[str, Any]) -> Item:
     )
 
 
-def _when(item: Item) -> tuple[Any, str]:
-    return (item.created_at, item.id)
+def _literal(evidence: Sequence[str], words: Sequence[str]) -> bool:
+    """Whether there is a quote, and every quote stands in the user's own words (spec 06)."""
+    return bool(evidence) and all(any(quote in word for word in words) for quote in evidence)
 
 
 # ---- results

@@ -40,7 +40,7 @@ def test_the_contract_row_by_row(stage: int, rule: Any) -> None:
         type=rule.type,
         consent=rule.consent,
         stage=stage,
-        fields=dict(rule.requires),
+        fields={**rule.requires, **rule.requires_in_stage.get(stage, {})},
     )
     made = assemble(stage, Intent.OFFER_CONTINUITY, [candidate], FRAME)
     assert bool(made.bundle.items) == (stage in rule.stages)

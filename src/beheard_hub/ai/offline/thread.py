@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import msgspec
 
@@ -40,7 +41,7 @@ def read_thread(bundle: Bundle, seed: int) -> Thread:
     mine = [i for i in messages if role(i) == "USER"]
     answers = [i for i in messages if role(i) == "AI"]
     opened = max(((i.created_at, i.id) for i in answers), default=None)
-    unanswered = [i.text for i in mine if opened is None or (i.created_at, i.id) > opened]
+    unanswered = [i.text for i in mine if _waits(i, opened)]
     intensities = _intensities(bundle)
     return Thread(
         newest="\n".join(unanswered),
@@ -58,6 +59,15 @@ def read_thread(bundle: Bundle, seed: int) -> Thread:
 def role(item: Item) -> str:
     """USER, AI or SYSTEM; a message without a role is the user's own."""
     return str(item.fields.get("role") or "USER")
+
+
+def _waits(item: Item, opened: tuple[datetime, str] | None) -> bool:
+    """Whether a message waits for its answer: as `fields.answered` says (one that came while the
+    facilitator spoke stands before that reply), else by its place after the last reply."""
+    known = item.fields.get("answered")
+    if known is not None:
+        return not known
+    return opened is None or (item.created_at, item.id) > opened
 
 
 def _intensities(bundle: Bundle) -> list[int]:

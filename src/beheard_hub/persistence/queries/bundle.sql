@@ -6,15 +6,54 @@
 -- args: user_id
 SELECT "userId" = $1 AS own, name FROM "Person";
 
+-- name: bundle.session
+-- The session itself, without a word of anybody.
+-- args: session_id
+SELECT s.id, s.status, s."createdAt" FROM "Session" s WHERE s.id = $1;
+
+-- name: bundle.relationship
+-- args: session_id
+SELECT r.id, r."createdAt"
+FROM "Relationship" r JOIN "Session" s ON s."relationshipId" = r.id
+WHERE s.id = $1;
+
 -- name: bundle.progress
 -- Own gates.
 -- args: session_id, user_id
 SELECT p.stage, p.status, p."gatesSatisfied" FROM "StageProgress" p
 WHERE p."sessionId" = $1 AND p."userId" = $2 ORDER BY p.stage;
 
+-- name: bundle.intensity
+-- The newest reading as a number and a time: for the memory intent, which is decided in every stage
+-- before anything is retrieved, and never for a bundle.
+-- args: session_id, user_id
+SELECT r.intensity, r.timestamp AS "createdAt"
+FROM "EmotionalReading" r JOIN "UserVessel" v ON v.id = r."vesselId"
+WHERE v."sessionId" = $1 AND v."userId" = $2
+ORDER BY r.timestamp DESC, r.id DESC
+LIMIT 1;
+
+-- name: bundle.unanswered
+-- Own messages that no reply names as answered, newest first: also those that were written while
+-- the facilitator spoke, and those of a stage that the contract has closed since.
+-- args: session_id, user_id, limit
+SELECT m.id, m.stage, m.content AS text, m.timestamp AS "createdAt"
+FROM "Message" m
+WHERE m."sessionId" = $1 AND m."forUserId" = $2 AND m.role = 'USER' AND m.id NOT IN (
+    SELECT jsonb_array_elements_text(a.bundle -> 'answers') FROM "Message" a
+    WHERE a."sessionId" = $1 AND a."forUserId" = $2 AND a.role = 'AI')
+ORDER BY m.timestamp DESC, m.id DESC
+LIMIT $3::int;
+
+-- name: bundle.message_count
+-- How many messages the user wrote in a stage.
+-- args: session_id, user_id, stage
+SELECT count(*)::int AS written FROM "Message" m
+WHERE m."sessionId" = $1 AND m."forUserId" = $2 AND m.role = 'USER' AND m.stage = $3::int;
+
 -- name: bundle.messages
 -- The newest of the own thread, newest first; `stage` NULL = all stages. `bundle` names what an AI
--- reply was made from.
+-- reply was made from and which messages it answered.
 -- args: session_id, user_id, stage, limit
 SELECT m.id, m.role, m.content AS text, m.stage, m.timestamp AS "createdAt", m.bundle
 FROM "Message" m
@@ -61,12 +100,13 @@ SELECT d.id, d.content AS text, d.version, d."readyToShare", d."createdAt"
 FROM "EmpathyDraft" d WHERE d."sessionId" = $1 AND d."userId" = $2;
 
 -- name: bundle.needs
--- Own needs of this session.
+-- Own needs of this session: the confirmed, and the synthesised that wait for an answer. What the
+-- user said no to is gone for the facilitator.
 -- args: session_id, user_id
-SELECT n.id, n.need, n.category, n.description AS text, n.evidence, n.confirmed, n."answeredAt",
-       n.source, n."createdAt"
+SELECT n.id, n.need, n.category, n.description AS text, n.confirmed, n.source, n."createdAt"
 FROM "IdentifiedNeed" n JOIN "UserVessel" v ON v.id = n."vesselId"
 WHERE v."sessionId" = $1 AND v."userId" = $2
+  AND (n.confirmed OR (n.source = 'SYNTHESISED' AND n."answeredAt" IS NULL))
 ORDER BY n."createdAt", n.id;
 
 -- name: bundle.clarifications
@@ -86,10 +126,12 @@ WHERE v."sessionId" = $1 AND c."consentActive"
   AND ($3::text[] IS NULL OR c."contentType"::text = ANY ($3))
 ORDER BY c."consentedAt", c.id;
 
--- name: bundle.active_contents
--- Which of these contents are active: a reply that was made from another one is left out.
+-- name: bundle.standing
+-- Which of these shared items still stand: a reply that was made from another one is left out.
 -- args: ids
-SELECT c.id FROM "ConsentedContent" c WHERE c.id = ANY ($1::text[]) AND c."consentActive";
+SELECT c.id FROM "ConsentedContent" c WHERE c.id = ANY ($1::text[]) AND c."consentActive"
+UNION ALL
+SELECT g.id FROM "CommonGround" g WHERE g.id = ANY ($1::text[]) AND NOT g.stale;
 
 -- name: bundle.common_ground
 -- args: session_id
@@ -109,10 +151,12 @@ WHERE p."sessionId" = $1
 ORDER BY md5(p.id || p."sessionId");
 
 -- name: bundle.rankings
+-- The own ones, and the partner's of rounds in which both have ranked.
 -- args: session_id, user_id
-SELECT r.id, r.round, r."rankedIds", r."userId" = $2 AS own, r."submittedAt" AS "createdAt"
+SELECT r.id, r.round, r."rankedIds", r."userId" = $2 AS mine, r."submittedAt" AS "createdAt",
+       count(*) OVER (PARTITION BY r.round) = 2 AS "bothSubmitted"
 FROM "StrategyRanking" r WHERE r."sessionId" = $1
-ORDER BY r.round, own DESC;
+ORDER BY r.round, mine DESC;
 
 -- name: bundle.agreements
 -- args: session_id
@@ -133,20 +177,23 @@ ORDER BY a."createdAt" DESC, a.id DESC
 LIMIT $2::int;
 
 -- name: bundle.library_near
--- Library items nearest to a vector of the same model.
--- args: vector, model, limit
+-- Library items nearest to a vector of the same model; the first `reserved` in the seed's order are
+-- kept back (see bundle.library_any).
+-- args: vector, model, seed, reserved, limit
 SELECT l.id, l.title, l.description AS text, l.category, l."createdAt",
        1 - (l.embedding <=> $1::text::vector) AS similarity
 FROM "GlobalLibraryItem" l
-WHERE l."isActive" AND l."embeddingModel" = $2
+WHERE l."isActive" AND l."embeddingModel" = $2 AND l.id NOT IN (
+    SELECT r.id FROM "GlobalLibraryItem" r WHERE r."isActive"
+    ORDER BY md5(r.id || $3::text) LIMIT coalesce($4::int, 0))
 ORDER BY l.embedding <=> $1::text::vector
-LIMIT $3::int;
+LIMIT $5::int;
 
 -- name: bundle.library_any
--- Library items of some categories (NULL = all), in an order that the seed shuffles.
--- args: categories, seed, limit
+-- Library items in the order of a seed, from a place of that order on.
+-- args: seed, offset, limit
 SELECT l.id, l.title, l.description AS text, l.category, l."createdAt"
 FROM "GlobalLibraryItem" l
-WHERE l."isActive" AND ($1::text[] IS NULL OR l.category = ANY ($1))
-ORDER BY md5(l.id || $2::text)
-LIMIT $3::int;
+WHERE l."isActive"
+ORDER BY md5(l.id || $1::text)
+OFFSET coalesce($2::int, 0) LIMIT $3::int;

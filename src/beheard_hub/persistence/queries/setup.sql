@@ -52,3 +52,21 @@ SELECT format('ALTER ROLE beheard_login LOGIN NOINHERIT PASSWORD %L', $1::text);
 -- name: server_settings
 -- args: names
 SELECT name, setting FROM pg_settings WHERE name = ANY ($1::text[]);
+
+-- name: as_owner
+-- For the rest of the transaction: the library belongs to beheard_owner, whoever connects.
+SET LOCAL ROLE beheard_owner;
+
+-- name: library.unembedded
+-- Items that have no vector of this model, locked, so that two starts at once do not both work.
+-- args: model
+SELECT l.id, l.title, l.description, l.category
+FROM public."GlobalLibraryItem" l
+WHERE l."embeddingModel" IS DISTINCT FROM $1 OR l.embedding IS NULL
+ORDER BY l.id
+FOR UPDATE;
+
+-- name: library.embed
+-- args: id, vector, model
+UPDATE public."GlobalLibraryItem" SET embedding = $2::text::vector, "embeddingModel" = $3
+WHERE id = $1;
