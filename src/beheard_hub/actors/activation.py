@@ -1,0 +1,200 @@
+"""Which cells are live, which sleep as bytes, and how the others come back from Postgres.
+
+Loads coalesce (at most 25 sessions a call, two calls at a time) and commands wait behind the load
+of their session, in order and bounded. An idle cell is packed to bytes; beyond a bound the oldest
+packed ones are forgotten, because Postgres has all of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
+
+import msgspec
+
+from beheard_hub.actors.background import Background
+from beheard_hub.actors.cell import Cell, Cells, Kinds
+from beheard_hub.domain.refusals import Code, Refusal
+from beheard_hub.domain.sharding import shard_of
+from beheard_hub.ports import Clock, SessionStore, StoreUnavailable
+
+LOAD_SESSIONS_MAX = 25
+LOADS_AT_ONCE_MAX = 2
+
+Then: TypeAlias = Callable[[Cell | Refusal], None]
+UNAVAILABLE = Refusal(Code.SERVICE_UNAVAILABLE)
+NOT_FOUND = Refusal(Code.NOT_FOUND)
+
+
+class ActivationLimits(msgspec.Struct, frozen=True):
+    """Bounds of one host's cells."""
+
+    live_cells_max: int = 20_000
+    packed_cells_max: int = 200_000
+    idle_seconds: float = 60.0
+    parked_max: int = 5_000
+    parked_per_session_max: int = 64
+    swept_at_once_max: int = 200
+
+
+class _Load:
+    """A session that is being loaded, and who waits for it."""
+
+    __slots__ = ("callers", "generation", "waiting")
+
+    def __init__(self, generation: int) -> None:
+        self.callers: set[str] = set()
+        self.waiting: list[Then] = []
+        self.generation = generation
+
+
+class Activation:
+    """Live and packed cells of one host."""
+
+    def __init__(
+        self, kinds: Kinds, store: SessionStore, clock: Clock, background: Background,
+        generation: Callable[[int], int], limits: ActivationLimits,
+    ) -> None:  # fmt: skip
+        self.live: Cells = OrderedDict()
+        self.packed: OrderedDict[str, bytes] = OrderedDict()
+        self.parked = 0
+        self.loads = 0
+        self._kinds = kinds
+        self._store = store
+        self._clock = clock
+        self._background = background
+        self._generation = generation
+        """shard → how often it was acquired; 0 when it is not ours."""
+        self._limits = limits
+        self._loading: dict[str, _Load] = {}
+        self._queue: deque[str] = deque()
+        self._loaders = 0
+
+    def get(self, key: str) -> Cell | None:
+        """The cell, if that needs no read."""
+        cell = self.live.get(key)
+        if cell is None:
+            packed = self.packed.pop(key, None)
+            if packed is None:
+                return None
+            cell = self.live[key] = Cell.unpack(key, self._kinds.by_name, packed)
+        else:
+            self.live.move_to_end(key)
+        cell.used_at = self._clock.mono()
+        return cell
+
+    def park(self, key: str, then: Then, caller: str = "") -> None:
+        """Calls `then` with the cell once it is live, or with the reason why it is not.
+
+        `caller` is loaded too, for commands that a non-member may send. Ordering: as called.
+        """
+        load = self._loading.get(key)
+        if self.parked >= self._limits.parked_max or (
+            load is not None and len(load.waiting) >= self._limits.parked_per_session_max
+        ):
+            then(UNAVAILABLE)
+            return
+        if load is None:
+            load = self._loading[key] = _Load(self._generation(shard_of(key)))
+            self._queue.append(key)
+        load.waiting.append(then)
+        self.parked += 1
+        if caller:
+            load.callers.add(caller)
+        if self._loaders < LOADS_AT_ONCE_MAX:
+            self._loaders += 1
+            self._background.spawn(self._load_queued())
+
+    async def cell(self, key: str) -> Cell | Refusal:
+        """The cell, loaded if necessary. Cancelling leaves the load running."""
+        while True:
+            cell = self.get(key)
+            if cell is not None:
+                return cell
+            future: asyncio.Future[Cell | Refusal] = asyncio.get_running_loop().create_future()
+            self.park(key, lambda outcome, f=future: f.done() or f.set_result(outcome))  # type: ignore[misc]
+            outcome = await future
+            if isinstance(outcome, Refusal):
+                return outcome
+
+    async def _load_queued(self) -> None:
+        try:
+            while self._queue:
+                count = min(len(self._queue), LOAD_SESSIONS_MAX)
+                await self._load([self._queue.popleft() for _ in range(count)])
+        finally:
+            self._loaders -= 1
+
+    async def _load(self, keys: list[str]) -> None:
+        wanted = [(key, sorted(self._loading[key].callers)) for key in keys]
+        self.loads += 1
+        try:
+            loaded = await self._store.load(wanted)
+        except StoreUnavailable:
+            self._finish(keys, [UNAVAILABLE] * len(keys))
+            return
+        except BaseException:
+            self._finish(keys, [UNAVAILABLE] * len(keys))
+            raise
+        outcomes: list[Cell | Refusal] = []
+        for (key, callers), facts in zip(wanted, loaded, strict=True):
+            if facts is None:
+                outcomes.append(NOT_FOUND)
+                continue
+            cell = Cell.from_loaded(self._kinds.of_loaded(facts), facts)
+            for caller in callers:
+                cell.names.setdefault(caller, None)
+            outcomes.append(cell)
+        self._finish(keys, outcomes)
+
+    def _finish(self, keys: list[str], outcomes: Iterable[Cell | Refusal]) -> None:
+        for key, outcome in zip(keys, outcomes, strict=True):
+            load = self._loading.pop(key)
+            self.parked -= len(load.waiting)
+            generation = self._generation(shard_of(key))
+            if isinstance(outcome, Cell):
+                if generation == 0 or generation != load.generation:
+                    outcome = UNAVAILABLE  # the shard went away while it was read
+                else:
+                    outcome.used_at = self._clock.mono()
+                    self.live[key] = outcome
+            for then in load.waiting:
+                then(outcome)
+
+    def forget(self, cell: Cell) -> None:
+        """Drops a cell: Postgres knows better."""
+        cell.dropped = True
+        if self.live.get(cell.key) is cell:
+            del self.live[cell.key]
+        self.packed.pop(cell.key, None)
+
+    def forget_shards(self, shards: Iterable[int]) -> list[Cell]:
+        """Drops everything of shards that are no longer ours, and returns the live cells."""
+        lost = set(shards)
+        for key in [key for key in self.packed if shard_of(key) in lost]:
+            del self.packed[key]
+        cells = [cell for cell in self.live.values() if cell.shard in lost]
+        for cell in cells:
+            self.forget(cell)
+        return cells
+
+    def sweep(self) -> int:
+        """Packs what is idle or beyond the bound, a slice at a time; returns how many it looked
+        at. Busy cells are passed over."""
+        idle_since = self._clock.mono() - self._limits.idle_seconds
+        looked = 0
+        while self.live and looked < self._limits.swept_at_once_max:
+            key, cell = next(iter(self.live.items()))
+            if cell.used_at > idle_since and len(self.live) <= self._limits.live_cells_max:
+                break
+            looked += 1
+            if cell.busy:
+                self.live.move_to_end(key)
+                continue
+            del self.live[key]
+            self.packed[key] = cell.pack()
+            if len(self.packed) > self._limits.packed_cells_max:
+                self.packed.popitem(last=False)
+        return looked

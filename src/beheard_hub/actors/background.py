@@ -1,0 +1,48 @@
+"""Tasks of one host that nobody awaits: kept, named in the log when they fail, ended together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from beheard_hub.telemetry import logger
+
+_log = logger("host")
+
+
+class Background:
+    """Owner of a host's tasks."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Runs `work`; an exception in it is logged by type only."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            where = error.__traceback__
+            while where is not None and where.tb_next is not None:
+                where = where.tb_next
+            _log.error(
+                "task_failed",
+                error=type(error).__name__,
+                function=where.tb_frame.f_code.co_name if where else "",
+                line=where.tb_lineno if where else 0,
+            )
+
+    async def stop(self) -> None:
+        """Cancels all tasks and waits for their end."""
+        tasks = [task for task in self._tasks if task is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

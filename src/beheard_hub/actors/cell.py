@@ -1,0 +1,216 @@
+"""One live session in memory, and the turns that are under way in it.
+
+A cell has no task, no queue and no lock: turns are synchronous calls of the host. It knows two
+states: `state`, what the newest turn decided, and `committed`, what Postgres has. Everything that
+leaves the host shows `committed` or the state of a turn that has been committed.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from beheard_hub.domain.kernel import Command, CommandSpec, Json, Loaded, Ref, SessionKind
+from beheard_hub.domain.sharding import shard_of
+from beheard_hub.ports import GatewayPeer
+
+if TYPE_CHECKING:
+    from beheard_hub.actors.recording import Entry
+
+DIRECTORY = "user:"
+"""Prefix of the key of the cell in which a user's commands without a session are decided."""
+
+_canonical = msgspec.json.Encoder(order="deterministic").encode
+
+
+def digest_of(name: str, data: Mapping[str, Json]) -> str:
+    """SHA-256 of the canonical JSON of a command: the same id with another digest is CONFLICT."""
+    return sha256(_canonical((name, data))).hexdigest()
+
+
+def hash_of(command_id: str) -> int:
+    """First 8 bytes of SHA-256 of a command id, signed (`Loaded.receipts`)."""
+    return int.from_bytes(sha256(command_id.encode()).digest()[:8], "big", signed=True)
+
+
+class Turn:
+    """One command of a client or of the hub itself, until it is answered."""
+
+    __slots__ = (
+        "callers", "data", "digest", "done", "hash", "id", "internal", "kind", "name",
+        "on_done", "session_id", "spec", "user_id",
+    )  # fmt: skip
+
+    def __init__(
+        self, kind: SessionKind[Any], spec: CommandSpec | None, user_id: str, command_id: str,
+        name: str, data: Any, session_id: str, digest: str = "",
+        internal: Command | None = None,
+    ) -> None:  # fmt: skip
+        self.kind = kind
+        self.spec = spec
+        self.user_id = user_id
+        self.id = command_id
+        self.name = name
+        self.data = data
+        self.session_id = session_id
+        self.digest = digest
+        self.hash = 0 if internal is not None else hash_of(command_id)
+        self.internal = internal
+        """The internal command itself; None for a client's."""
+        self.callers: list[tuple[GatewayPeer, int]] = []
+        """Who waits: the first one, then those who sent the same id again meanwhile."""
+        self.done = False
+        self.on_done: Callable[[], None] | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What makes a command the same command."""
+        return (self.user_id, self.id)
+
+    @property
+    def receipt_session(self) -> str:
+        """`sessionId` of its receipt: ``''`` for commands that carry none (spec 2.3)."""
+        spec = self.spec
+        return "" if spec is None or spec.sessionless or spec.by_invitation else self.session_id
+
+
+class Cell:
+    """One live session (or, for one command at a time, one user's directory)."""
+
+    __slots__ = (
+        "committed", "committed_seqs", "dropped", "hashes", "inflight", "key", "kind", "last",
+        "names", "pending", "seqs", "shard", "state", "used_at",
+    )  # fmt: skip
+
+    def __init__(self, key: str, kind: SessionKind[Any], state: Any) -> None:
+        self.key = key
+        self.shard = shard_of(key.removeprefix(DIRECTORY))
+        self.kind = kind
+        self.state = state
+        self.committed = state
+        self.seqs: dict[str, int] = {}
+        self.committed_seqs: dict[str, int] = {}
+        self.hashes: dict[str, set[int]] = {}
+        self.names: dict[str, str | None] = {}
+        self.inflight: dict[tuple[str, str], Turn] = {}
+        self.last: Entry | None = None
+        self.pending = 0
+        """Entries in the buffer."""
+        self.used_at = 0.0
+        self.dropped = False
+        """Postgres knows better: this object decides nothing any more."""
+
+    @classmethod
+    def from_loaded(cls, kind: SessionKind[Any], loaded: Loaded) -> Cell:
+        """A cell as Postgres knows it."""
+        cell = cls(loaded.session_id, kind, kind.load(loaded))
+        cell.seqs = dict(loaded.seqs)
+        cell.committed_seqs = dict(loaded.seqs)
+        cell.names = dict(loaded.names)
+        cell.hashes = {user: set(hashes) for user, hashes in loaded.receipts.items()}
+        return cell
+
+    @property
+    def busy(self) -> bool:
+        """Whether something of it is not yet durable or not yet answered."""
+        return bool(self.inflight) or self.last is not None
+
+    def is_member(self, user_id: str) -> bool:
+        """By the newest state: whether this user may command and subscribe."""
+        return user_id in self.kind.members(self.state)
+
+    def knows_receipt(self, turn: Turn) -> bool:
+        """Whether a receipt may be stored for that command id."""
+        if turn.spec is None or turn.spec.reads:
+            return False
+        if turn.spec.by_invitation:
+            return True
+        hashes = self.hashes.get(turn.user_id)
+        return hashes is not None and turn.hash in hashes
+
+    def pack(self) -> bytes:
+        """All of an idle cell as bytes; `unpack` is the inverse."""
+        assert not self.busy
+        hashes = {
+            user: b"".join(h.to_bytes(8, "big", signed=True) for h in sorted(known))
+            for user, known in self.hashes.items()
+        }
+        return msgspec.msgpack.encode(
+            (self.kind.name, self.kind.pack(self.state), self.seqs, self.names, hashes)
+        )
+
+    @classmethod
+    def unpack(cls, key: str, kinds: Mapping[str, SessionKind[Any]], packed: bytes) -> Cell:
+        """A live cell from what `pack` made."""
+        name, state, seqs, names, hashes = msgspec.msgpack.decode(packed)
+        kind = kinds[name]
+        cell = cls(key, kind, kind.unpack(state))
+        cell.seqs = seqs
+        cell.committed_seqs = dict(seqs)
+        cell.names = names
+        cell.hashes = {
+            user: {
+                int.from_bytes(known[at : at + 8], "big", signed=True)
+                for at in range(0, len(known), 8)
+            }
+            for user, known in hashes.items()
+        }
+        return cell
+
+
+class View:
+    """What one member sees of one state without a read (`ports.StateView`)."""
+
+    __slots__ = ("_cell", "_state", "_user_id")
+
+    def __init__(self, cell: Cell, state: Any, user_id: str) -> None:
+        self._cell = cell
+        self._state = state
+        self._user_id = user_id
+
+    @property
+    def state(self) -> Any:
+        """The state that was shown at that moment."""
+        return self._state
+
+    @property
+    def names(self) -> Mapping[str, str | None]:
+        """userId → name."""
+        return self._cell.names
+
+    def shape(self, ref: Ref) -> Mapping[str, Json] | None:
+        """Shape of a `Ref` that needs no text, else None."""
+        cell = self._cell
+        return cell.kind.from_state(self._state, ref, self._user_id, cell.names)
+
+
+class Kinds:
+    """The session kinds of a host, found by command name or by what was loaded."""
+
+    def __init__(
+        self, sessions: Sequence[SessionKind[Any]], directories: Sequence[SessionKind[Any]] = ()
+    ) -> None:
+        assert sessions, "a host without a kind can decide nothing"
+        self.by_name: dict[str, SessionKind[Any]] = {kind.name: kind for kind in sessions}
+        self._default = sessions[0]
+        self._of_command: dict[str, SessionKind[Any]] = {}
+        for kind in (*sessions, *directories):
+            for name in kind.commands:
+                assert name not in self._of_command, f"two kinds want {name}"
+                self._of_command[name] = kind
+
+    def of_command(self, name: str) -> SessionKind[Any] | None:
+        """The kind in whose table a command stands."""
+        return self._of_command.get(name)
+
+    def of_loaded(self, loaded: Loaded) -> SessionKind[Any]:
+        """The kind of a stored session: ``facts["kind"]``, or the first one."""
+        return self.by_name.get(str(loaded.facts.get("kind", "")), self._default)
+
+
+Cells = OrderedDict[str, Cell]
+"""Live cells, the one that was used longest ago first."""

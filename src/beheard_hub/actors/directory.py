@@ -1,0 +1,89 @@
+"""Commands without a session: decided one at a time per user, on facts loaded afresh.
+
+What they change (relationships, invitations, lists) is written by several sessions too, so nothing
+about a user is kept between two commands; their order per user is kept by this queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from beheard_hub.actors.activation import UNAVAILABLE
+from beheard_hub.actors.background import Background
+from beheard_hub.actors.cell import DIRECTORY, Cell, Turn
+from beheard_hub.domain.refusals import Code, Refusal
+from beheard_hub.ports import SessionStore, StoredReceipt, StoreUnavailable
+
+WAITING_PER_USER_MAX = 64
+
+CONFLICT = Refusal(Code.CONFLICT)
+
+
+class Directory:
+    """The queues of users' commands without a session."""
+
+    def __init__(
+        self, store: SessionStore, background: Background,
+        decide: Callable[[Cell, Turn], None],
+        duplicate: Callable[[Cell, Turn, StoredReceipt], None],
+        refuse: Callable[[Cell | None, Turn, Refusal], None],
+    ) -> None:  # fmt: skip
+        self._store = store
+        self._background = background
+        self._decide = decide
+        self._duplicate = duplicate
+        self._refuse = refuse
+        self._queues: dict[str, deque[Turn]] = {}
+        self._inflight: dict[tuple[str, str], Turn] = {}
+
+    def submit(self, turn: Turn) -> None:
+        """Queues a command behind the user's earlier ones, or joins the same one under way."""
+        joined = self._inflight.get(turn.key)
+        if joined is not None:
+            if joined.digest == turn.digest:
+                joined.callers.extend(turn.callers)
+            else:
+                self._refuse(None, turn, CONFLICT)
+            return
+        queue = self._queues.get(turn.user_id)
+        if queue is None:
+            queue = self._queues[turn.user_id] = deque()
+            self._background.spawn(self._run(turn.user_id, queue))
+        elif len(queue) >= WAITING_PER_USER_MAX:
+            self._refuse(None, turn, UNAVAILABLE)
+            return
+        self._inflight[turn.key] = turn
+        queue.append(turn)
+
+    async def _run(self, user_id: str, queue: deque[Turn]) -> None:
+        try:
+            while queue:
+                await self._one(queue.popleft())
+        finally:
+            del self._queues[user_id]
+
+    async def _one(self, turn: Turn) -> None:
+        finished = asyncio.Event()
+        turn.on_done = finished.set
+        try:
+            await self._start(turn)
+            await finished.wait()
+        except StoreUnavailable:
+            self._refuse(None, turn, UNAVAILABLE)
+        finally:
+            self._inflight.pop(turn.key, None)
+
+    async def _start(self, turn: Turn) -> None:
+        assert turn.spec is not None
+        receipt = None
+        if not turn.spec.reads:
+            receipt = await self._store.receipt("", turn.user_id, turn.id)
+        loaded = await self._store.load_directory(turn.user_id)
+        cell = Cell(DIRECTORY + turn.user_id, turn.kind, turn.kind.load(loaded))
+        cell.names = dict(loaded.names)
+        if receipt is None:
+            self._decide(cell, turn)
+        else:
+            self._duplicate(cell, turn, receipt)

@@ -1,0 +1,402 @@
+"""A host: thousands of session actors in one process, without Ray, sockets or SQL.
+
+The way of a command is in `turns.py`, its way to Postgres in `persistence/write_behind.py`; this
+file connects them with the links (`received`), the reactions (`submit_internal`, `delta`), the
+reminders and the shards. A host answers only while its lease surely holds; once fenced it drops
+everything and is over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from beheard_hub.actors.activation import UNAVAILABLE, Activation, ActivationLimits
+from beheard_hub.actors.background import Background
+from beheard_hub.actors.cell import Cell, Kinds, Turn, digest_of
+from beheard_hub.actors.directory import Directory
+from beheard_hub.actors.outs import Outs
+from beheard_hub.actors.placement import Placement
+from beheard_hub.actors.reminders import Reminders
+from beheard_hub.actors.subscriptions import Subscriptions
+from beheard_hub.actors.turns import Turns
+from beheard_hub.domain.kernel import Command, CommandSpec, Ids, SessionKind
+from beheard_hub.domain.refusals import Code, Refusal
+from beheard_hub.domain.sharding import shard_of
+from beheard_hub.link_messages import (
+    CommandTo,
+    Leaving,
+    Moved,
+    Refused,
+    SubscribeTo,
+    ToHost,
+    UnsubscribeTo,
+)
+from beheard_hub.persistence.write_behind import WriteBehind
+from beheard_hub.ports import (
+    Clock,
+    FlushStore,
+    GatewayPeer,
+    Lease,
+    LeaseStore,
+    Reactions,
+    Renderer,
+    RowRefused,
+    SessionStore,
+    Sleep,
+    StoreUnavailable,
+)
+from beheard_hub.telemetry import logger
+
+SWEEP_SECONDS = 1.0
+SWEEPS_MAX = 100
+DRAIN_SECONDS_MAX = 10.0
+
+UNKNOWN_COMMAND = Refusal(Code.VALIDATION_ERROR, details={"name": "is not a command"})
+NOT_FOUND = Refusal(Code.NOT_FOUND)
+
+_log = logger("host")
+
+
+class Ports(msgspec.Struct, frozen=True, kw_only=True):
+    """What a host needs from outside."""
+
+    kinds: Kinds
+    flushes: FlushStore
+    leases: LeaseStore
+    sessions: SessionStore
+    renderer: Renderer
+    clock: Clock
+    ids: Ids
+    sleep: Sleep = asyncio.sleep
+    limits: ActivationLimits = ActivationLimits()
+
+
+class Host:
+    """`HostEndpoint` for links, `Mailbox` for reactions, `Sink` for the flusher."""
+
+    def __init__(self, host_id: str, ports: Ports, on_fenced: Callable[[], None]) -> None:
+        self.host_id = host_id
+        self.peers: set[GatewayPeer] = set()
+        self.stopping = False
+        self.fenced_off = False
+        self._ports = ports
+        self._on_fenced = on_fenced
+        self._background = Background()
+        self._loops: list[asyncio.Task[None]] = []
+        self.lease: Lease
+        self.write_behind: WriteBehind
+        self.placement: Placement
+        self.activation: Activation
+        self.subscriptions: Subscriptions
+        self.turns: Turns
+        self._directory: Directory
+        self._reminders: Reminders
+        self._handlers: Mapping[type, Callable[[GatewayPeer, Any], None]] = {
+            CommandTo: self._command,
+            SubscribeTo: self._subscribe,
+            UnsubscribeTo: lambda peer, message: self.subscriptions.unsubscribe(peer, message.sub),
+        }
+
+    # ---- life
+
+    async def start(self, endpoint: str, reactions: Reactions) -> Lease:
+        """Opens a lease under `endpoint`, takes free shards and begins to flush.
+
+        Raises StoreUnavailable. The link server may be opened before or after.
+        """
+        ports = self._ports
+        opened_at = ports.clock.mono()
+        self.lease = await ports.leases.open(self.host_id, endpoint)
+        background = self._background
+        self.placement = Placement(
+            self.lease, ports.leases, self._acquired, self._released, ports.sleep
+        )
+        self.write_behind = WriteBehind(
+            ports.flushes, self.lease, opened_at, ports.clock, self, ports.sleep
+        )
+        self.activation = Activation(
+            ports.kinds, ports.sessions, ports.clock, background, self.placement.generation,
+            ports.limits,
+        )  # fmt: skip
+        self.subscriptions = Subscriptions(
+            self.activation, ports.sessions, ports.renderer, background, self.answering, ports.sleep
+        )
+        for peer in self.peers:
+            self.subscriptions.attached(peer)
+        self._reminders = Reminders(ports.sessions, ports.clock, reactions)
+        self.turns = Turns(
+            self.write_behind, self.activation, ports.sessions, background, ports.clock, ports.ids
+        )
+        self.turns.outs = Outs(ports.renderer, self.subscriptions, background, self.answering)
+        self.turns.reactions = reactions
+        self.turns.settled = self._reminders.settled
+        self._directory = Directory(
+            ports.sessions, background, self.turns.first, self.turns.duplicate,
+            self.turns.outs.refuse,
+        )  # fmt: skip
+        self._loops = [background.spawn(self.write_behind.run())]
+        await self.placement.watch()
+        self._loops += [background.spawn(self.placement.run()), background.spawn(self._tend())]
+        gc.collect()
+        gc.freeze()
+        return self.lease
+
+    def answering(self) -> bool:
+        """Whether the lease surely still holds (own clock, read before the flush was sent)."""
+        return not self.fenced_off and self._ports.clock.mono() <= self.write_behind.answer_until
+
+    async def drain(self) -> None:
+        """Takes no more commands, flushes what it has, gives the lease back and stops."""
+        self.stopping = True
+        for peer in self.peers:
+            peer.send(Leaving())
+        if not self.fenced_off:
+            try:
+                async with asyncio.timeout(DRAIN_SECONDS_MAX):
+                    await self.write_behind.drained()
+                    await self._stop_loops()
+                    await self._ports.leases.close(self.lease)
+            except (TimeoutError, StoreUnavailable) as error:
+                _log.warning("drain_incomplete", host_id=self.host_id, error=type(error).__name__)
+        await self._background.stop()
+
+    async def _stop_loops(self) -> None:
+        for loop in self._loops:
+            loop.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
+
+    async def adopt(self, dead_host_id: str) -> int:
+        """Takes its part of a dead host's shards; returns how many. Raises StoreUnavailable."""
+        return len(await self.placement.adopt(dead_host_id))
+
+    def stats(self) -> dict[str, int]:
+        """Counts for operators; no ids."""
+        return {
+            "shards": len(self.placement.generations),
+            "live": len(self.activation.live),
+            "packed": len(self.activation.packed),
+            "parked": self.activation.parked,
+            "subscriptions": len(self.subscriptions),
+            "gateways": len(self.peers),
+            "buffered": self.write_behind.entries,
+            "buffered_bytes": self.write_behind.bytes,
+            "flushes": self.write_behind.flushes,
+            "flush_retries": self.write_behind.retries,
+            "rows_refused": self.write_behind.rows_refused,
+            "decided": self.turns.decided,
+            "failed": self.turns.failed,
+            "tasks": len(self._background),
+        }
+
+    # ---- HostEndpoint
+
+    def attached(self, peer: GatewayPeer) -> None:
+        """A gateway connected and proved the secret."""
+        self.peers.add(peer)
+        if hasattr(self, "subscriptions"):
+            self.subscriptions.attached(peer)
+
+    def detached(self, peer: GatewayPeer) -> None:
+        """The line is gone: its subscriptions are too."""
+        self.peers.discard(peer)
+        if hasattr(self, "subscriptions"):
+            self.subscriptions.detached(peer)
+
+    def received(self, peer: GatewayPeer, message: ToHost) -> None:
+        """One message of that gateway."""
+        handler = self._handlers.get(type(message))
+        if handler is not None:
+            handler(peer, message)
+
+    def _command(self, peer: GatewayPeer, message: CommandTo) -> None:
+        if self.stopping or self.write_behind.full or not self.answering():
+            _refuse(peer, message.rid, UNAVAILABLE)
+            return
+        kind = self._ports.kinds.of_command(message.name)
+        if kind is None or message.name.startswith("internal."):
+            _refuse(peer, message.rid, UNKNOWN_COMMAND)
+            return
+        spec = kind.commands[message.name]
+        home = message.user_id if spec.sessionless else message.session_id
+        if not spec.by_invitation:
+            if not home:
+                _refuse(peer, message.rid, NOT_FOUND)
+                return
+            if self.placement.generation(shard_of(home)) == 0:
+                peer.send(Moved(message.rid))
+                return
+        turn = _turn(kind, spec, peer, message)
+        if spec.by_invitation:
+            self._background.spawn(self._by_invitation(turn))
+        elif spec.sessionless:
+            self._directory.submit(turn)
+        else:
+            self._in_session(turn)
+
+    def _in_session(self, turn: Turn) -> None:
+        """Into the cell, or behind its activation."""
+        cell = self.activation.get(turn.session_id)
+        caller = turn.user_id if turn.spec is not None and turn.spec.anyone else ""
+        if cell is None:
+            self.activation.park(turn.session_id, lambda o: self._activated(turn, o), caller)
+        elif caller and caller not in cell.names:
+            self._background.spawn(self._introduce(cell, turn))
+        else:
+            self._activated(turn, cell)
+
+    def _activated(self, turn: Turn, outcome: Cell | Refusal) -> None:
+        if self.placement.generation(shard_of(turn.session_id)) == 0:
+            self._moved(turn)
+        elif isinstance(outcome, Refusal):
+            self.turns.outs.refuse(None, turn, outcome)
+        elif outcome.kind is not turn.kind:
+            self.turns.outs.refuse(None, turn, NOT_FOUND)
+        elif outcome.dropped:
+            self.turns.outs.refuse(None, turn, UNAVAILABLE)
+        elif turn.internal is not None:
+            self.turns.decide(outcome, turn, turn.internal)
+        else:
+            self.turns.command(outcome, turn)
+
+    def _moved(self, turn: Turn) -> None:
+        turn.done = True
+        for peer, rid in turn.callers:
+            peer.send(Moved(rid, turn.session_id))
+
+    async def _by_invitation(self, turn: Turn) -> None:
+        """The invitation's own session decides, wherever it lives."""
+        invitation = turn.data.get("invitationId")
+        session_id = None
+        try:
+            if isinstance(invitation, str):
+                session_id = await self._ports.sessions.session_of_invitation(invitation)
+        except StoreUnavailable:
+            self.turns.outs.refuse(None, turn, UNAVAILABLE)
+            return
+        if session_id is None:
+            self.turns.outs.refuse(None, turn, NOT_FOUND)
+            return
+        turn.session_id = session_id
+        if self.placement.generation(shard_of(session_id)) == 0:
+            self._moved(turn)
+        else:
+            self._in_session(turn)
+
+    async def _introduce(self, cell: Cell, turn: Turn) -> None:
+        """A live session meets somebody whose name it does not know."""
+        try:
+            loaded = await self._ports.sessions.load([(cell.key, [turn.user_id])])
+        except StoreUnavailable:
+            self.turns.outs.refuse(None, turn, UNAVAILABLE)
+            return
+        if loaded[0] is not None:
+            cell.names.update(loaded[0].names)
+        cell.names.setdefault(turn.user_id, None)
+        self._in_session(turn)
+
+    def _subscribe(self, peer: GatewayPeer, message: SubscribeTo) -> None:
+        if self.placement.generation(shard_of(message.session_id)) == 0:
+            peer.send(Moved(None, message.session_id, message.sub))
+        elif self.stopping or not self.answering():
+            _refuse(peer, None, UNAVAILABLE, message.sub)
+        else:
+            self.subscriptions.subscribe(peer, message)
+
+    # ---- Mailbox
+
+    def submit_internal(self, session_id: str, command: Command) -> None:
+        """Puts an internal command into the session's mailbox; it may be lost (see the port)."""
+        if self.stopping or self.fenced_off or self.write_behind.full:
+            return
+        if self.placement.generation(shard_of(session_id)) == 0:
+            return
+        cell = self.activation.get(session_id)
+        if cell is not None:
+            self._internal(cell, session_id, command)
+            return
+
+        def then(outcome: Cell | Refusal) -> None:
+            if isinstance(outcome, Cell) and not outcome.dropped:
+                self._internal(outcome, session_id, command)
+
+        self.activation.park(session_id, then)
+
+    def _internal(self, cell: Cell, session_id: str, command: Command) -> None:
+        turn = Turn(
+            cell.kind, None, command.user_id, command.id, command.name, command.data, session_id,
+            internal=command,
+        )  # fmt: skip
+        self._activated(turn, cell)
+
+    def delta(
+        self, session_id: str, user_id: str, reply_to: str, message_id: str, index: int,
+        text: str, reset: bool = False,
+    ) -> None:  # fmt: skip
+        """A piece of an AI answer to that user's subscriptions, while the lease surely holds."""
+        if self.answering():
+            self.subscriptions.delta(session_id, user_id, reply_to, message_id, index, text, reset)
+
+    # ---- Sink
+
+    def committed(self, entries: Sequence[Any]) -> None:
+        """Entries are durable, in this order."""
+        self.turns.committed(entries)
+
+    def refused(self, entries: Sequence[Any], refused: RowRefused) -> None:
+        """One session's rows were refused."""
+        self.turns.refused(entries, refused)
+
+    def fenced(self) -> None:
+        """The lease is lost: everything is dropped, nothing is answered any more."""
+        self.fenced_off = True
+        self.stopping = True
+        self.activation.forget_shards(list(self.placement.generations))
+        self.placement.generations.clear()
+        self._on_fenced()
+
+    # ---- shards and time
+
+    def _acquired(self, shards: Sequence[int]) -> None:
+        self._background.spawn(self._reminders.scan(shards))
+
+    async def _released(self, shards: Sequence[int]) -> None:
+        """Nothing decides for them any more; what they have is flushed, then they are empty."""
+        await self.write_behind.drained()
+        for cell in self.activation.forget_shards(shards):
+            self.turns.drop(cell)
+        self.subscriptions.forget_shards(set(shards))
+
+    async def _tend(self) -> None:
+        """Every second: due reminders, and idle cells to bytes."""
+        while True:
+            await self._ports.sleep(SWEEP_SECONDS)
+            if self.placement.generations and self.answering():
+                await self._reminders.scan(list(self.placement.generations))
+            for _ in range(SWEEPS_MAX):
+                if self.activation.sweep() < self._ports.limits.swept_at_once_max:
+                    break
+                await asyncio.sleep(0)  # turns go between two slices
+
+
+def _turn(kind: SessionKind[Any], spec: CommandSpec, peer: GatewayPeer, message: CommandTo) -> Turn:
+    turn = Turn(
+        kind, spec, message.user_id, message.id, message.name, message.data,
+        "" if spec.sessionless or spec.by_invitation else message.session_id,
+        digest_of(message.name, message.data),
+    )  # fmt: skip
+    turn.callers.append((peer, message.rid))
+    return turn
+
+
+def _refuse(peer: GatewayPeer, rid: int | None, refusal: Refusal, sub: int | None = None) -> None:
+    peer.send(
+        Refused(
+            rid, refusal.code, refusal.sentence, refusal.retryable, refusal.retry_after_ms,
+            refusal.details, sub,
+        )
+    )  # fmt: skip

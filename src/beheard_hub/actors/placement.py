@@ -1,0 +1,139 @@
+"""Which shards this host owns, and how it comes to more of them.
+
+Every half second the host reads the routing. Shards that nobody owns, or whose owner is dead or
+has let its lease expire (the database's clock decides), are shared out among the hosts that are
+alive; what another one left lying for a round is taken as well. A proven death is told by the
+gateway or the supervisor (`adopt`), which is quicker. A host with more than its share gives the
+rest to the one that has least, after its last flush of those shards.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from beheard_hub.domain.limits import SHARDS
+from beheard_hub.ports import Lease, LeaseStore, RoutingTable, Sleep, StoreUnavailable
+from beheard_hub.telemetry import logger
+
+WATCH_SECONDS = 0.5
+GIVE_SHARDS_MAX = 64
+
+_log = logger("placement")
+
+
+def free_shards(table: RoutingTable) -> list[int]:
+    """Shards that may be taken: without an owner, or of a host that is not alive."""
+    return [
+        shard
+        for shard, owner in enumerate(table.owners)
+        if owner is None or owner not in table.hosts or not table.hosts[owner].alive
+    ]
+
+
+def portion(shards: Sequence[int], host_id: str, alive: Sequence[str]) -> list[int]:
+    """This host's part of free shards: every alive host gets another one."""
+    everyone = sorted({*alive, host_id})
+    return list(shards[everyone.index(host_id) :: len(everyone)])
+
+
+def surplus(table: RoutingTable, host_id: str) -> tuple[str, int]:
+    """Whom to give how many shards, so that the poorest host gets its share."""
+    owned = {host: 0 for host, entry in table.hosts.items() if entry.alive}
+    for owner in table.owners:
+        if owner in owned:
+            owned[owner] += 1
+    if host_id not in owned or len(owned) < 2:
+        return "", 0
+    poorest = min(owned, key=lambda host: (owned[host], host))
+    share = SHARDS // len(owned)
+    return poorest, max(0, min(owned[host_id] - share - 1, share - owned[poorest]))
+
+
+class Placement:
+    """The shards of one host, each with the number of times that it was acquired."""
+
+    def __init__(
+        self, lease: Lease, store: LeaseStore,
+        acquired: Callable[[Sequence[int]], None],
+        release: Callable[[Sequence[int]], Awaitable[None]],
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:  # fmt: skip
+        self.lease = lease
+        self.generations: dict[int, int] = {}
+        """Only shards that are owned now."""
+        self._store = store
+        self._acquired = acquired
+        self._release = release
+        """Stops deciding for shards and waits for their last flush."""
+        self._sleep = sleep
+        self._counter = 0
+        self._left_lying: set[int] = set()
+
+    def generation(self, shard: int) -> int:
+        """How often it was acquired; 0 while it is not ours."""
+        return self.generations.get(shard, 0)
+
+    async def run(self) -> None:
+        """Watches until cancelled."""
+        while True:
+            try:
+                await self.watch()
+            except StoreUnavailable:
+                _log.warning("routing_unavailable", host_id=self.lease.host_id)
+            await self._sleep(WATCH_SECONDS)
+
+    async def watch(self) -> None:
+        """One look at the routing. Raises StoreUnavailable."""
+        table = await self._store.routing()
+        self._notice_given(table)
+        alive = [host for host, entry in table.hosts.items() if entry.alive]
+        free = free_shards(table)
+        mine = set(portion(free, self.lease.host_id, alive)) | (set(free) & self._left_lying)
+        self._left_lying = set(free) - mine
+        if mine:
+            taken = await self._store.take(self.lease, sorted(mine), None)
+            self._own([shard for shard in taken if shard in mine])
+            return
+        to, count = surplus(table, self.lease.host_id)
+        if count:
+            await self._give(to, sorted(self.generations)[-min(count, GIVE_SHARDS_MAX) :])
+
+    async def adopt(self, dead_host_id: str) -> Sequence[int]:
+        """Takes this host's part of the shards of a host that is proven dead.
+
+        Raises StoreUnavailable.
+        """
+        if dead_host_id == self.lease.host_id:
+            return []
+        table = await self._store.routing()
+        alive = [
+            host for host, entry in table.hosts.items() if entry.alive and host != dead_host_id
+        ]
+        theirs = [shard for shard, owner in enumerate(table.owners) if owner == dead_host_id]
+        mine = portion(theirs, self.lease.host_id, alive)
+        moved = await self._store.take(self.lease, mine, dead_host_id)
+        taken = [shard for shard in moved if shard in mine]
+        self._own(taken)
+        return taken
+
+    def _own(self, shards: Sequence[int]) -> None:
+        new = [shard for shard in shards if shard not in self.generations]
+        for shard in new:
+            self._counter += 1
+            self.generations[shard] = self._counter
+        if new:
+            _log.info("shards_acquired", host_id=self.lease.host_id, count=len(new))
+            self._acquired(new)
+
+    def _notice_given(self, table: RoutingTable) -> None:
+        """Another host named us the next owner of some of its shards."""
+        me = self.lease.host_id
+        self._own([shard for shard, owner in enumerate(table.owners) if owner == me])
+
+    async def _give(self, to: str, shards: Sequence[int]) -> None:
+        for shard in shards:
+            self.generations.pop(shard, None)
+        await self._release(shards)
+        await self._store.give(self.lease, shards, to)
+        _log.info("shards_given", host_id=self.lease.host_id, count=len(shards))

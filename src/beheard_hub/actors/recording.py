@@ -1,0 +1,149 @@
+"""From a decision to the entry of the write-behind buffer: one pure mapping.
+
+The decision's own rows, then what every turn leaves behind: the receipt (spec 03.6
+"CommandReceipt"), one "SessionEvent" per notice, one "Reminder" per due, `firedAt` of settled ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from beheard_hub.actors.cell import Cell, Turn
+from beheard_hub.domain.kernel import Decision, Due, Insert, Json, Reply, Row, Update
+from beheard_hub.domain.sharding import shard_of
+from beheard_hub.persistence.batch import Part, pack_row
+
+
+class Event(msgspec.Struct, frozen=True):
+    """A notice with its seq, before it is rendered for its user."""
+
+    user_id: str
+    seq: int
+    name: str
+    data: Mapping[str, Json]
+    at: datetime
+
+
+class Entry:
+    """One turn in the buffer, with all that may leave after its commit."""
+
+    __slots__ = (
+        "after", "alone", "cell", "decision", "dues", "events", "part", "receipted", "seqs",
+        "session_id", "size_bytes", "turn",
+    )  # fmt: skip
+
+    def __init__(self, cell: Cell, turn: Turn, decision: Decision[Any], now: datetime) -> None:
+        self.cell = cell
+        self.turn = turn
+        self.decision = decision
+        self.alone = turn.spec is not None and turn.spec.alone
+        self.session_id = _session_of(turn, decision)
+        self.receipted = (
+            turn.internal is None
+            and turn.spec is not None
+            and not turn.spec.reads
+            and isinstance(decision.answer, Reply)
+        )
+        self.seqs: dict[str, int] = {}
+        """Newest seq of each notified user after this turn."""
+        self.events = self._number(now)
+        self.dues: list[Due] = [due for due in decision.dues if due.at <= now]
+        self.after: list[Callable[[bool], None]] = []
+        """Answers that saw this turn: called with whether it was committed."""
+        rows = [pack_row(row) for row in (*decision.rows, *self._own_rows(now))]
+        self.part = Part(cell.key, self._writing(), rows)
+        self.size_bytes = sum(row.size_bytes for row in rows)
+
+    def _number(self, now: datetime) -> list[Event]:
+        """Gives every notice its user's next seq; the cell takes them over with the entry."""
+        events = []
+        for notice in self.decision.notices:
+            user = notice.user_id
+            seq = self.seqs.get(user, self.cell.seqs.get(user, 0)) + 1
+            self.seqs[user] = seq
+            events.append(Event(user, seq, notice.name, notice.data, now))
+        return events
+
+    def _writing(self) -> Mapping[str, Sequence[str]]:
+        user = self.turn.user_id
+        return {self.session_id: [user]} if self.session_id and user else {}
+
+    def _own_rows(self, now: datetime) -> list[Row]:
+        rows: list[Row] = [_event_row(self.session_id, event) for event in self.events]
+        rows += [_reminder_row(self.session_id, self.cell.shard, d) for d in self.decision.dues]
+        rows += [Update("hub.Reminder", {"id": i}, {"firedAt": now}) for i in self.decision.done]
+        answer = self.decision.answer
+        if self.receipted and isinstance(answer, Reply):
+            rows.append(_receipt_row(self.turn, answer, now))
+        return rows
+
+
+def needs_entry(turn: Turn, decision: Decision[Any]) -> bool:
+    """Whether a turn leaves anything to be stored."""
+    if decision.rows or decision.notices or decision.dues or decision.done:
+        return True
+    spec = turn.spec
+    return (
+        turn.internal is None
+        and spec is not None
+        and not spec.reads
+        and isinstance(decision.answer, Reply)
+    )
+
+
+def _session_of(turn: Turn, decision: Decision[Any]) -> str:
+    """The session that a turn writes: the command's, or the one that it creates."""
+    if turn.session_id:
+        return turn.session_id
+    for row in decision.rows:
+        if isinstance(row, Insert) and row.table == "Session":
+            return str(row.values["id"])
+    return ""
+
+
+def _event_row(session_id: str, event: Event) -> Insert:
+    return Insert(
+        "hub.SessionEvent",
+        {
+            "sessionId": session_id,
+            "userId": event.user_id,
+            "seq": event.seq,
+            "name": event.name,
+            "data": event.data,
+            "at": event.at,
+        },
+    )
+
+
+def _receipt_row(turn: Turn, reply: Reply, now: datetime) -> Insert:
+    return Insert(
+        "hub.CommandReceipt",
+        {
+            "sessionId": turn.receipt_session,
+            "userId": turn.user_id,
+            "commandId": turn.id,
+            "name": turn.name,
+            "digest": turn.digest,
+            "reply": reply.data,
+            "at": now,
+        },
+    )
+
+
+def _reminder_row(session_id: str, shard: int, due: Due) -> Insert:
+    return Insert(
+        "hub.Reminder",
+        {
+            "id": due.id,
+            "sessionId": session_id or None,
+            "userId": due.user_id,
+            "shard": shard_of(session_id) if session_id else shard,
+            "kind": due.kind,
+            "dueAt": due.at,
+            "payload": due.payload,
+        },
+    )

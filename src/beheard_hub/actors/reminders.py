@@ -1,0 +1,54 @@
+"""What must still happen: the due "Reminder" rows of this host's shards, handed to the reactions.
+
+New ones that are due at once go from the commit straight to the reactions; the scan finds those of
+adopted shards, those whose time has come, and those whose reaction was lost on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from beheard_hub.domain.kernel import Due
+from beheard_hub.ports import Clock, Reactions, SessionStore, StoreUnavailable
+
+REMINDERS_AT_ONCE_MAX = 500
+SETTLED_REMEMBERED_SECONDS = 30.0
+
+
+class Reminders:
+    """Scans of one host."""
+
+    def __init__(self, store: SessionStore, clock: Clock, reactions: Reactions) -> None:
+        self._store = store
+        self._clock = clock
+        self._reactions = reactions
+        self._settled: dict[str, float] = {}
+
+    def settled(self, ids: Sequence[str]) -> None:
+        """These are done, durably; a scan that began earlier may still name them."""
+        now = self._clock.mono()
+        self._settled.update((reminder, now) for reminder in ids)
+
+    async def scan(self, shards: Sequence[int]) -> None:
+        """Hands on what is due; those under way are the reactions' to recognise."""
+        self._forget()
+        try:
+            due = await self._store.reminders(shards, REMINDERS_AT_ONCE_MAX)
+        except StoreUnavailable:
+            return
+        for reminder in due:
+            if reminder.id in self._settled:
+                continue
+            what = Due(
+                id=reminder.id,
+                kind=reminder.kind,
+                at=reminder.due_at,
+                user_id=reminder.user_id,
+                payload=reminder.payload,
+            )
+            self._reactions.committed(reminder.session_id or "", [what])
+
+    def _forget(self) -> None:
+        limit = self._clock.mono() - SETTLED_REMEMBERED_SECONDS
+        for reminder in [r for r, at in self._settled.items() if at < limit]:
+            del self._settled[reminder]

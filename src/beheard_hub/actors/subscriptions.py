@@ -1,0 +1,284 @@
+"""Who listens to what, and how a listener gets every event once and in order.
+
+A subscription remembers the newest seq that it was sent. A live event goes out only if it is the
+next one; otherwise the subscription stops being live and reads the log until it has caught up. So
+there is no hole and no repeat, whatever overtakes what.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from beheard_hub.actors.activation import NOT_FOUND, Activation
+from beheard_hub.actors.background import Background
+from beheard_hub.actors.cell import Cell, View
+from beheard_hub.actors.recording import Event
+from beheard_hub.actors.rendering import resolve
+from beheard_hub.domain.kernel import Json
+from beheard_hub.domain.refusals import Refusal
+from beheard_hub.domain.sharding import shard_of
+from beheard_hub.link_messages import (
+    DeltaFrom,
+    EventFrom,
+    Moved,
+    Refused,
+    SnapshotFrom,
+    SubscribedFrom,
+    SubscribeTo,
+)
+from beheard_hub.ports import (
+    GatewayPeer,
+    Renderer,
+    SessionStore,
+    Sleep,
+    StoredEvent,
+    StoreUnavailable,
+)
+
+CATCH_UP_EVENTS_MAX = 100
+RETRY_SECONDS = 0.2
+
+
+def iso(at: datetime) -> str:
+    """ISO 8601 in UTC, as all times in frames."""
+    return at.isoformat().replace("+00:00", "Z")
+
+
+class Subscription:
+    """One connection's ear at one session."""
+
+    __slots__ = ("closed", "live", "peer", "sent_seq", "session_id", "sub", "user_id")
+
+    def __init__(self, peer: GatewayPeer, message: SubscribeTo) -> None:
+        self.peer = peer
+        self.sub = message.sub
+        self.user_id = message.user_id
+        self.session_id = message.session_id
+        self.sent_seq = 0
+        self.live = False
+        self.closed = False
+
+
+class Subscriptions:
+    """All subscriptions of one host."""
+
+    def __init__(
+        self, activation: Activation, store: SessionStore, renderer: Renderer,
+        background: Background, answering: Callable[[], bool], sleep: Sleep,
+    ) -> None:  # fmt: skip
+        self._activation = activation
+        self._store = store
+        self._renderer = renderer
+        self._background = background
+        self._answering = answering
+        self._sleep = sleep
+        self._of_user: dict[tuple[str, str], list[Subscription]] = {}
+        self._of_peer: dict[GatewayPeer, dict[int, Subscription]] = {}
+
+    def __len__(self) -> int:
+        return sum(map(len, self._of_user.values()))
+
+    # ---- coming and going
+
+    def attached(self, peer: GatewayPeer) -> None:
+        """A gateway is there."""
+        self._of_peer[peer] = {}
+
+    def detached(self, peer: GatewayPeer) -> None:
+        """A gateway is gone, and its subscriptions with it."""
+        for subscription in self._of_peer.pop(peer, {}).values():
+            self._close(subscription)
+
+    def subscribe(self, peer: GatewayPeer, message: SubscribeTo) -> None:
+        """Answers with a snapshot, or with what was missed; then live (spec 5.2)."""
+        known = self._of_peer.setdefault(peer, {})
+        if (old := known.pop(message.sub, None)) is not None:
+            self._close(old)
+        subscription = known[message.sub] = Subscription(peer, message)
+        key = (subscription.session_id, subscription.user_id)
+        self._of_user.setdefault(key, []).append(subscription)
+        self._background.spawn(self._open(subscription, message.after))
+
+    def unsubscribe(self, peer: GatewayPeer, sub: int) -> None:
+        """Ends a subscription; unknown ones are ended already."""
+        subscription = self._of_peer.get(peer, {}).pop(sub, None)
+        if subscription is not None:
+            self._close(subscription)
+
+    def forget_shards(self, lost: set[int]) -> None:
+        """Ends the subscriptions of shards that another host has now."""
+        for (session_id, _), subscriptions in list(self._of_user.items()):
+            if shard_of(session_id) in lost:
+                for subscription in list(subscriptions):
+                    subscription.peer.send(Moved(None, session_id, subscription.sub))
+                    self.unsubscribe(subscription.peer, subscription.sub)
+
+    def _close(self, subscription: Subscription) -> None:
+        subscription.closed = True
+        subscription.live = False
+        key = (subscription.session_id, subscription.user_id)
+        rest = [s for s in self._of_user.get(key, ()) if s is not subscription]
+        if rest:
+            self._of_user[key] = rest
+        else:
+            self._of_user.pop(key, None)
+
+    # ---- what goes out
+
+    def listened(self, session_id: str, user_id: str) -> bool:
+        """Whether anybody waits for that user's events."""
+        return (session_id, user_id) in self._of_user
+
+    def publish(self, session_id: str, event: Event, data: Json | None) -> None:
+        """A committed event, rendered for its user; None when it could not be rendered now."""
+        groups: dict[GatewayPeer, list[int]] = {}
+        for subscription in self._of_user.get((session_id, event.user_id), ()):
+            if not subscription.live or event.seq <= subscription.sent_seq:
+                continue
+            if data is None or event.seq != subscription.sent_seq + 1:
+                subscription.live = False
+                self._background.spawn(self._catch_up(subscription))
+                continue
+            subscription.sent_seq = event.seq
+            groups.setdefault(subscription.peer, []).append(subscription.sub)
+        for peer, subs in groups.items():
+            peer.send(EventFrom(subs, session_id, event.seq, event.name, data or {}, iso(event.at)))
+
+    def delta(
+        self, session_id: str, user_id: str, reply_to: str, message_id: str, index: int,
+        text: str, reset: bool,
+    ) -> None:  # fmt: skip
+        """A piece of an AI answer, to those who are live."""
+        groups: dict[GatewayPeer, list[int]] = {}
+        for subscription in self._of_user.get((session_id, user_id), ()):
+            if subscription.live:
+                groups.setdefault(subscription.peer, []).append(subscription.sub)
+        for peer, subs in groups.items():
+            peer.send(DeltaFrom(subs, session_id, reply_to, message_id, index, text, reset))
+
+    # ---- catching up
+
+    async def _open(self, subscription: Subscription, after: int | None) -> None:
+        outcome = await self._activation.cell(subscription.session_id)
+        if subscription.closed:
+            return
+        if isinstance(outcome, Cell) and subscription.user_id not in outcome.kind.members(
+            outcome.committed
+        ):
+            outcome = NOT_FOUND
+        if isinstance(outcome, Refusal):
+            self._refuse(subscription, outcome)
+            return
+        newest = outcome.committed_seqs.get(subscription.user_id, 0)
+        if after is None or after > newest or after < 0:
+            await self._snapshot(subscription)
+        else:
+            await self._replay(subscription, after, newest)
+        await self._catch_up(subscription)
+
+    async def _replay(self, subscription: Subscription, after: int, newest: int) -> None:
+        """Says that the replay begins, if the log reaches back that far; else a snapshot."""
+        if after < newest:
+            page = await self._page(subscription, after, 1)
+            if page is None:
+                await self._snapshot(subscription)
+                return
+        if not subscription.closed:
+            subscription.sent_seq = after
+            subscription.peer.send(
+                SubscribedFrom(subscription.sub, subscription.session_id, newest)
+            )
+
+    async def _page(
+        self, subscription: Subscription, after: int, limit: int
+    ) -> Sequence[StoredEvent] | None:
+        """Asks the log until it answers."""
+        while True:
+            try:
+                return await self._store.events(
+                    subscription.session_id, subscription.user_id, after, limit
+                )
+            except StoreUnavailable:
+                await self._sleep(RETRY_SECONDS)
+
+    async def _catch_up(self, subscription: Subscription) -> None:
+        """Sends what the log has beyond the newest seq sent, until there is nothing more."""
+        session_id, user_id = subscription.session_id, subscription.user_id
+        while not subscription.closed:
+            outcome = await self._activation.cell(session_id)
+            if subscription.closed:
+                return
+            if isinstance(outcome, Refusal):
+                if not outcome.retryable:
+                    self._refuse(subscription, outcome)
+                    return
+                await self._sleep(RETRY_SECONDS)
+                continue
+            newest = outcome.committed_seqs.get(user_id, 0)
+            if subscription.sent_seq >= newest:
+                subscription.live = True
+                return
+            if not self._answering():
+                await self._sleep(RETRY_SECONDS)
+                continue
+            page = await self._page(subscription, subscription.sent_seq, CATCH_UP_EVENTS_MAX)
+            if not page:  # None: too old by now; empty: compacted between the two reads
+                await self._snapshot(subscription)
+                continue
+            await self._send_page(subscription, outcome, page, newest)
+
+    async def _send_page(
+        self, subscription: Subscription, cell: Cell, page: Sequence[StoredEvent], newest: int
+    ) -> None:
+        session_id, user_id = subscription.session_id, subscription.user_id
+        for event in page:
+            if event.seq > newest:  # committed, but its turn's ack is not out yet
+                return
+            data = await self._rendered(cell, cell.committed, user_id, event.data)
+            if subscription.closed or data is None or event.seq != subscription.sent_seq + 1:
+                return
+            subscription.sent_seq = event.seq
+            subscription.peer.send(
+                EventFrom(
+                    [subscription.sub], session_id, event.seq, event.name, data, iso(event.at)
+                )
+            )
+
+    async def _snapshot(self, subscription: Subscription) -> None:
+        """The state after the newest commit, and its seq."""
+        while not subscription.closed:
+            cell = await self._activation.cell(subscription.session_id)
+            if isinstance(cell, Cell) and self._answering():
+                user_id, state = subscription.user_id, cell.committed
+                seq = cell.committed_seqs.get(user_id, 0)
+                shape = cell.kind.snapshot(state, user_id, cell.names)
+                data = await self._rendered(cell, state, user_id, shape)
+                if data is not None and not subscription.closed:
+                    subscription.sent_seq = seq
+                    subscription.peer.send(
+                        SnapshotFrom(subscription.sub, subscription.session_id, seq, data)
+                    )
+                    return
+            elif isinstance(cell, Refusal) and not cell.retryable:
+                self._refuse(subscription, cell)
+                return
+            await self._sleep(RETRY_SECONDS)
+
+    async def _rendered(self, cell: Cell, state: Any, user_id: str, data: Json) -> Json | None:
+        view = View(cell, state, user_id)
+        shape, whole = resolve(data, {}, view)
+        if whole:
+            return shape
+        try:
+            return await self._renderer.render(cell.kind.name, view, user_id, cell.key, shape)
+        except StoreUnavailable:
+            await self._sleep(RETRY_SECONDS)
+            return None
+
+    def _refuse(self, subscription: Subscription, refusal: Refusal) -> None:
+        subscription.peer.send(
+            Refused(None, refusal.code, refusal.sentence, refusal.retryable, sub=subscription.sub)
+        )
+        self.unsubscribe(subscription.peer, subscription.sub)

@@ -1,0 +1,313 @@
+"""The turn: one command against one cell, decided in memory, released after its commit.
+
+This is the left half of "The turn and the flush" (spec 01). Everything here is synchronous from
+reading a cell's state to writing it; what has to wait (a receipt, a read, work outside the turn)
+waits in a task and comes back through the same door. The right half, the flusher, calls
+`committed` and `refused`.
+
+Invariants: nothing of a turn leaves before the commit that holds it, nor does an answer that saw
+it; a turn is answered once; an exception leaves the state as it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+
+from beheard_hub.actors.activation import NOT_FOUND, UNAVAILABLE, Activation
+from beheard_hub.actors.background import Background
+from beheard_hub.actors.cell import Cell, Turn
+from beheard_hub.actors.outs import Outs
+from beheard_hub.actors.recording import Entry, needs_entry
+from beheard_hub.domain.kernel import (
+    Answer,
+    Command,
+    Decision,
+    Ids,
+    Read,
+    Reply,
+    Work,
+    Worked,
+)
+from beheard_hub.domain.limits import BUFFER_ENTRIES_PER_SESSION_MAX, WORK_SECONDS_MAX
+from beheard_hub.domain.refusals import Code, Refusal
+from beheard_hub.facilitation import FacilitatorFailed
+from beheard_hub.persistence.write_behind import WriteBehind
+from beheard_hub.ports import (
+    Clock,
+    Reactions,
+    RowRefused,
+    SessionStore,
+    StoredReceipt,
+    StoreUnavailable,
+)
+from beheard_hub.telemetry import logger
+
+UNIQUE_VIOLATION = "23505"
+INFLIGHT_PER_SESSION_MAX = 256
+
+CONFLICT = Refusal(Code.CONFLICT)
+
+_log = logger("host")
+
+
+def internal_error() -> Refusal:
+    """INTERNAL_ERROR with a reference that the log line of the same fault carries."""
+    return Refusal(Code.INTERNAL_ERROR, details={"reference": uuid4().hex[:12]})
+
+
+class Turns:
+    """Decides commands in cells and releases what they caused."""
+
+    def __init__(
+        self, write_behind: WriteBehind, activation: Activation, store: SessionStore,
+        background: Background, clock: Clock, ids: Ids,
+    ) -> None:  # fmt: skip
+        self._write_behind = write_behind
+        self._activation = activation
+        self._store = store
+        self._background = background
+        self._clock = clock
+        self._ids = ids
+        self.outs: Outs
+        self.reactions: Reactions
+        self.decided = 0
+        self.failed = 0
+        self.settled: Callable[[Sequence[str]], None]
+        """Told which reminders are done."""
+
+    # ---- a client's command
+
+    def command(self, cell: Cell, turn: Turn) -> None:
+        """A client's command in a live cell (spec 01, `on_command`)."""
+        same = cell.inflight.get(turn.key)
+        if same is not None:
+            if same.digest == turn.digest:
+                same.callers.extend(turn.callers)
+            else:
+                self.outs.refuse(None, turn, CONFLICT)
+            return
+        if (
+            cell.pending >= BUFFER_ENTRIES_PER_SESSION_MAX
+            or len(cell.inflight) >= INFLIGHT_PER_SESSION_MAX
+        ):
+            self.outs.refuse(None, turn, UNAVAILABLE)
+            return
+        cell.inflight[turn.key] = turn
+        if cell.knows_receipt(turn):
+            self._background.spawn(self._look_up(cell, turn))
+        else:
+            self.first(cell, turn)
+
+    async def _look_up(self, cell: Cell, turn: Turn) -> None:
+        """The id may have been answered before: the stored receipt knows."""
+        try:
+            receipt = await self._store.receipt(turn.receipt_session, turn.user_id, turn.id)
+        except StoreUnavailable:
+            self.outs.refuse(cell, turn, UNAVAILABLE)
+            return
+        if receipt is not None:
+            self.duplicate(cell, turn, receipt)
+        elif cell.dropped:
+            self.outs.refuse(cell, turn, UNAVAILABLE)
+        else:
+            self.first(cell, turn)
+
+    def duplicate(self, cell: Cell, turn: Turn, receipt: StoredReceipt) -> None:
+        """Answers with the first reply, rendered afresh."""
+        if receipt.digest != turn.digest:
+            self.outs.refuse(cell, turn, CONFLICT)
+            return
+        seq = cell.committed_seqs.get(turn.user_id, 0)
+        self.outs.reply(cell, turn, receipt.reply, cell.committed, seq, {}, duplicate=True)
+
+    def first(self, cell: Cell, turn: Turn) -> None:
+        """A command that was never answered: membership, validation, decision."""
+        spec = turn.spec
+        assert spec is not None
+        if not (spec.anyone or spec.sessionless) and not cell.is_member(turn.user_id):
+            self._after_last(cell, turn, NOT_FOUND)
+            return
+        try:
+            data = turn.kind.validate(turn.name, turn.data)
+        except Exception as error:  # our mistake, whatever it is: answered, never raised
+            self._broke(cell, turn, error)
+            return
+        if isinstance(data, Refusal):
+            self._after_last(cell, turn, data)
+            return
+        command = Command(
+            id=turn.id, name=turn.name, user_id=turn.user_id, data=data,
+            session_id=turn.session_id,
+        )  # fmt: skip
+        self.decide(cell, turn, command)
+
+    # ---- any command
+
+    def decide(self, cell: Cell, turn: Turn, command: Command) -> None:
+        """One turn: from the state to the next state, and into the buffer."""
+        now = self._clock.now()
+        try:
+            decision = turn.kind.decide(cell.state, command, now, self._ids)
+            entry = Entry(cell, turn, decision, now) if needs_entry(turn, decision) else None
+        except Exception as error:  # our mistake, whatever it is: the state stays as it was
+            self._broke(cell, turn, error)
+            return
+        self.decided += 1
+        cell.state = decision.state
+        if decision.effects:
+            self.reactions.cancelled(cell.key, decision.effects)
+        if entry is None:
+            if cell.last is None:
+                cell.committed = decision.state
+            self._after_last(cell, turn, decision.answer, decision)
+            return
+        cell.seqs.update(entry.seqs)
+        cell.last = entry
+        cell.pending += 1
+        self._write_behind.append(entry)
+
+    def _broke(self, cell: Cell, turn: Turn, error: Exception) -> None:
+        self.failed += 1
+        refusal = internal_error()
+        where = error.__traceback__
+        while where is not None and where.tb_next is not None:
+            where = where.tb_next
+        _log.error(
+            "turn_failed", reference=(refusal.details or {})["reference"], command=turn.name,
+            session_id=turn.session_id, user_id=turn.user_id, error=type(error).__name__,
+            where=where.tb_frame.f_code.co_filename.rpartition("/")[2] if where else "",
+            line=where.tb_lineno if where else 0,
+        )  # fmt: skip
+        self.outs.refuse(cell, turn, refusal)
+
+    def _after_last(
+        self, cell: Cell, turn: Turn, answer: Answer, decision: Decision[Any] | None = None
+    ) -> None:
+        """The output gate: an answer waits for the commit of the newest turn that it saw."""
+        state = cell.state if decision is None else decision.state
+        if cell.last is None:
+            self._answer(cell, turn, answer, state, {} if decision is None else decision.fresh)
+            return
+
+        def released(committed: bool) -> None:
+            if not committed:
+                self.outs.refuse(cell, turn, UNAVAILABLE)
+                return
+            self._answer(cell, turn, answer, state, {} if decision is None else decision.fresh)
+
+        cell.last.after.append(released)
+
+    def _answer(
+        self, cell: Cell, turn: Turn, answer: Answer, state: Any, fresh: Any, seq: int = -1
+    ) -> None:
+        """Everything that the answer depends on is durable now."""
+        if seq < 0:
+            seq = cell.committed_seqs.get(turn.user_id, 0)
+        if isinstance(answer, Reply):
+            self.outs.reply(cell, turn, answer.data, state, seq, fresh)
+        elif isinstance(answer, Refusal):
+            self.outs.refuse(cell, turn, answer)
+        elif isinstance(answer, Read):
+            self._background.spawn(self.outs.read(cell, turn, answer, state, seq))
+        elif isinstance(answer, Work):
+            self._background.spawn(self._work(cell, turn, answer))
+        else:
+            self.outs.refuse(cell, turn, internal_error() if turn.callers else UNAVAILABLE)
+
+    # ---- work outside the turn
+
+    async def _work(self, cell: Cell, turn: Turn, work: Work) -> None:
+        """Runs it and decides again with the result; nothing was applied before."""
+        command = Command(
+            id=turn.id, name=turn.name, user_id=turn.user_id, data=turn.data,
+            session_id=turn.session_id,
+        )  # fmt: skip
+        data = turn.kind.validate(turn.name, turn.data)
+        assert not isinstance(data, Refusal), "it was valid when it was decided"
+        command = msgspec.structs.replace(command, data=data)
+        result: Any = UNAVAILABLE
+        try:
+            async with asyncio.timeout(WORK_SECONDS_MAX):
+                result = await self.reactions.work(
+                    turn.session_id or cell.key, turn.user_id, work, command
+                )
+        except (TimeoutError, StoreUnavailable, FacilitatorFailed) as error:
+            _log.warning("work_failed", kind=work.kind, error=type(error).__name__)
+        except Exception as error:  # a fault of the work is the caller's INTERNAL_ERROR
+            self._broke(cell, turn, error)
+            return
+        if isinstance(result, Refusal):
+            self.outs.refuse(cell, turn, result)
+        elif cell.dropped or turn.done or self._write_behind.full:
+            self.outs.refuse(cell, turn, UNAVAILABLE)
+        else:
+            worked = Worked(command, work, result)
+            internal = Command(
+                id=turn.id, name="internal.worked", user_id=turn.user_id, data=worked,
+                session_id=turn.session_id,
+            )  # fmt: skip
+            self.decide(cell, turn, internal)
+
+    # ---- what became of the entries
+
+    def committed(self, entries: Sequence[Entry]) -> None:
+        """They are durable: their outs leave, in buffer order."""
+        for entry in entries:
+            try:
+                self._release(entry)
+            except Exception as error:  # one bad out must not stop those behind it
+                self._broke(entry.cell, entry.turn, error)
+
+    def _release(self, entry: Entry) -> None:
+        cell, turn, decision = entry.cell, entry.turn, entry.decision
+        cell.pending -= 1
+        cell.committed = decision.state
+        cell.committed_seqs.update(entry.seqs)
+        if cell.last is entry:
+            cell.last = None
+        if entry.receipted and turn.receipt_session:
+            cell.hashes.setdefault(turn.user_id, set()).add(turn.hash)
+        if turn.internal is None:
+            seq = cell.committed_seqs.get(turn.user_id, 0)
+            self._answer(cell, turn, decision.answer, decision.state, decision.fresh, seq)
+        for event in entry.events:
+            self.outs.event(entry, event)
+        if decision.done:
+            self.settled(decision.done)
+        if entry.dues:
+            self.reactions.committed(entry.session_id, entry.dues)
+        for released in entry.after:
+            released(True)
+
+    def refused(self, entries: Sequence[Entry], refused: RowRefused) -> None:
+        """One session's rows were refused; its cell comes back from Postgres."""
+        cell = entries[0].cell
+        for entry in entries:
+            conflict = entry.alone and refused.sqlstate == UNIQUE_VIOLATION
+            self._fail(entry, CONFLICT if conflict else internal_error())
+        for later in self._write_behind.drop(cell.key):
+            assert isinstance(later, Entry)
+            self._fail(later, UNAVAILABLE)
+        self.drop(cell)
+
+    def drop(self, cell: Cell) -> None:
+        """Forgets a cell; whoever waits in it may send the same id again."""
+        cell.last = None
+        self._activation.forget(cell)
+        for turn in list(cell.inflight.values()):
+            self.outs.refuse(cell, turn, UNAVAILABLE)
+
+    def _fail(self, entry: Entry, refusal: Refusal) -> None:
+        entry.cell.pending -= 1
+        _log.warning(
+            "entry_failed", code=refusal.code, command=entry.turn.name,
+            session_id=entry.session_id, reference=(refusal.details or {}).get("reference"),
+        )  # fmt: skip
+        self.outs.refuse(entry.cell, entry.turn, refusal)
+        for released in entry.after:
+            released(False)
