@@ -139,7 +139,7 @@ class Activation:
             self._finish(keys, [UNAVAILABLE] * len(keys))
             raise
         outcomes: list[Cell | Refusal] = []
-        for (key, callers), facts in zip(wanted, loaded, strict=True):
+        for (_, callers), facts in zip(wanted, loaded, strict=True):
             if facts is None:
                 outcomes.append(NOT_FOUND)
                 continue

@@ -165,27 +165,17 @@ class Cell:
 class View:
     """What one member sees of one state without a read (`ports.StateView`)."""
 
-    __slots__ = ("_cell", "_state", "_user_id")
+    __slots__ = ("_kind", "_user_id", "names", "state")
 
     def __init__(self, cell: Cell, state: Any, user_id: str) -> None:
-        self._cell = cell
-        self._state = state
+        self._kind = cell.kind
         self._user_id = user_id
+        self.state = state
+        self.names: Mapping[str, str | None] = cell.names
 
-    @property
-    def state(self) -> Any:
-        """The state that was shown at that moment."""
-        return self._state
-
-    @property
-    def names(self) -> Mapping[str, str | None]:
-        """userId → name."""
-        return self._cell.names
-
-    def shape(self, ref: Ref) -> Mapping[str, Json] | None:
+    def shape(self, ref: Ref) -> Json:
         """Shape of a `Ref` that needs no text, else None."""
-        cell = self._cell
-        return cell.kind.from_state(self._state, ref, self._user_id, cell.names)
+        return self._kind.from_state(self.state, ref, self._user_id, self.names)
 
 
 class Kinds:

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from beheard_hub.actors.activation import UNAVAILABLE, Activation, ActivationLimits
+from beheard_hub.actors.activation import NOT_FOUND, UNAVAILABLE, Activation, ActivationLimits
 from beheard_hub.actors.background import Background
 from beheard_hub.actors.cell import Cell, Kinds, Turn, digest_of
 from beheard_hub.actors.directory import Directory
@@ -57,7 +57,6 @@ SWEEPS_MAX = 100
 DRAIN_SECONDS_MAX = 10.0
 
 UNKNOWN_COMMAND = Refusal(Code.VALIDATION_ERROR, details={"name": "is not a command"})
-NOT_FOUND = Refusal(Code.NOT_FOUND)
 
 _log = logger("host")
 

@@ -135,6 +135,7 @@ def _receipt_row(turn: Turn, reply: Reply, now: datetime) -> Insert:
 
 
 def _reminder_row(session_id: str, shard: int, due: Due) -> Insert:
+    session_id = due.session_id or session_id
     return Insert(
         "hub.Reminder",
         {

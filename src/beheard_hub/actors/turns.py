@@ -12,7 +12,7 @@ it; a turn is answered once; an exception leaves the state as it was.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import uuid4
 

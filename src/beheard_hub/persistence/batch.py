@@ -38,7 +38,7 @@ def pack_row(row: Row) -> PackedRow:
     """Encodes a row as soon as its turn is over, so that the buffer knows its size in bytes."""
     if isinstance(row, Insert):
         raw = _encode(row.values)
-        shape: Shape = ("i", row.table, (), tuple(row.values))
+        shape: Shape = ("i", row.table, (), tuple(sorted(row.values)))
         return PackedRow(shape, msgspec.Raw(raw), {}, len(raw))
     if isinstance(row, Update):
         values = {**row.key, **row.values}

@@ -1,0 +1,369 @@
+"""Postgres as the actors see it, in memory: flushes, leases, facts, receipts, events, reminders.
+
+One `MemoryDatabase` is shared by the stores of several hosts. Faults are asked for, not random in
+themselves: a `cut` decides for each flush whether it is cut before or after the commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import msgspec
+
+from beheard_hub.domain.kernel import Command, Due, Json, Loaded, Read, Work
+from beheard_hub.domain.limits import LEASE_SECONDS, SHARDS
+from beheard_hub.domain.refusals import Refusal
+from beheard_hub.ports import (
+    Clock,
+    DueReminder,
+    Fenced,
+    HostEntry,
+    Lease,
+    OutcomeUnknown,
+    RoutingTable,
+    RowRefused,
+    StateView,
+    StoredEvent,
+    StoredReceipt,
+    StoreUnavailable,
+)
+
+Record = dict[str, Any]
+Cut = Literal["", "before", "after"]
+
+
+class _Lease:
+    def __init__(self, host_id: str, endpoint: str, epoch: int, expires_at: float) -> None:
+        self.host_id = host_id
+        self.endpoint = endpoint
+        self.epoch = epoch
+        self.number = 0
+        self.expires_at = expires_at
+        self.dead = False
+
+
+class MemoryDatabase:
+    """Tables by name, leases, and the faults that a test asks for."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.tables: dict[str, list[Record]] = {}
+        self.batches: list[Mapping[str, Any]] = []
+        """Every committed batch, heartbeats left out."""
+        self.leases: dict[str, _Lease] = {}
+        self.owners: list[str | None] = [None] * SHARDS
+        self.available = True
+        self.cut: Callable[[], Cut] = lambda: ""
+        self.refuse: Callable[[Record], RowRefused | None] = lambda row: None
+        """Which rows the database does not take."""
+        self.stall: asyncio.Event | None = None
+        """While set and unset inside: flushes wait for it."""
+
+    def rows(self, table: str, **where: Any) -> list[Record]:
+        """Rows of a table whose columns have these values."""
+        return [
+            row
+            for row in self.tables.get(table, ())
+            if all(row.get(column) == value for column, value in where.items())
+        ]
+
+    def check(self) -> None:
+        """Raises StoreUnavailable while the database is away."""
+        if not self.available:
+            raise StoreUnavailable
+
+    def commit(self, batch: Mapping[str, Any]) -> None:
+        """All of a batch or nothing. Raises RowRefused."""
+        for op in batch["ops"]:
+            for row in op["rows"]:
+                if (refused := self.refuse(row)) is not None:
+                    raise refused
+        for op in batch["ops"]:
+            self._apply(op)
+        if batch["ops"]:
+            self.batches.append(batch)
+
+    def _apply(self, op: Mapping[str, Any]) -> None:
+        table = self.tables.setdefault(op["t"], [])
+        if op["op"] == "i":
+            table.extend(op["rows"])
+            return
+        for change in op["rows"]:
+            key = {column: change[column] for column in op["key"]}
+            for row in self.rows(op["t"], **key):
+                if op["op"] == "d":
+                    table.remove(row)
+                else:
+                    row.update(change)
+
+
+class MemoryFlushStore:
+    """Implements `ports.FlushStore`."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._database = database
+
+    async def flush(self, lease: Lease, number: int, batch: bytes) -> None:
+        """See the port; cut as the database's `cut` says."""
+        database = self._database
+        await asyncio.sleep(0)
+        if database.stall is not None:
+            await database.stall.wait()
+        cut: Cut = "before" if not database.available else database.cut()
+        if cut == "before":
+            raise OutcomeUnknown
+        row = database.leases[lease.host_id]
+        if row.dead or row.epoch != lease.epoch or number not in (row.number, row.number + 1):
+            raise Fenced
+        if number == row.number + 1:
+            database.commit(msgspec.json.decode(batch))
+            row.number = number
+        row.expires_at = database.clock.mono() + LEASE_SECONDS
+        if cut == "after":
+            raise OutcomeUnknown
+
+
+class MemoryLeaseStore:
+    """Implements `ports.LeaseStore` and `ports.Routing`."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._database = database
+
+    async def open(self, host_id: str, endpoint: str) -> Lease:
+        """A new lease with the next epoch."""
+        database = self._database
+        database.check()
+        epoch = len(database.leases) + 1
+        expires_at = database.clock.mono() + LEASE_SECONDS
+        database.leases[host_id] = _Lease(host_id, endpoint, epoch, expires_at)
+        return Lease(host_id, epoch)
+
+    async def routing(self) -> RoutingTable:
+        """The table as it is now."""
+        self._database.check()
+        hosts = {
+            host: HostEntry(host, lease.epoch, lease.endpoint, self._alive(lease))
+            for host, lease in self._database.leases.items()
+            if not lease.dead
+        }
+        return RoutingTable(list(self._database.owners), hosts)
+
+    def _alive(self, lease: _Lease) -> bool:
+        return not lease.dead and lease.expires_at > self._database.clock.mono()
+
+    async def take(
+        self, lease: Lease, shards: Sequence[int] | None, dead: str | None
+    ) -> Sequence[int]:
+        """See the port."""
+        database = self._database
+        database.check()
+        leases, owners = database.leases, database.owners
+        if dead is not None and dead in leases:
+            leases[dead].dead = True
+        for shard, owner in enumerate(owners):
+            if shards is not None and shard not in shards:
+                continue
+            if dead is not None and owner != dead:
+                continue
+            if owner is None or not self._alive(leases[owner]):
+                if owner is not None:
+                    leases[owner].dead = True
+                owners[shard] = lease.host_id
+        return [shard for shard, owner in enumerate(owners) if owner == lease.host_id]
+
+    async def give(self, lease: Lease, shards: Sequence[int], to: str) -> None:
+        """The owner itself names the next one."""
+        self._database.check()
+        for shard in shards:
+            assert self._database.owners[shard] == lease.host_id
+            self._database.owners[shard] = to
+
+    async def close(self, lease: Lease) -> None:
+        """Marks the own lease dead."""
+        self._database.leases[lease.host_id].dead = True
+
+
+class MemorySessionStore:
+    """Implements `ports.SessionStore`; `facts` says how a kind's facts come from the tables."""
+
+    def __init__(
+        self, database: MemoryDatabase,
+        facts: Callable[[MemoryDatabase, str], Loaded | None],
+        directory: Callable[[MemoryDatabase, str], Loaded],
+        events_from: int = 1,
+    ) -> None:  # fmt: skip
+        self._database = database
+        self._facts = facts
+        self._directory = directory
+        self.events_from = events_from
+        """The oldest seq that the log still has."""
+        self.loads = 0
+
+    async def load(self, wanted: Sequence[tuple[str, Sequence[str]]]) -> Sequence[Loaded | None]:
+        """See the port."""
+        await asyncio.sleep(0)
+        self._database.check()
+        self.loads += 1
+        return [self._facts(self._database, session_id) for session_id, _ in wanted]
+
+    async def receipt(self, session_id: str, user_id: str, command_id: str) -> StoredReceipt | None:
+        """See the port."""
+        await asyncio.sleep(0)
+        self._database.check()
+        for row in self._database.rows(
+            "hub.CommandReceipt", sessionId=session_id, userId=user_id, commandId=command_id
+        ):
+            return StoredReceipt(row["name"], row["digest"], row["reply"])
+        return None
+
+    async def events(
+        self, session_id: str, user_id: str, after: int, limit: int
+    ) -> Sequence[StoredEvent] | None:
+        """See the port."""
+        await asyncio.sleep(0)
+        self._database.check()
+        if after < self.events_from - 1:
+            return None
+        rows = self._database.rows("hub.SessionEvent", sessionId=session_id, userId=user_id)
+        rows = sorted((r for r in rows if r["seq"] > after), key=lambda row: int(row["seq"]))
+        return [
+            StoredEvent(row["seq"], row["name"], row["data"], datetime.fromisoformat(row["at"]))
+            for row in rows[:limit]
+        ]
+
+    async def reminders(self, shards: Sequence[int], limit: int) -> Sequence[DueReminder]:
+        """See the port."""
+        self._database.check()
+        now = self._database.clock.now()
+        due = [
+            DueReminder(
+                row["id"], row["kind"], datetime.fromisoformat(row["dueAt"]), row["sessionId"],
+                row["userId"], row["payload"],
+            )
+            for row in self._database.rows("hub.Reminder")
+            if row["shard"] in shards and row.get("firedAt") is None
+        ]  # fmt: skip
+        return [reminder for reminder in due if reminder.due_at <= now][:limit]
+
+    async def load_directory(self, user_id: str) -> Loaded:
+        """See the port."""
+        await asyncio.sleep(0)
+        self._database.check()
+        return self._directory(self._database, user_id)
+
+    async def session_of_invitation(self, invitation_id: str) -> str | None:
+        """See the port."""
+        self._database.check()
+        for row in self._database.rows("Invitation", id=invitation_id):
+            return str(row["sessionId"])
+        return None
+
+
+class ManualClock:
+    """Time that moves when a test says so."""
+
+    def __init__(self) -> None:
+        self.seconds = 1_000.0
+
+    def now(self) -> datetime:
+        """2026-01-01 plus what was advanced."""
+        return datetime.fromtimestamp(1_767_225_600 + self.seconds, UTC)
+
+    def mono(self) -> float:
+        """Seconds."""
+        return self.seconds
+
+    def advance(self, seconds: float) -> None:
+        """Moves both clocks."""
+        self.seconds += seconds
+
+
+class CountingIds:
+    """Ids that count, the same in every run."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def ordered(self) -> str:
+        """The next number as a UUID."""
+        self._count += 1
+        return f"00000000-0000-7000-8000-{self._count:012d}"
+
+    def random(self) -> str:
+        """The next number as a UUID."""
+        return self.ordered()
+
+
+class EchoRenderer:
+    """Renders a `Ref` as ``{"read": kind, "id": id, "by": user}`` and a query as its arguments."""
+
+    def __init__(self) -> None:
+        self.available = True
+        self.gate: asyncio.Event | None = None
+        """Reads wait for it, if there is one."""
+
+    async def render(
+        self, kind: str, view: StateView | None, user_id: str, session_id: str, data: Json
+    ) -> Json:
+        """See the port."""
+        await self._turn()
+        return _echo(data, user_id)
+
+    async def read(
+        self, kind: str, view: StateView | None, user_id: str, session_id: str, read: Read
+    ) -> Mapping[str, Json] | Refusal:
+        """See the port."""
+        await self._turn()
+        return {"query": read.query, **read.args}
+
+    async def _turn(self) -> None:
+        await asyncio.sleep(0)
+        if self.gate is not None:
+            await self.gate.wait()
+        if not self.available:
+            raise StoreUnavailable
+
+
+def _echo(data: Json, user_id: str) -> Json:
+    if isinstance(data, msgspec.Struct) or (isinstance(data, dict) and data.get("$") == "ref"):
+        plain = msgspec.to_builtins(data)
+        return {"read": plain["kind"], "id": plain["id"], "by": user_id}
+    if isinstance(data, dict):
+        return {key: _echo(value, user_id) for key, value in data.items()}
+    if isinstance(data, list):
+        return [_echo(value, user_id) for value in data]
+    return data
+
+
+class RecordingReactions:
+    """Implements `ports.Reactions`: remembers what it was handed; work answers from a table."""
+
+    def __init__(self) -> None:
+        self.dues: list[tuple[str, Due]] = []
+        self.effects: list[tuple[str, Sequence[str]]] = []
+        self.results: dict[str, Mapping[str, Json] | Exception] = {}
+        self.gate: asyncio.Event | None = None
+        """Work waits for it, if there is one."""
+
+    def committed(self, session_id: str, dues: Sequence[Due]) -> None:
+        """See the port."""
+        self.dues.extend((session_id, due) for due in dues)
+
+    def cancelled(self, session_id: str, effects: Sequence[str]) -> None:
+        """See the port."""
+        self.effects.append((session_id, effects))
+
+    async def work(
+        self, session_id: str, user_id: str, work: Work, command: Command
+    ) -> Mapping[str, Json] | Refusal:
+        """The result that the test laid down for that kind of work."""
+        await asyncio.sleep(0)
+        if self.gate is not None:
+            await self.gate.wait()
+        result = self.results[work.kind]
+        if isinstance(result, Exception):
+            raise result
+        return result
