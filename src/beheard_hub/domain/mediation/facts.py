@@ -163,7 +163,7 @@ def _seat(member: Facts, facts: Facts, contents: Mapping[str, Content]) -> Seat:
         vessel_id=member["vesselId"],
         progress=progress,
         draft=_draft(facts.get("draft")),
-        attempts=_attempts(facts.get("attempts") or (), contents),
+        newest_attempt=_newest_attempt(facts.get("attempts") or (), contents),
         validations=_validations(facts.get("validations") or ()),
         feedback_accepted_at=_time(_column(rows, 2, "feedbackAcceptedAt")),
         needs=_needs(facts.get("needs") or ()),
@@ -217,17 +217,13 @@ def _draft(row: Facts | None) -> Draft | None:
     return Draft(row["id"], row["version"], row["readyToShare"]) if row else None
 
 
-def _attempts(rows: Sequence[Facts], contents: Mapping[str, Content]) -> list[Attempt]:
-    by_consent = {content.consent_id: key for key, content in contents.items()}
-    return [
-        Attempt(
-            id=row["id"],
-            consent_id=row["consentRecordId"],
-            content_id=by_consent.get(row["consentRecordId"], ""),
-            shared_at=_must(row["sharedAt"]),
-        )
-        for row in rows
-    ]
+def _newest_attempt(rows: Sequence[Facts], contents: Mapping[str, Content]) -> Attempt | None:
+    if not rows:
+        return None
+    row = rows[-1]
+    consent_id = row["consentRecordId"]
+    content = next((key for key, c in contents.items() if c.consent_id == consent_id), "")
+    return Attempt(row["id"], consent_id, content, _must(row["sharedAt"]))
 
 
 def _validations(rows: Iterable[Facts]) -> dict[str, Validation]:

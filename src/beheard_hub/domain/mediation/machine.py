@@ -59,6 +59,8 @@ from beheard_hub.domain.mediation.vocabulary import (
 from beheard_hub.domain.refusals import Code, Refusal
 
 WORKED = "internal.worked"
+STILL = frozenset({PAUSED, *FINAL})
+"""Statuses in which no gate turns true."""
 
 
 class Handlers(msgspec.Struct, frozen=True):
@@ -145,16 +147,17 @@ def _derive_gates(turn: Turn, seat: Seat, own: bool) -> None:
     row = seat.row
     if row.status == COMPLETED or row.latched:
         return
-    gates = dict(row.gates)
+    rising = turn.state.status not in STILL
+    gates = row.gates
     for gate in GATES_OF[row.stage]:
         if gate.own is not own:
             continue
-        true = _holds(turn, seat, gate)
-        if true and gate.key not in gates and turn.state.status not in {PAUSED, *FINAL}:
-            gates[gate.key] = turn.now
-        elif not true and not gate.latches:
-            gates.pop(gate.key, None)
-    if gates != row.gates:
+        true, was = _holds(turn, seat, gate), gate.key in gates
+        if true and not was and rising:
+            gates = {**gates, gate.key: turn.now}
+        elif was and not true and not gate.latches:
+            gates = {key: at for key, at in gates.items() if key != gate.key}
+    if gates is not row.gates:
         seat.progress[row.stage] = msgspec.structs.replace(row, gates=gates)
 
 
@@ -174,7 +177,7 @@ def _derive_status(state: State, seat: Seat) -> None:
     row = seat.row
     if unsatisfied(seat, own=True):
         status = IN_PROGRESS
-    elif state.status in {PAUSED, *FINAL} or can_leave(state, seat):
+    elif state.status in STILL or can_leave(state, seat):
         status = row.status
     else:
         status = GATE_PENDING
@@ -187,13 +190,26 @@ def _difference(turn: Turn, seat: Seat) -> list[Notice]:
     old = turn.before.seat(seat.user_id)
     for stage, row in seat.progress.items():
         was = old.progress.get(stage) if old is not None else None
-        changes = _changes(was, row)
-        if changes:
+        if row is not was and (changes := _changes(was, row)):
             turn.update("StageProgress", {"id": row.id}, **changes)
+    if old is not None and _same_basis(turn, seat, old):
+        return []
     shown = _shown(turn.state, seat)
     if old is not None and shown == _shown(turn.before, old):
         return []
     return [Notice(seat.user_id, "progress.changed", shown)]
+
+
+def _same_basis(turn: Turn, seat: Seat, old: Seat) -> bool:
+    """Nothing that `_shown` looks at was touched: rows are replaced when they change."""
+    partner, earlier = turn.state.partner_of(seat.user_id), turn.before.partner_of(seat.user_id)
+    return (
+        turn.state.status == turn.before.status
+        and seat.row is old.row
+        and partner is not None
+        and earlier is not None
+        and partner.row is earlier.row
+    )
 
 
 def _changes(was: Progress | None, row: Progress) -> dict[str, Json]:

@@ -161,7 +161,8 @@ class Seat(msgspec.Struct, array_like=True):
     vessel_id: str
     progress: dict[int, Progress] = {}
     draft: Draft | None = None
-    attempts: list[Attempt] = []
+    newest_attempt: Attempt | None = None
+    """The attempt that counts; earlier ones are superseded and need not be known."""
     validations: dict[str, Validation] = {}
     """By id of the partner's attempt."""
     feedback_accepted_at: datetime | None = None
@@ -194,10 +195,12 @@ class Seat(msgspec.Struct, array_like=True):
     @property
     def stage(self) -> int:
         """The current stage: the highest row IN_PROGRESS or GATE_PENDING (spec 2.1)."""
-        return max(
-            (n for n, p in self.progress.items() if p.status in (IN_PROGRESS, GATE_PENDING)),
-            default=0,
-        )
+        rows = self.progress
+        for stage in (4, 3, 2, 1, 0):
+            row = rows.get(stage)
+            if row is not None and row.status in (IN_PROGRESS, GATE_PENDING):
+                return stage
+        return 0
 
     @property
     def row(self) -> Progress:
@@ -223,11 +226,6 @@ class Seat(msgspec.Struct, array_like=True):
         """Whether that consent of this user stands."""
         consent = self.consents.get(consent_id)
         return consent is not None and consent.decision == GRANTED
-
-    @property
-    def newest_attempt(self) -> Attempt | None:
-        """The attempt that counts; earlier ones are superseded."""
-        return self.attempts[-1] if self.attempts else None
 
     @property
     def active_attempt(self) -> Attempt | None:
@@ -267,7 +265,10 @@ class State(msgspec.Struct, array_like=True):
     @property
     def seats(self) -> tuple[Seat, ...]:
         """The seats that are taken, A's first."""
-        return tuple(s for s in (self.a, self.b) if s is not None)
+        if self.b is None:
+            return (self.a,) if self.a is not None else ()
+        assert self.a is not None, "nobody accepts before somebody created"
+        return self.a, self.b
 
     def seat(self, user_id: str) -> Seat | None:
         """The seat of a member."""
@@ -317,7 +318,6 @@ class State(msgspec.Struct, array_like=True):
 def _copied_seat(seat: Seat) -> Seat:
     new = msgspec.structs.replace(seat)
     new.progress = dict(seat.progress)
-    new.attempts = list(seat.attempts)
     new.validations = dict(seat.validations)
     new.needs = dict(seat.needs)
     new.clarifications = list(seat.clarifications)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from beheard_hub.domain.kernel import Json, Read, Work
-from beheard_hub.domain.limits import ATTEMPTS_MAX
 from beheard_hub.domain.mediation import commands as c
 from beheard_hub.domain.mediation.guards import draft_is_open, feedback_came, feedback_consent
 from beheard_hub.domain.mediation.handlers.crossing import deactivate, grant_new, revoke, share
@@ -71,8 +70,6 @@ def consent(turn: Turn) -> Outcome:
         return no(Code.CONFLICT, attempt="already shared")
     if not me.draft.ready:
         return no(Code.GATE_NOT_SATISFIED, draft="not marked ready to share")
-    if len(me.attempts) >= ATTEMPTS_MAX:
-        return no(Code.CONFLICT, limit=str(ATTEMPTS_MAX))
     if data.final_content is None:
         return Work("draft.text", {"draftId": me.draft.id, "version": me.draft.version})
     return _shown(turn, data.final_content)
@@ -105,7 +102,7 @@ def _shown(turn: Turn, text: str) -> Outcome:
         turn.update("EmpathyAttempt", {"id": earlier.id}, supersededById=attempt_id)
         deactivate(turn, earlier.content_id)
     content_id = share(turn, consent_id, EMPATHY_ATTEMPT, text)
-    me.attempts.append(Attempt(attempt_id, consent_id, content_id, turn.now))
+    me.newest_attempt = Attempt(attempt_id, consent_id, content_id, turn.now)
     if me.feedback_accepted_at is not None:
         _accept(turn, accepted=False)
     turn.tell("partner.empathy_shared")
