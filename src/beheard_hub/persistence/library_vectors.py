@@ -1,4 +1,4 @@
-"""Vectors of the library, made at start: they depend on the embedder, so no migration holds them."""
+"""Vectors of the library, made at start: they depend on the embedder, hence no migration."""
 
 from __future__ import annotations
 

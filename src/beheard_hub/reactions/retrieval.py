@@ -16,7 +16,7 @@ import msgspec
 from beheard_hub.ai.bundles import CONTRACT, Assembled, Frame, assemble
 from beheard_hub.ai.memory_intent import Intent
 from beheard_hub.domain.limits import UNANSWERED_MESSAGES_MAX
-from beheard_hub.domain.mediation.vocabulary import GATE_PENDING, IN_PROGRESS
+from beheard_hub.domain.mediation.vocabulary import GATE_PENDING, IDENTIFIED_NEED, IN_PROGRESS
 from beheard_hub.ports import Actor, ReadStore
 from beheard_hub.reactions import library
 from beheard_hub.reactions.tools import Tools
@@ -37,6 +37,8 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     """Of the query; the user and the session are always the actor's."""
     stage: int
     """Stage of rows that do not carry one themselves."""
+    stages: frozenset[int] = frozenset(range(5))
+    """Stages of the user in which this row of the table is meant; the contract may say less."""
     fields: Sequence[str] = ()
     only: Mapping[str, Any] = {}
     """Rows that have not these values are somebody else's row of `CANDIDATES`."""
@@ -67,7 +69,10 @@ CANDIDATES: Sequence[Candidate] = (
     Candidate(type="need", query="bundle.needs", source="user", stage=3,
               fields=("need", "category", "confirmed", "source")),
     Candidate(type="consented_content", query="bundle.contents", source="shared", stage=2,
-              fields=("contentType",), only={"mine": False}),
+              stages=frozenset({2}), fields=("contentType",), only={"mine": False}),
+    Candidate(type="consented_content", query="bundle.contents", source="shared", stage=3,
+              stages=frozenset({3}), args={"types": [IDENTIFIED_NEED]}, fields=("contentType",),
+              only={"mine": False}),
     Candidate(type="common_ground", query="bundle.common_ground", source="shared", stage=3,
               fields=("need", "category", "confirmed")),
     Candidate(type="strategy", query="bundle.strategies", source="shared", stage=4,
@@ -164,7 +169,9 @@ async def fetch(
     chosen = [
         c
         for c in CANDIDATES
-        if may_fetch(c.type, c.source, stage, intent) and (types is None or c.type in types)
+        if stage in c.stages
+        and may_fetch(c.type, c.source, stage, intent)
+        and (types is None or c.type in types)
     ]
     names, *found = await asyncio.gather(
         people(tools.reads, actor), *(_items(tools.reads, actor, c, stage) for c in chosen)
