@@ -129,7 +129,7 @@ async def _ai_turn(reactor: Reactor, session_id: str, due: Due) -> None:
 
 
 async def _common_ground(reactor: Reactor, session_id: str, due: Due) -> None:
-    member = due.user_id or await works.any_member(reactor.tools, session_id)
+    member = due.payload.get("userId") or await works.any_member(reactor.tools, session_id)
     ids, items = await works.common_ground(reactor.tools, session_id, member)
     data = CommonGroundFound(
         reminder_id=due.id, content_ids=tuple(ids), items=tuple(map(dict, items))

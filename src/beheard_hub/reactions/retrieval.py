@@ -121,16 +121,19 @@ async def people(reads: ReadStore, actor: Actor) -> People:
     return People(names.get(True), names.get(False))
 
 
-async def current_stage(reads: ReadStore, actor: Actor) -> tuple[int, Mapping[str, bool]]:
-    """The user's stage (spec 2.1: the highest that is under way), and its gates as they are."""
-    rows = await reads.read(actor, "bundle.progress", {})
-    here = [row for row in rows if row["status"] in (IN_PROGRESS, GATE_PENDING)]
-    if not here:
-        return 0, {}
-    newest = max(here, key=lambda row: int(row["stage"]))
-    return int(newest["stage"]), {
-        key: True for key, true in newest["gatesSatisfied"].items() if true
-    }
+async def stage_of(
+    reads: ReadStore, actor: Actor, wanted: int | None = None
+) -> tuple[int, Mapping[str, bool]]:
+    """`wanted`, if the user has come so far, else the user's stage (spec 2.1: the highest that is
+    under way); and the gates of that stage as they are."""
+    rows = {int(row["stage"]): row for row in await reads.read(actor, "bundle.progress", {})}
+    current = max(
+        (stage for stage, row in rows.items() if row["status"] in (IN_PROGRESS, GATE_PENDING)),
+        default=0,
+    )
+    stage = wanted if wanted in rows and wanted < current else current
+    gates = rows[stage]["gatesSatisfied"] if stage in rows else {}
+    return stage, {key: True for key, true in gates.items() if true}
 
 
 async def unanswered(reads: ReadStore, actor: Actor) -> Sequence[Row]:

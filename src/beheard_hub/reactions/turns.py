@@ -82,9 +82,12 @@ async def answer(tools: Tools, mailbox: Mailbox, session_id: str, due: Due) -> N
 
 
 async def _answered(tools: Tools, mailbox: Mailbox, session_id: str, due: Due) -> AiReplied:
+    """A reply belongs to the stage of its reminder, so that the next one is still opened; an
+    opening is that of the stage in which the user is now."""
     opening = bool(due.payload.get("opening"))
     actor = as_ai(session_id, due.user_id or "", 0)
-    stage, gates = await retrieval.current_stage(tools.reads, actor)
+    wanted = None if opening else due.payload.get("stage")
+    stage, gates = await retrieval.stage_of(tools.reads, actor, wanted)
     actor = as_ai(session_id, actor.id, stage)
     heard = await _heard(tools, actor, stage)
     _look_after(tools, mailbox, actor, heard)
@@ -92,8 +95,8 @@ async def _answered(tools: Tools, mailbox: Mailbox, session_id: str, due: Due) -
         tools, actor, stage=stage, gates=gates, said=heard.said,
         intent=memory_intent(stage, heard.text, heard.intensity),
     )  # fmt: skip
-    message_id = tools.ids.ordered()
-    reply_to = heard.waiting[-1]["id"] if heard.waiting else ""
+    answered = tuple(row["id"] for row in heard.waiting if _deals_with(row, stage, opening))
+    message_id, reply_to = tools.ids.ordered(), answered[-1] if answered else ""
 
     def emit(index: int, text: str, reset: bool) -> None:
         mailbox.delta(session_id, actor.id, reply_to, message_id, index, text, reset)
@@ -104,7 +107,7 @@ async def _answered(tools: Tools, mailbox: Mailbox, session_id: str, due: Due) -
     )
     return AiReplied(
         reminder_id=due.id,
-        answered=tuple(row["id"] for row in _dealt_with(heard, stage, opening)),
+        answered=answered,
         opening=opening,
         stage=stage,
         message=_stored(message_id, spoken, assembled, heard),
@@ -120,17 +123,18 @@ def _stored(message_id: str, spoken: Spoken, assembled: Assembled, heard: Heard)
         "id": message_id,
         "content": spoken.text,
         "promptVersion": spoken.prompt_version,
-        "bundle": provenance(assembled.bundle),
+        "bundle": {"items": provenance(assembled.bundle)},
         "refused": [msgspec.to_builtins(item) for item in assembled.refused],
         "probes": list(probes(heard.text)),
     }
 
 
-def _dealt_with(heard: Heard, stage: int, opening: bool) -> list[Mapping[str, Any]]:
-    """An opening answers nobody; but what the new stage puts out of sight waits no longer."""
-    if not opening:
-        return list(heard.waiting)
-    return [row for row in heard.waiting if retrieval.closed(stage, row["stage"])]
+def _deals_with(row: Mapping[str, Any], stage: int, opening: bool) -> bool:
+    """Whether a message waits no longer after this turn. A reply answers all but those of a later
+    stage; an opening answers nobody, but what the new stage puts out of sight is over."""
+    if opening:
+        return retrieval.closed(stage, row["stage"])
+    return int(row["stage"]) <= stage
 
 
 async def _heard(tools: Tools, actor: Actor, stage: int) -> Heard:

@@ -135,9 +135,9 @@ async def test_the_current_stage_and_gates_are_the_users_own(
            WHERE "userId" = $1 AND stage = 4""",
         A,
     )
-    found = await retrieval.current_stage(tools.reads, as_ai(SESSION, A, 0))
+    found = await retrieval.stage_of(tools.reads, as_ai(SESSION, A, 0))
     assert found == (4, {"strategiesSubmitted": True})
-    assert await retrieval.current_stage(tools.reads, as_ai(SESSION, B, 0)) == (4, {})
+    assert await retrieval.stage_of(tools.reads, as_ai(SESSION, B, 0)) == (4, {})
 
 
 async def test_a_reply_outlives_neither_a_revoked_content_nor_a_stale_common_ground(

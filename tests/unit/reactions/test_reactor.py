@@ -141,7 +141,8 @@ async def test_common_ground_is_read_as_a_member_and_names_what_it_saw() -> None
     world.facilitator.common = [
         CommonItem(need="Rest", category="X", description="d", source_content_ids=["c-a", "c-b"])
     ]
-    world.reactor.committed(SESSION, [Due(id="g1", kind="common_ground", at=START)])
+    due = Due(id="g1", kind="common_ground", at=START, payload={"userId": SAM})
+    world.reactor.committed(SESSION, [due])
     await world.idle()
     [found] = world.box.named("internal.common_ground")
     assert found.reminder_id == "g1"
@@ -149,7 +150,7 @@ async def test_common_ground_is_read_as_a_member_and_names_what_it_saw() -> None
     assert found.items == (
         {"need": "Rest", "category": "X", "description": "d", "sourceContentIds": ["c-a", "c-b"]},
     )
-    assert world.reads.asked[0][0].id == ANA
+    assert world.reads.asked[0][0].id == SAM
 
 
 @pytest.mark.parametrize("kind", sorted(HANDLERS.keys() - {"ai_turn", "common_ground"}))

@@ -101,4 +101,4 @@ async def test_only_needs_of_the_partner_in_stage_three() -> None:
 
 async def test_the_stage_of_a_user_without_one_under_way_is_the_first() -> None:
     world = World(bundle__progress=[in_stage(4, "COMPLETED")])
-    assert await retrieval.current_stage(world.reads, as_ai(SESSION, ANA, 0)) == (0, {})
+    assert await retrieval.stage_of(world.reads, as_ai(SESSION, ANA, 0)) == (0, {})

@@ -47,9 +47,9 @@ async def test_an_answer_is_streamed_and_then_handed_over_to_be_stored() -> None
     assert (done.opening, done.stage) == (False, 1)
     assert [text for *_, text, _ in world.box.deltas] == ["I hea", "r you."]
     assert {(user, to) for user, to, *_ in world.box.deltas} == {(ANA, "m1")}
-    ids = [item["id"] for item in done.message["bundle"]]
+    ids = [item["id"] for item in done.message["bundle"]["items"]]
     assert "m1" in ids
-    assert all("text" not in item for item in done.message["bundle"])
+    assert all("text" not in item for item in done.message["bundle"]["items"])
 
 
 async def test_what_came_while_the_facilitator_spoke_is_answered_by_the_next_turn() -> None:
@@ -91,14 +91,30 @@ async def test_what_a_new_stage_puts_out_of_sight_does_not_wait_for_ever(opening
     assert done.answered == ("m1",)
 
 
-async def test_the_stage_is_the_one_the_user_is_in_now() -> None:
-    world = World(
-        bundle__progress=[in_stage(1, "COMPLETED"), in_stage(2), in_stage(3, "NOT_STARTED")]
-    )
-    world.hear(message(1, "hello"))
+ADVANCED = [in_stage(1, "COMPLETED", feelHeardConfirmed=True), in_stage(2)]
+
+
+async def test_a_reply_belongs_to_the_stage_of_its_reminder() -> None:
+    world = World(bundle__progress=[*ADVANCED, in_stage(3, "NOT_STARTED")])
+    world.hear(message(1, "hello"), message(2, "of the next stage", stage=2))
     done = await answered(world, stage=1)
+    assert (done.stage, done.answered) == (1, ("m1",))
+    assert texts(world) == ["hello"]
+    assert world.facilitator.bundles[0].gates == {"feelHeardConfirmed": True}
+    assert {actor.stage for actor, query in world.reads.asked if query == "bundle.events"} == {1}
+    assert "bundle.contents" not in world.reads.queries()
+
+
+async def test_an_opening_is_that_of_the_stage_the_user_is_in() -> None:
+    world = World(bundle__progress=[*ADVANCED, in_stage(3, "NOT_STARTED")])
+    done = await answered(world, stage=1, opening=True)
     assert done.stage == 2
-    assert {actor.stage for actor, query in world.reads.asked if query == "bundle.contents"} == {2}
+
+
+async def test_a_stage_that_was_never_reached_is_not_believed() -> None:
+    world = World(bundle__progress=ADVANCED)
+    world.hear(message(1, "hello"))
+    assert (await answered(world, stage=4)).stage == 2
 
 
 async def test_gates_are_told_as_they_are() -> None:
