@@ -1,0 +1,178 @@
+"""One session host as a Ray actor: Ray places, starts, restarts and names it, and carries control.
+
+Messages never travel by Ray (spec 01): the host listens on a socket of its own and writes the
+address into its lease. A restart by Ray runs only `__init__`; the supervisor then calls `start`,
+and the host that begins is a new one, with a new id, epoch and socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+from uuid import uuid4
+
+import msgspec
+import ray
+
+from beheard_hub import telemetry
+from beheard_hub.actors.host import Host
+from beheard_hub.links.socket_link import LinkServer
+
+SOCKET_PATH_BYTES_MAX = 100
+"""The kernel takes 107; a longer data directory gets its sockets a short folder elsewhere."""
+NICENESS_OF_RAY = 15
+FENCED_EXIT_CODE = 3
+
+_log = telemetry.logger("host")
+
+
+class HostOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """What a host process is told; travels in a Ray call, never in a log."""
+
+    factory: str
+    """``module:function``, called as ``await f(runtime, host_id, on_fenced)`` → `RunningHost`."""
+    runtime: Any
+    """Handed to the factory as it is."""
+    secret: str
+    folder: str
+    """Where unix sockets go."""
+    log_level: str = "info"
+    bind: str = ""
+    """Empty: a unix socket; else the address of a TCP listener, without a port."""
+
+    def __repr__(self) -> str:
+        return f"HostOrder({self.factory})"
+
+
+class RunningHost(Protocol):
+    """What the factory makes."""
+
+    host: Host
+
+    async def start(self, endpoint: str) -> None:
+        """Opens the lease under `endpoint` and begins to serve."""
+
+    async def drain(self) -> None:
+        """Flushes, gives the lease back, lets go of everything."""
+
+
+class HostAddress(msgspec.Struct, frozen=True):
+    """A started host, as the supervisor knows it."""
+
+    host_id: str
+    endpoint: str
+    pid: int
+    node_id: str
+
+
+class SessionHost:
+    """The Ray actor; its process title says so."""
+
+    def __init__(self, order: HostOrder, number: int) -> None:
+        self._order = order
+        self._number = number
+        self._running: RunningHost | None = None
+        self._server: LinkServer | None = None
+        self._host_id = ""
+        with contextlib.suppress(OSError):  # needs root; without it we stay nice
+            os.nice(-NICENESS_OF_RAY)
+        telemetry.configure(order.log_level)
+
+    def __repr__(self) -> str:
+        if self._running is None:
+            return f"SessionHost(number={self._number}, starting)"
+        stats = self._running.host.stats()
+        shown = ("shards", "live", "packed", "gateways", "buffered")
+        counts = ", ".join(f"{name}={stats[name]}" for name in shown)
+        return f"SessionHost(number={self._number}, id={self._host_id[:8]}, {counts})"
+
+    async def start(self) -> HostAddress:
+        """Listens, opens a lease and serves. Raises StoreUnavailable; calling again is harmless."""
+        if self._running is None or self._server is None:
+            await self._begin()
+        assert self._server is not None
+        node = ray.get_runtime_context().get_node_id()
+        return HostAddress(self._host_id, self._server.endpoint, os.getpid(), node)
+
+    async def _begin(self) -> None:
+        order = self._order
+        module, _, name = order.factory.partition(":")
+        factory = getattr(importlib.import_module(module), name)
+        self._host_id = host_id = str(uuid4())
+        running: RunningHost = await factory(order.runtime, host_id, self._fenced)
+        host = running.host
+        server = LinkServer(host, host_id, lambda: host.lease.epoch, order.secret)
+        endpoint = f"tcp:{order.bind}:0" if order.bind else _socket_path(order.folder, host_id)
+        try:
+            await running.start(await server.open(endpoint))
+        except BaseException:
+            await server.close()
+            await running.drain()
+            raise
+        self._running, self._server = running, server
+
+    def _fenced(self) -> None:
+        """Another host has our shards: end at once, Ray starts a new one."""
+        if self._server is not None:
+            self._server.cut()
+        _log.error("host_exits_fenced", host_id=self._host_id)
+        sys.stderr.flush()
+        os._exit(FENCED_EXIT_CODE)
+
+    async def alive(self) -> None:
+        """Never returns: the call fails when the process goes, which is how Ray tells it."""
+        await asyncio.Event().wait()
+
+    async def adopt(self, dead_host_id: str) -> int:
+        """Takes its part of a dead host's shards; returns how many. Raises StoreUnavailable."""
+        return 0 if self._running is None else await self._running.host.adopt(dead_host_id)
+
+    async def stats(self) -> dict[str, int]:
+        """Counts, no ids."""
+        return {} if self._running is None else self._running.host.stats()
+
+    async def drain(self) -> None:
+        """Answers what it has, gives its lease back and ends its links."""
+        running, self._running = self._running, None
+        if running is not None:
+            await running.drain()
+        if self._server is not None:
+            await self._server.close()
+
+
+def _socket_path(folder: str, host_id: str) -> str:
+    """A unix endpoint that the kernel accepts, in a folder that only we can enter."""
+    name = f"host-{host_id[:8]}.sock"
+    path = Path(folder) / name
+    if len(os.fsencode(path)) > SOCKET_PATH_BYTES_MAX:
+        path = Path(tempfile.mkdtemp(prefix="beheard-")) / name
+    else:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return f"unix:{path}"
+
+
+Handle = Any
+"""A Ray actor handle of `SessionHost`."""
+
+
+def create(order: HostOrder, number: int, name: str | None) -> Handle:
+    """Asks Ray for one host; `name` set: detached, for a cluster that outlives us."""
+    options: dict[str, Any] = {
+        "num_cpus": 0,
+        "max_restarts": -1,
+        "max_task_retries": 0,
+        "max_concurrency": 16,
+        "max_pending_calls": 64,
+        "enable_task_events": False,
+    }
+    if name is not None:
+        options |= {"name": name, "lifetime": "detached"}
+    make: Callable[..., Any] = ray.remote(SessionHost).options(**options).remote
+    return make(order, number)

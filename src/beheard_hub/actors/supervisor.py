@@ -1,0 +1,205 @@
+"""Starts Ray and the session hosts, notices deaths, tells survivors, drains everything at the end.
+
+A death on this machine is seen in milliseconds through the process itself (pidfd), elsewhere
+through Ray (1-2 s). Survivors adopt the dead host's shards at once; Ray's restart only refills the
+pool, and the new host gets its share back by and by.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from typing import Any
+
+import msgspec
+import ray
+
+from beheard_hub import telemetry
+from beheard_hub.actors.session_host import Handle, HostAddress, HostOrder, create
+
+NAMESPACE = "beheard"
+OBJECT_STORE_BYTES = 80 * 1024 * 1024
+"""Nothing large goes through it; Ray's minimum is 75 MB."""
+START_SECONDS_MAX = 60.0
+RETRY_SECONDS = 0.2
+ADOPT_SECONDS_MAX = 5.0
+DRAIN_SECONDS_MAX = 15.0
+
+_log = telemetry.logger("supervisor")
+
+
+class RayOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How Ray is reached or started."""
+
+    address: str | None = None
+    """None: a Ray of our own on this machine, which ends with us."""
+    cpus: int = 2
+    dashboard: bool = False
+    """Loopback only."""
+    dashboard_port: int = 8265
+
+
+async def start_ray(options: RayOptions) -> None:
+    """Connects to a cluster, or starts a Ray of our own (3-7 s). Raises ConnectionError."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    common: dict[str, Any] = {
+        "namespace": NAMESPACE,
+        "log_to_driver": False,
+        "configure_logging": False,
+    }
+    if options.address is None:
+        common |= {
+            "address": "local",
+            "num_cpus": options.cpus,
+            "object_store_memory": OBJECT_STORE_BYTES,
+            "include_dashboard": options.dashboard,
+            "dashboard_host": "127.0.0.1",
+            "dashboard_port": options.dashboard_port,
+        }
+    else:
+        common["address"] = options.address
+    await asyncio.to_thread(ray.init, **common)
+
+
+async def stop_ray() -> None:
+    """Ends a Ray that `start_ray` started; leaves a cluster alone."""
+    await asyncio.to_thread(ray.shutdown)
+
+
+class _Member:
+    """One place in the pool: the same Ray actor through all its restarts."""
+
+    def __init__(self, handle: Handle, number: int) -> None:
+        self.handle = handle
+        self.number = number
+        self.address: HostAddress | None = None
+
+
+class Supervisor:
+    """The pool of session hosts."""
+
+    def __init__(self, order: HostOrder, count: int, *, detached: bool = False) -> None:
+        self._order = order
+        self._count = count
+        self._detached = detached
+        self._members: list[_Member] = []
+        self._watches: list[asyncio.Task[None]] = []
+        self._orphaned: list[str] = []
+        """Dead hosts whose shards nobody has adopted yet."""
+        self.deaths = 0
+
+    @property
+    def addresses(self) -> list[HostAddress]:
+        """Hosts that serve now."""
+        return [member.address for member in self._members if member.address is not None]
+
+    async def start(self) -> None:
+        """Starts all hosts; returns when they serve. Raises TimeoutError, or what the factory
+        raised."""
+        for number in range(self._count):
+            name = f"SessionHost-{number}" if self._detached else None
+            if name is not None:
+                _sweep(name)
+            self._members.append(_Member(create(self._order, number, name), number))
+        async with asyncio.timeout(START_SECONDS_MAX):
+            await asyncio.gather(*(self._start(member) for member in self._members))
+        self._watches = [asyncio.create_task(self._watch(member)) for member in self._members]
+
+    async def stop(self) -> None:
+        """Drains all hosts and ends them."""
+        for watch in self._watches:
+            watch.cancel()
+        await asyncio.gather(*self._watches, return_exceptions=True)
+        await asyncio.gather(*(self._drain(member) for member in self._members))
+        self._members.clear()
+
+    async def stats(self) -> list[dict[str, int]]:
+        """Counts of every host that answers."""
+        calls = [_call(member.handle.stats, ADOPT_SECONDS_MAX) for member in self._members]
+        answers = await asyncio.gather(*calls, return_exceptions=True)
+        return [answer for answer in answers if isinstance(answer, dict)]
+
+    async def _start(self, member: _Member) -> None:
+        member.address = await _call(member.handle.start, START_SECONDS_MAX)
+        assert member.address is not None
+        _log.info("host_started", host_id=member.address.host_id, host_pid=member.address.pid)
+
+    async def _drain(self, member: _Member) -> None:
+        try:
+            await _call(member.handle.drain, DRAIN_SECONDS_MAX)
+        except (TimeoutError, ray.exceptions.RayError) as error:
+            _log.warning("host_drain_failed", number=member.number, error=type(error).__name__)
+        with contextlib.suppress(ray.exceptions.RayError, ValueError):
+            ray.kill(member.handle, no_restart=True)
+
+    async def _watch(self, member: _Member) -> None:
+        """From one death of a member to the next."""
+        while True:
+            assert member.address is not None
+            await _gone(member.handle, member.address)
+            dead, member.address = member.address, None
+            self.deaths += 1
+            _log.warning("host_died", host_id=dead.host_id, host_pid=dead.pid)
+            self._orphaned.append(dead.host_id)
+            await self._adopt()
+            await self._restart(member)
+            await self._adopt()
+
+    async def _restart(self, member: _Member) -> None:
+        """Ray starts the process; we start the host in it."""
+        while member.address is None:
+            try:
+                await self._start(member)
+            except (TimeoutError, ray.exceptions.RayError) as error:
+                _log.info("host_not_back", number=member.number, error=type(error).__name__)
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _adopt(self) -> None:
+        """Tells everybody who is alive which hosts are dead."""
+        for dead in list(self._orphaned):
+            alive = [member for member in self._members if member.address is not None]
+            calls = [_call(member.handle.adopt, ADOPT_SECONDS_MAX, dead) for member in alive]
+            taken = await asyncio.gather(*calls, return_exceptions=True)
+            if any(isinstance(count, int) for count in taken) and dead in self._orphaned:
+                self._orphaned.remove(dead)
+
+
+async def _call(method: Any, seconds: float, *args: object) -> Any:
+    """One control call. Raises TimeoutError, RayError."""
+    async with asyncio.timeout(seconds):
+        return await method.remote(*args)
+
+
+async def _gone(handle: Handle, address: HostAddress) -> None:
+    """Returns when the host's process is dead."""
+    if address.node_id == ray.get_runtime_context().get_node_id() and hasattr(os, "pidfd_open"):
+        await _process_ended(address.pid)
+        return
+    while True:
+        try:
+            await handle.alive.remote()
+        except ray.exceptions.RayActorError:
+            return
+
+
+async def _process_ended(pid: int) -> None:
+    """Returns when a process of this machine has ended."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    try:
+        loop.add_reader(descriptor, ended.set)
+        await ended.wait()
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
+
+
+def _sweep(name: str) -> None:
+    """Ends a detached host that an earlier hub left in our namespace."""
+    with contextlib.suppress(ValueError):
+        ray.kill(ray.get_actor(name, namespace=NAMESPACE), no_restart=True)
