@@ -141,7 +141,7 @@ def _list(data: c.SessionList) -> Read | Refusal:
     if page is None:
         return refused({"cursor": "a cursor of this list"})
     stored = ACTIVE if data.status == WAITING else data.status
-    return Read("session.list", {**page, "status": stored})
+    return Read("session.list", {**page, "status": stored, "shown": data.status})
 
 
 def _create(directory: Directory, command: Command, now: datetime, ids: Ids) -> Decision[Directory]:
