@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -88,11 +89,17 @@ class Supervisor:
         self._orphaned: list[str] = []
         """Dead hosts whose shards nobody has adopted yet."""
         self.deaths = 0
+        self._change = asyncio.Condition()
 
     @property
     def addresses(self) -> list[HostAddress]:
         """Hosts that serve now."""
         return [member.address for member in self._members if member.address is not None]
+
+    async def changed(self, condition: Callable[[list[HostAddress]], bool]) -> None:
+        """Waits until the hosts that serve are as `condition` wants them."""
+        async with self._change:
+            await self._change.wait_for(lambda: condition(self.addresses))
 
     async def start(self) -> None:
         """Starts all hosts; returns when they serve. Raises TimeoutError, or what the factory
@@ -123,6 +130,8 @@ class Supervisor:
     async def _start(self, member: _Member) -> None:
         member.address = await _call(member.handle.start, START_SECONDS_MAX)
         assert member.address is not None
+        async with self._change:
+            self._change.notify_all()
         _log.info("host_started", host_id=member.address.host_id, host_pid=member.address.pid)
 
     async def _drain(self, member: _Member) -> None:

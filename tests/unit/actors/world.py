@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -17,6 +18,7 @@ from beheard_hub.link_messages import (
     SubscribeTo,
     ToGateway,
 )
+from beheard_hub.ports import Sleep
 from beheard_hub.testing.memory_stores import (
     CountingIds,
     EchoRenderer,
@@ -133,6 +135,7 @@ class World:
         self.renderer = EchoRenderer()
         self.reactions = RecordingReactions()
         self.sleeper = Sleeper()
+        self.sleep: Sleep = self.sleeper
         self.ids = CountingIds()
         self.limits = limits or ActivationLimits()
         self.hosts: list[Host] = []
@@ -147,7 +150,12 @@ class World:
         invitation = {"id": f"invitation-{session_id}", "sessionId": session_id}
         tables.setdefault("Invitation", []).append(invitation)
 
-    async def host(self, host_id: str = "h1") -> Host:
+    def real_time(self) -> None:
+        """For hosts in processes of their own, which nobody wakes."""
+        self.clock.mono = time.monotonic  # type: ignore[method-assign]
+        self.sleep = asyncio.sleep
+
+    def make(self, host_id: str, on_fenced: Callable[[], None]) -> Host:
         ports = Ports(
             kinds=Kinds([Toy()], [ToyDirectory()]),
             flushes=MemoryFlushStore(self.database),
@@ -156,10 +164,13 @@ class World:
             renderer=self.renderer,
             clock=self.clock,
             ids=self.ids,
-            sleep=self.sleeper,
+            sleep=self.sleep,
             limits=self.limits,
         )
-        host = Host(host_id, ports, lambda: self.fenced.append(host_id))
+        return Host(host_id, ports, on_fenced)
+
+    async def host(self, host_id: str = "h1") -> Host:
+        host = self.make(host_id, lambda: self.fenced.append(host_id))
         await host.start(f"memory:{host_id}", self.reactions)
         self.hosts.append(host)
         return host

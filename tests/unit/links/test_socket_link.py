@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 import pytest_asyncio
+import uvloop
 
 from beheard_hub.link_messages import DeltaFrom, Hello, ToHost
 from beheard_hub.links import line, socket_link
@@ -126,3 +127,19 @@ async def test_an_endpoint_that_is_none_is_closed() -> None:
     for endpoint in ("", "unix:", "tcp:nowhere", "unix:/nobody/listens/here"):
         with pytest.raises(LinkClosed):
             await SocketDialer("g", "s").dial(endpoint, lambda message: None, lambda: None)
+
+
+def test_it_runs_on_uvloop_too(tmp_path: Path) -> None:
+    async def round_trip() -> str:
+        host = Host()
+        server = LinkServer(host, "h1", lambda: 1, "right")
+        endpoint = await server.open(f"unix:{tmp_path}/uv.sock")
+        closed = asyncio.Event()
+        link = await SocketDialer("g1", "right").dial(endpoint, lambda message: None, closed.set)
+        server.cut()
+        async with asyncio.timeout(2):
+            await closed.wait()
+        await server.close()
+        return link.host_id
+
+    assert uvloop.run(round_trip()) == "h1"

@@ -1,0 +1,89 @@
+"""Hosts in Ray: started, killed without a word, adopted at once, restarted, drained."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest_asyncio
+
+from beheard_hub.actors.host import Host
+from beheard_hub.actors.session_host import HostOrder
+from beheard_hub.actors.supervisor import RayOptions, Supervisor, start_ray, stop_ray
+from beheard_hub.link_messages import Acked, CommandTo, ToGateway
+from beheard_hub.links.socket_link import SocketDialer
+from tests.unit.actors.world import World
+
+
+class ToyHost:
+    """A host on tables of its own."""
+
+    def __init__(self, world: World, host: Host) -> None:
+        self.world = world
+        self.host = host
+
+    async def start(self, endpoint: str) -> None:
+        await self.host.start(endpoint, self.world.reactions)
+
+    async def drain(self) -> None:
+        await self.host.drain()
+
+
+async def toy_host(sessions: list[str], host_id: str, on_fenced: Callable[[], None]) -> ToyHost:
+    """The factory that the order names."""
+    world = World()
+    for session_id in sessions:
+        world.session(session_id)
+    world.real_time()
+    return ToyHost(world, world.make(host_id, on_fenced))
+
+
+@pytest_asyncio.fixture
+async def supervisor(tmp_path: Path) -> AsyncIterator[Supervisor]:
+    """Two hosts on a Ray of our own."""
+    await start_ray(RayOptions(cpus=1))
+    order = HostOrder(
+        factory="tests.unit.actors.test_supervisor:toy_host",
+        runtime=["s1"],
+        secret="secret",
+        folder=str(tmp_path),
+    )
+    supervisor = Supervisor(order, 2)
+    try:
+        await supervisor.start()
+        yield supervisor
+        await supervisor.stop()
+    finally:
+        await stop_ray()
+
+
+async def ask(endpoint: str, rid: int) -> ToGateway:
+    """One command over the socket."""
+    answer: asyncio.Future[ToGateway] = asyncio.get_running_loop().create_future()
+    link = await SocketDialer("g1", "secret").dial(endpoint, answer.set_result, lambda: None)
+    link.send(CommandTo(rid, "ann", f"c{rid}", "step", {}, "s1"))
+    async with asyncio.timeout(5):
+        message = await answer
+    await link.close()
+    return message
+
+
+async def test_a_killed_host_is_noticed_and_comes_back(supervisor: Supervisor) -> None:
+    first, second = supervisor.addresses
+    for address in (first, second):
+        message = await ask(address.endpoint, 1)
+        assert isinstance(message, Acked)
+        assert message.data == {"total": 1}
+    assert len({address.pid for address in (first, second)}) == 2
+    os.kill(first.pid, signal.SIGKILL)
+    async with asyncio.timeout(30):
+        await supervisor.changed(lambda hosts: first not in hosts and len(hosts) == 2)
+    assert supervisor.deaths == 1
+    back = next(a for a in supervisor.addresses if a != second)
+    assert back.host_id != first.host_id
+    assert isinstance(await ask(back.endpoint, 2), Acked)
+    stats = await supervisor.stats()
+    assert [answer["gateways"] >= 0 for answer in stats] == [True, True]
