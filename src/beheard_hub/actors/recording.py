@@ -25,7 +25,13 @@ class Event(msgspec.Struct, frozen=True):
     seq: int
     name: str
     data: Mapping[str, Json]
-    at: datetime
+    at: str
+    """ISO 8601 in UTC."""
+
+
+def iso(at: datetime) -> str:
+    """ISO 8601 in UTC, as all times in frames."""
+    return at.isoformat().replace("+00:00", "Z")
 
 
 class Entry:
@@ -61,11 +67,12 @@ class Entry:
     def _number(self, now: datetime) -> list[Event]:
         """Gives every notice its user's next seq; the cell takes them over with the entry."""
         events = []
+        at = iso(now) if self.decision.notices else ""
         for notice in self.decision.notices:
             user = notice.user_id
             seq = self.seqs.get(user, self.cell.seqs.get(user, 0)) + 1
             self.seqs[user] = seq
-            events.append(Event(user, seq, notice.name, notice.data, now))
+            events.append(Event(user, seq, notice.name, notice.data, at))
         return events
 
     def _writing(self) -> Mapping[str, Sequence[str]]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from beheard_hub.domain.kernel import Json, Ref
 from beheard_hub.ports import StateView
+
+SCALARS = frozenset({str, int, float, bool, type(None), datetime})
 
 
 def as_ref(value: Any) -> Ref | None:
@@ -23,34 +26,49 @@ def resolve(
 ) -> tuple[Json, bool]:
     """`data` with every `Ref` that is known replaced, and whether nothing is left to be read.
 
-    A fresh shape may itself hold refs; what is left stays a `Ref`.
+    A fresh shape may itself hold refs (never itself); what is left stays a `Ref`. What holds no
+    ref comes back as it is, not copied: this runs several times per command.
     """
-    if isinstance(data, str | int | float) or data is None:
+    kind = type(data)
+    if kind in SCALARS:
         return data, True
+    if kind is dict and data.get("$") != "ref":
+        return _resolve_items(data, data.items(), fresh, view)
+    if kind is list or kind is tuple:
+        shapes, whole = _resolve_items(data, enumerate(data), fresh, view)
+        return (data if shapes is data else list(shapes.values())), whole
     if (ref := as_ref(data)) is not None:
         return _resolve_ref(ref, fresh, view)
-    complete = True
     if isinstance(data, Mapping):
-        shapes = {}
-        for key, value in data.items():
-            shapes[key], whole = resolve(value, fresh, view)
-            complete = complete and whole
-        return shapes, complete
-    if isinstance(data, list | tuple):
-        items = []
-        for value in data:
-            item, whole = resolve(value, fresh, view)
-            items.append(item)
-            complete = complete and whole
-        return items, complete
+        return resolve(dict(data), fresh, view)
     return data, True
+
+
+def _resolve_items(
+    data: Json, items: Iterable[tuple[Any, Json]], fresh: Mapping[tuple[str, str], Json],
+    view: StateView | None,
+) -> tuple[Any, bool]:  # fmt: skip
+    """The items as a dict where one of them changed, else `data` itself."""
+    whole = True
+    changed: dict[Any, Json] = {}
+    for key, value in items:
+        if type(value) in SCALARS:
+            continue
+        shape, complete = resolve(value, fresh, view)
+        whole = whole and complete
+        if shape is not value:
+            changed[key] = shape
+    if not changed:
+        return data, whole
+    old = data.items() if isinstance(data, dict) else enumerate(data)
+    return dict(old) | changed, whole
 
 
 def _resolve_ref(
     ref: Ref, fresh: Mapping[tuple[str, str], Json], view: StateView | None
 ) -> tuple[Json, bool]:
-    if (ref.kind, ref.id) in fresh:
-        rest = {key: shape for key, shape in fresh.items() if key != (ref.kind, ref.id)}
-        return resolve(fresh[ref.kind, ref.id], rest, view)
+    shape = fresh.get((ref.kind, ref.id)) if fresh else None
+    if shape is not None:
+        return resolve(shape, fresh, view)
     shape = view.shape(ref) if view is not None else None
     return (ref, False) if shape is None else (shape, True)

@@ -8,13 +8,12 @@ there is no hole and no repeat, whatever overtakes what.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import Any
 
 from beheard_hub.actors.activation import NOT_FOUND, Activation
 from beheard_hub.actors.background import Background
 from beheard_hub.actors.cell import Cell, View
-from beheard_hub.actors.recording import Event
+from beheard_hub.actors.recording import Event, iso
 from beheard_hub.actors.rendering import resolve
 from beheard_hub.domain.kernel import Json
 from beheard_hub.domain.refusals import Refusal
@@ -39,11 +38,6 @@ from beheard_hub.ports import (
 
 CATCH_UP_EVENTS_MAX = 100
 RETRY_SECONDS = 0.2
-
-
-def iso(at: datetime) -> str:
-    """ISO 8601 in UTC, as all times in frames."""
-    return at.isoformat().replace("+00:00", "Z")
 
 
 class Subscription:
@@ -144,7 +138,7 @@ class Subscriptions:
             subscription.sent_seq = event.seq
             groups.setdefault(subscription.peer, []).append(subscription.sub)
         for peer, subs in groups.items():
-            peer.send(EventFrom(subs, session_id, event.seq, event.name, data or {}, iso(event.at)))
+            peer.send(EventFrom(subs, session_id, event.seq, event.name, data or {}, event.at))
 
     def delta(
         self, session_id: str, user_id: str, reply_to: str, message_id: str, index: int,

@@ -10,6 +10,7 @@ order of the rows is kept exactly; between sessions there is no order to keep. T
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import msgspec
@@ -34,11 +35,16 @@ class PackedRow(msgspec.Struct, frozen=True):
     size_bytes: int
 
 
+@lru_cache(maxsize=1024)
+def _insert_shape(table: str, columns: tuple[str, ...]) -> Shape:
+    return ("i", table, (), tuple(sorted(columns)))
+
+
 def pack_row(row: Row) -> PackedRow:
     """Encodes a row as soon as its turn is over, so that the buffer knows its size in bytes."""
     if isinstance(row, Insert):
         raw = _encode(row.values)
-        shape: Shape = ("i", row.table, (), tuple(sorted(row.values)))
+        shape = _insert_shape(row.table, tuple(row.values))
         return PackedRow(shape, msgspec.Raw(raw), {}, len(raw))
     if isinstance(row, Update):
         values = {**row.key, **row.values}
