@@ -69,6 +69,7 @@ class Placement:
         self._sleep = sleep
         self._counter = 0
         self._left_lying: set[int] = set()
+        self._giving: set[int] = set()
 
     def generation(self, shard: int) -> int:
         """How often it was acquired; 0 while it is not ours."""
@@ -118,7 +119,7 @@ class Placement:
         return taken
 
     def _own(self, shards: Sequence[int]) -> None:
-        new = [shard for shard in shards if shard not in self.generations]
+        new = [s for s in shards if s not in self.generations and s not in self._giving]
         for shard in new:
             self._counter += 1
             self.generations[shard] = self._counter
@@ -134,6 +135,10 @@ class Placement:
     async def _give(self, to: str, shards: Sequence[int]) -> None:
         for shard in shards:
             self.generations.pop(shard, None)
-        await self._release(shards)
-        await self._store.give(self.lease, shards, to)
+        self._giving.update(shards)
+        try:
+            await self._release(shards)
+            await self._store.give(self.lease, shards, to)
+        finally:  # what was not given after all is noticed as ours by the next watch
+            self._giving.difference_update(shards)
         _log.info("shards_given", host_id=self.lease.host_id, count=len(shards))

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 from beheard_hub.actors.activation import ActivationLimits
 from beheard_hub.actors.cell import Kinds
-from beheard_hub.actors.host import Host, Ports
+from beheard_hub.actors.host import SWEEP_SECONDS, Host, Ports
+from beheard_hub.actors.placement import WATCH_SECONDS
 from beheard_hub.link_messages import (
     Acked,
     CommandTo,
@@ -47,7 +48,7 @@ class Sleeper:
         self.waiting: list[asyncio.Future[None]] = []
 
     async def __call__(self, seconds: float) -> None:
-        if seconds < 0.4:  # retries go on by themselves
+        if seconds not in (WATCH_SECONDS, SWEEP_SECONDS):  # retries go on by themselves
             await asyncio.sleep(0)
             return
         future = asyncio.get_running_loop().create_future()
@@ -71,6 +72,7 @@ class Peer:
         self.received: list[ToGateway] = []
         self._rid = 0
         self._sub = 0
+        self.afters: dict[int, int | None] = {}
         host.attached(self)
 
     def send(self, message: ToGateway) -> None:
@@ -87,6 +89,7 @@ class Peer:
 
     def subscribe(self, user: str = "ann", session: str = "s1", after: int | None = None) -> int:
         self._sub += 1
+        self.afters[self._sub] = after
         self.host.received(self, SubscribeTo(self._sub, user, session, after))
         return self._sub
 

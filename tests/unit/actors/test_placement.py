@@ -1,0 +1,148 @@
+"""Shards: shared out, taken over, given away; what is due is found by the new owner."""
+
+from __future__ import annotations
+
+import pytest
+
+from beheard_hub.actors.host import Host
+from beheard_hub.actors.placement import free_shards, portion, surplus
+from beheard_hub.domain.kernel import Command
+from beheard_hub.domain.sharding import shard_of
+from beheard_hub.link_messages import Leaving, Moved
+from beheard_hub.ports import HostEntry, RoutingTable
+from tests.unit.actors.world import Peer, World, until
+
+
+def table(owners: dict[str, int], *dead: str) -> RoutingTable:
+    """A table in which hosts own that many shards, the rest is nobody's."""
+    listed: list[str | None] = [host for host, count in owners.items() for _ in range(count)]
+    hosts = {host: HostEntry(host, 1, "", host not in dead) for host in owners}
+    return RoutingTable(listed + [None] * (256 - len(listed)), hosts)
+
+
+def test_free_shards_are_shared_out_without_rest() -> None:
+    free = free_shards(table({"a": 100, "b": 50, "c": 0}, "b"))
+    assert free == list(range(100, 256))
+    parts = [portion(free, host, ["a", "c"]) for host in ("a", "c")]
+    assert sorted(parts[0] + parts[1]) == free
+    assert abs(len(parts[0]) - len(parts[1])) <= 1
+
+
+@pytest.mark.parametrize(
+    ("owners", "gift"),
+    [
+        ({"a": 256, "b": 0}, ("b", 127)),
+        ({"a": 128, "b": 128}, ("b", 0)),
+        ({"a": 129, "b": 127}, ("b", 0)),
+        ({"a": 256}, ("", 0)),
+        ({"a": 128, "b": 128, "c": 0}, ("c", 42)),
+    ],
+)
+def test_only_a_rich_host_gives(owners: dict[str, int], gift: tuple[str, int]) -> None:
+    to, count = surplus(table(owners), "a")
+    assert (to, count) == gift or (count == 0 and gift[1] == 0)
+
+
+async def test_survivors_share_a_dead_hosts_shards(world: World) -> None:
+    world.session("s2")
+    peer = Peer(await world.host("h1"))
+    await peer.acked(peer.command("step"))
+    second, third = await world.host("h2"), await world.host("h3")
+    await second.adopt("h1")
+    await third.adopt("h1")
+    for host in (second, third):  # what the first one had given them before it died
+        await host.placement.watch()
+    owned = [set(host.placement.generations) for host in (second, third)]
+    assert sorted(owned[0] | owned[1]) == list(range(256))
+    assert not owned[0] & owned[1]
+    for host in (second, third):
+        peer = Peer(host)
+        rid = peer.command("step", command_id="c2")
+        if shard_of("s1") in host.placement.generations:
+            assert (await peer.acked(rid)).data == {"total": 2}
+        else:
+            assert isinstance(await peer.answer(rid), Moved)
+
+
+async def test_an_expired_lease_is_taken_by_the_watch(world: World) -> None:
+    await world.host("h1")
+    second = await world.host("h2")
+    assert len(second.placement.generations) == 0
+    world.clock.advance(1)
+    world.database.leases["h2"].expires_at += 10
+    world.clock.advance(3)
+    await second.placement.watch()
+    assert len(second.placement.generations) == 256
+
+
+async def test_what_others_leave_lying_is_taken_a_round_later(world: World) -> None:
+    world.database.leases.clear()
+    first = world.make("h1", lambda: None)
+    absent = world.make("h0", lambda: None)
+    await absent._ports.leases.open("h0", "nowhere")
+    await first.start("memory:h1", world.reactions)
+    world.hosts.append(first)
+    assert len(first.placement.generations) == 128
+    await first.placement.watch()
+    assert len(first.placement.generations) == 256
+
+
+async def test_a_rich_host_gives_after_its_last_flush(world: World, host: Host, peer: Peer) -> None:
+    sessions = [f"t{n}" for n in range(40)]
+    for session in sessions:
+        world.session(session)
+    second = await world.host("h2")
+    sub = peer.subscribe(session="t1")
+    rids = [peer.command("step", session=session) for session in sessions]
+    await until(lambda: host.write_behind.entries, "entries in the buffer")
+    for _ in range(3):
+        await host.placement.watch()
+        await second.placement.watch()
+    assert len(second.placement.generations) == 127
+    assert len(host.placement.generations) == 129
+    for rid in rids:
+        await peer.acked(rid)
+    given = [s for s in sessions if shard_of(s) in second.placement.generations]
+    assert given
+    other = Peer(second)
+    for session in given:
+        ack = await other.acked(other.command("step", session=session, command_id="second"))
+        assert ack.data == {"total": 2}
+    moved = [m for m in peer.of(Moved) if m.sub == sub]
+    assert bool(moved) == ("t1" in given)
+
+
+async def test_due_reminders_are_found_by_the_next_owner(world: World, host: Host) -> None:
+    peer = Peer(host)
+    await peer.acked(peer.command("remind", amount=0))
+    await peer.acked(peer.command("remind", amount=60))
+    assert len(world.reactions.dues) == 1
+    assert world.reactions.dues[0][0] == "s1"
+    world.reactions.dues.clear()
+    second = await world.host("h2")
+    await second.adopt("h1")
+    await until(lambda: world.reactions.dues, "the scan of adopted shards")
+    assert len(world.reactions.dues) == 1
+    world.clock.advance(61)
+    second.write_behind._wake.set()
+    await until(second.answering, "the heartbeat")
+    world.sleeper.wake()
+    await until(lambda: len(world.reactions.dues) == 3, "the one whose time has come")
+
+
+async def test_a_settled_reminder_is_named_no_more(world: World, host: Host, peer: Peer) -> None:
+    sub = peer.subscribe()
+    await peer.acked(peer.command("remind", amount=0))
+    session_id, due = world.reactions.dues.pop()
+    command = Command(id=due.id, name="internal.timer", user_id="", data=None, session_id="s1")
+    host.submit_internal(session_id, command)
+    await until(lambda: peer.events(sub), "the event of the timer")
+    assert world.database.rows("hub.Reminder")[0]["firedAt"] is not None
+    world.sleeper.wake()
+    await until(lambda: len(world.sleeper.waiting) >= 2, "the next round")
+    assert world.reactions.dues == []
+
+
+async def test_leaving_is_told(host: Host, peer: Peer) -> None:
+    await host.drain()
+    assert peer.of(Leaving) == [Leaving()]
