@@ -87,6 +87,7 @@ class Host:
         self._on_fenced = on_fenced
         self._background = Background()
         self._loops: list[asyncio.Task[None]] = []
+        # What `start` makes:
         self.lease: Lease
         self.write_behind: WriteBehind
         self.placement: Placement
@@ -158,16 +159,13 @@ class Host:
             try:
                 async with asyncio.timeout(DRAIN_SECONDS_MAX):
                     await self.write_behind.drained()
-                    await self._stop_loops()
+                    for loop in self._loops:
+                        loop.cancel()
+                    await asyncio.gather(*self._loops, return_exceptions=True)
                     await self._ports.leases.close(self.lease)
             except (TimeoutError, StoreUnavailable) as error:
                 _log.warning("drain_incomplete", host_id=self.host_id, error=type(error).__name__)
         await self._background.stop()
-
-    async def _stop_loops(self) -> None:
-        for loop in self._loops:
-            loop.cancel()
-        await asyncio.gather(*self._loops, return_exceptions=True)
 
     async def adopt(self, dead_host_id: str) -> int:
         """Takes its part of a dead host's shards; returns how many. Raises StoreUnavailable."""

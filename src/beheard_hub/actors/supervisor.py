@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 import ray
+from ray._private.usage.usage_lib import set_usage_stats_enabled_via_env_var
 
 from beheard_hub import telemetry
 from beheard_hub.actors.session_host import Handle, HostAddress, HostOrder, create
@@ -43,7 +44,7 @@ class RayOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 async def start_ray(options: RayOptions) -> None:
     """Connects to a cluster, or starts a Ray of our own (3-7 s). Raises ConnectionError."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    set_usage_stats_enabled_via_env_var(False)  # nothing of ours is reported to anybody
     common: dict[str, Any] = {
         "namespace": NAMESPACE,
         "log_to_driver": False,
