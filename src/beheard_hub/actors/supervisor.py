@@ -10,12 +10,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 import msgspec
 import ray
-from ray._private.usage.usage_lib import set_usage_stats_enabled_via_env_var
 
 from beheard_hub import telemetry
 from beheard_hub.actors.session_host import Handle, HostAddress, HostOrder, create
@@ -42,9 +41,14 @@ class RayOptions(msgspec.Struct, frozen=True, kw_only=True):
     dashboard_port: int = 8265
 
 
-async def start_ray(options: RayOptions) -> None:
-    """Connects to a cluster, or starts a Ray of our own (3-7 s). Raises ConnectionError."""
-    set_usage_stats_enabled_via_env_var(False)  # nothing of ours is reported to anybody
+async def start_ray(options: RayOptions, environ: MutableMapping[str, str] | None = None) -> None:
+    """Connects to a cluster, or starts a Ray of our own (3-7 s).
+
+    `environ` is the environment that Ray's processes inherit, from the one place that reads it;
+    with it Ray's usage reports to its makers are switched off. Raises ConnectionError.
+    """
+    if environ is not None:
+        environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     common: dict[str, Any] = {
         "namespace": NAMESPACE,
         "log_to_driver": False,
