@@ -134,7 +134,7 @@ def gateway_process() -> None:
     """One gateway; started by `serve`, which writes its runtime to standard input."""
     from beheard_hub.bootstrap import run_gateway_process
 
-    raise typer.Exit(run_gateway_process(sys.stdin.buffer.read()))
+    raise typer.Exit(run_gateway_process())
 
 
 @app.command()

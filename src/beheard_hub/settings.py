@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -324,3 +324,25 @@ def mask_url(url: str) -> str:
     """`url` without its password and without its query, which may hold one too."""
     without_query = url.partition("?")[0]
     return re.sub(r"(://[^:/@]*):.*@", r"\1:********@", without_query)
+
+
+def effective(settings: Settings) -> Mapping[str, str]:
+    """The settings as variables again, for processes that load them anew."""
+    found = {}
+    for row in VARIABLES:
+        section, attribute = row.field.split(".")
+        value = getattr(getattr(settings, section), attribute)
+        if value is not None and value != ():
+            found[row.name] = _plain(value)
+    return found
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return ",".join(value) if isinstance(value, tuple) else str(value)
+
+
+def process_environment() -> MutableMapping[str, str]:
+    """The environment that child processes inherit."""
+    return os.environ

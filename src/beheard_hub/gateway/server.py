@@ -83,14 +83,20 @@ class Gateway:
             await send({"type": "websocket.close", "code": 1000, "reason": ""})
 
     async def serve(
-        self, host: str, port: int, on_ready: Callable[[int], None] | None = None
+        self,
+        host: str,
+        port: int,
+        on_ready: Callable[[int], None] | None = None,
+        *,
+        shared: bool = False,
     ) -> None:
         """Listens (port 0: any free one) until `drain` or `stop`.
 
-        `on_ready` gets the port as soon as it is open. Raises OSError when the port is taken.
+        `on_ready` gets the port as soon as it is open; `shared` lets other gateways of this machine
+        listen on it too. Raises OSError when the port is taken.
         Cancelling stops without a drain.
         """
-        listener = _listen(host, port)
+        listener = _listen(host, port, shared)
         self.port = listener.getsockname()[1]
 
         def started() -> None:
@@ -143,13 +149,15 @@ class Gateway:
             self._server.should_exit = True
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int, shared: bool) -> socket.socket:
     """A listening socket whose connections do not wait for acknowledgements (Nagle): an event and
     the ack behind it must not be 40 ms apart. asyncio does so only for sockets made as TCP."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         listener.bind((host, port))
         listener.listen(BACKLOG)

@@ -1,0 +1,199 @@
+"""The composition root: the only file that knows every concrete class.
+
+Each process of a running hub is built here from one `Runtime`: session hosts (inside Ray actors, or
+all in one process) and gateways. What starts Ray is in `fleet.py`, so that a gateway imports none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable
+from uuid import uuid4
+
+import msgspec
+import uvloop
+
+from beheard_hub import telemetry
+from beheard_hub.actors.cell import Kinds
+from beheard_hub.actors.host import Host, Ports
+from beheard_hub.ai.registry import EMBEDDERS, FACILITATORS
+from beheard_hub.domain.mediation.directory import DIRECTORY
+from beheard_hub.domain.mediation.kind import MEDIATION
+from beheard_hub.gateway.auth import LocalKey, TokenIdentities, TokenVerifier
+from beheard_hub.gateway.jwks import JwksVerifier, fetch_by_http
+from beheard_hub.gateway.server import Gateway, build_gateway
+from beheard_hub.gateway_processes import GatewayOrder
+from beheard_hub.links.socket_link import SocketDialer
+from beheard_hub.persistence.database import Database
+from beheard_hub.persistence.flush_store import PostgresFlushStore
+from beheard_hub.persistence.mediation_views import rendered_kinds
+from beheard_hub.persistence.renderer import PostgresRenderer
+from beheard_hub.persistence.stores import (
+    PostgresAccounts,
+    PostgresLeaseStore,
+    PostgresReadStore,
+    PostgresSessionStore,
+)
+from beheard_hub.persistence.summaries import StoredSummaries
+from beheard_hub.ports import Clock, LinkDialer
+from beheard_hub.reactions.reactor import Reactor
+from beheard_hub.reactions.tools import Tools
+from beheard_hub.runtime import Runtime, SystemClock, SystemIds
+from beheard_hub.settings import Settings, SetupError
+
+GATEWAY_CONNECTIONS_MAX = 4
+HOST_CONNECTIONS_MAX = 6
+"""Database connections of one process, beside a host's flushing one."""
+
+
+def check_parts(settings: Settings) -> None:
+    """Refuses settings that name a part which this version does not have. Raises SetupError."""
+    for name, known, variable in (
+        (settings.ai.facilitator, FACILITATORS, "BEHEARD_FACILITATOR"),
+        (settings.embeddings.kind, EMBEDDERS, "BEHEARD_EMBEDDINGS"),
+    ):
+        if name not in known:
+            raise SetupError(
+                f"{variable}={name} is not part of this version.",
+                f"Set {variable} to {' or '.join(known)}.",
+            )
+
+
+# ---- hosts
+
+
+class HostParts(msgspec.Struct, frozen=True):
+    """A host and what has to be closed with it."""
+
+    host: Host
+    reactor: Reactor
+    db: Database
+    flushes: PostgresFlushStore
+
+    async def start(self, endpoint: str) -> None:
+        """Opens the lease under `endpoint` and begins to serve. Raises StoreUnavailable."""
+        self.reactor.bind(self.host)
+        await self.host.start(endpoint, self.reactor)
+
+    async def drain(self) -> None:
+        """Flushes, gives the lease back, and lets go of the database."""
+        await self.host.drain()
+        await self.reactor.stop()
+        await self.flushes.close()
+        await self.db.close()
+
+
+async def build_host(runtime: Runtime, host_id: str, on_fenced: Callable[[], None]) -> HostParts:
+    """One session host on Postgres. Raises StoreUnavailable."""
+    settings, clock, ids = runtime.settings, SystemClock(), SystemIds()
+    db = await Database.open(runtime.runtime_url, size_max=HOST_CONNECTIONS_MAX)
+    sessions, reads = PostgresSessionStore(db), PostgresReadStore(db)
+    embedder = EMBEDDERS[settings.embeddings.kind]()
+    kinds = rendered_kinds(StoredSummaries(sessions, MEDIATION))
+    flushes = PostgresFlushStore(runtime.runtime_url)
+    ports = Ports(
+        kinds=Kinds([MEDIATION], [DIRECTORY]),
+        flushes=flushes,
+        leases=PostgresLeaseStore(db),
+        sessions=sessions,
+        renderer=PostgresRenderer(reads, PostgresAccounts(db), embedder, kinds),
+        clock=clock,
+        ids=ids,
+    )
+    tools = Tools(
+        reads=reads,
+        sessions=sessions,
+        facilitator=FACILITATORS[settings.ai.facilitator](embedder),
+        embedder=embedder,
+        clock=clock,
+        ids=ids,
+    )
+    return HostParts(Host(host_id, ports, on_fenced), Reactor(tools), db, flushes)
+
+
+# ---- gateways
+
+
+def verifier(settings: Settings, runtime: Runtime, clock: Clock) -> TokenVerifier:
+    """Whoever signs tokens: the configured identity provider, or the hub's own key."""
+    identity = settings.identity
+    if identity.jwks_url is None:
+        return LocalKey.open(runtime.path, clock)
+    return JwksVerifier(
+        fetch_by_http(identity.jwks_url),
+        issuer=identity.issuer or "",
+        audience=identity.audience or "",
+        clock=clock,
+    )
+
+
+def make_gateway(runtime: Runtime, db: Database, dialer: LinkDialer) -> Gateway:
+    """A gateway on a database and a way to reach hosts."""
+    settings, clock = runtime.settings, SystemClock()
+    return build_gateway(
+        routing=PostgresLeaseStore(db),
+        dialer=dialer,
+        identities=TokenIdentities(verifier(settings, runtime, clock), PostgresAccounts(db), clock),
+        clock=clock,
+        allowed_origins=settings.server.allowed_origins,
+        limits=settings.server.limits,
+    )
+
+
+def run_gateway_process() -> int:
+    """One gateway as a process of its own: its order comes as a line on standard input, which is
+    also its lifeline. Returns the exit code."""
+    order = msgspec.json.decode(sys.stdin.buffer.readline(), type=GatewayOrder)
+    telemetry.configure(order.runtime.settings.server.log)
+    return uvloop.run(_gateway_process(order))
+
+
+async def _gateway_process(order: GatewayOrder) -> int:
+    db = await Database.open(order.runtime.runtime_url, size_max=GATEWAY_CONNECTIONS_MAX)
+    dialer = SocketDialer(f"gateway-{uuid4().hex[:12]}", order.runtime.secret)
+    gateway = make_gateway(order.runtime, db, dialer)
+    ending = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, ending.set)
+    loop.add_signal_handler(signal.SIGINT, ending.set)
+    await _lifeline(ending)
+    try:
+        serving = asyncio.create_task(
+            gateway.serve(order.host, order.port, _listening, shared=order.shared)
+        )
+        waiting = asyncio.create_task(ending.wait())
+        await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        if not serving.done():
+            await gateway.drain()
+        try:
+            await serving
+        except OSError as wrong:
+            print(f"failed Port {order.port} cannot be used: {wrong.strerror}.", flush=True)
+            return 2
+    finally:
+        await db.close()
+    return 0
+
+
+async def _lifeline(ending: asyncio.Event) -> None:
+    """Sets `ending` when the process that started us is gone."""
+    reader = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+
+    async def watch() -> None:
+        while await reader.read(1024):
+            pass
+        ending.set()
+
+    _WATCHES.add(asyncio.create_task(watch()))
+
+
+_WATCHES: set[asyncio.Task[None]] = set()
+
+
+def _listening(port: int) -> None:
+    print(f"listening {port}", flush=True)

@@ -1,0 +1,98 @@
+"""The session hosts of one hub: Ray actors, or all in one process (`BEHEARD_LINK=inprocess`)."""
+
+from __future__ import annotations
+
+from typing import Protocol
+from uuid import uuid4
+
+from beheard_hub import telemetry
+from beheard_hub.actors.session_host import HostOrder
+from beheard_hub.actors.supervisor import RayOptions, Supervisor, start_ray, stop_ray
+from beheard_hub.bootstrap import HostParts, build_host
+from beheard_hub.links.inprocess import InprocessNetwork
+from beheard_hub.runtime import Runtime
+from beheard_hub.settings import Settings, process_environment
+
+_log = telemetry.logger("supervisor")
+
+
+class Fleet(Protocol):
+    """Whatever holds the hosts and gateways."""
+
+    async def start(self) -> None:
+        """Returns when every host serves."""
+
+    async def stop(self) -> None:
+        """Drains and ends them."""
+
+    def pids(self) -> list[int]:
+        """Processes of the hosts that serve now."""
+
+
+class RayFleet:
+    """Hosts as Ray actors. `start_ray` must have run."""
+
+    def __init__(self, settings: Settings, runtime: Runtime) -> None:
+        order = HostOrder(
+            factory="beheard_hub.bootstrap:build_host",
+            runtime=runtime,
+            secret=runtime.secret,
+            folder=str(runtime.path / "sockets"),
+            log_level=settings.server.log,
+        )
+        detached = settings.cluster.ray_address is not None
+        self._supervisor = Supervisor(order, settings.cluster.hosts, detached=detached)
+
+    async def start(self) -> None:
+        """Starts every host."""
+        await self._supervisor.start()
+
+    async def stop(self) -> None:
+        """Drains every host."""
+        await self._supervisor.stop()
+
+    def pids(self) -> list[int]:
+        """Processes of the hosts that serve now."""
+        return [address.pid for address in self._supervisor.addresses]
+
+
+class InprocessFleet:
+    """One host in this process; gateways of this process reach it by `network`."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self.network = InprocessNetwork("gateway-inprocess")
+        self._parts: HostParts | None = None
+
+    async def start(self) -> None:
+        """Starts the host."""
+        host_id = f"inprocess-{uuid4().hex[:12]}"
+        endpoint = f"inprocess:{host_id}"
+        parts = self._parts = await build_host(self._runtime, host_id, self._fenced)
+        await parts.start(endpoint)
+        self.network.listen(endpoint, host_id, parts.host.lease.epoch, parts.host)
+
+    async def stop(self) -> None:
+        """Drains the host."""
+        if self._parts is not None:
+            await self._parts.drain()
+
+    def pids(self) -> list[int]:
+        """None of its own."""
+        return []
+
+    def _fenced(self) -> None:
+        _log.error("fenced")
+
+
+async def start_runtime(settings: Settings) -> None:
+    """Starts or joins Ray, where the hosts need it. Raises ConnectionError."""
+    if settings.cluster.link == "socket":
+        options = RayOptions(address=settings.cluster.ray_address, cpus=settings.cluster.hosts)
+        await start_ray(options, process_environment())
+
+
+async def stop_runtime(settings: Settings) -> None:
+    """Ends what `start_runtime` started."""
+    if settings.cluster.link == "socket":
+        await stop_ray()

@@ -1,0 +1,130 @@
+"""Gateway processes beside Ray: started, watched, drained.
+
+A gateway gets its runtime by standard input, which then stays open as a lifeline: when the process
+at the other end is gone, however it went, the gateway drains and ends. It answers with one line,
+``listening <port>``, on standard output.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+
+import msgspec
+
+from beheard_hub import telemetry
+from beheard_hub.runtime import Runtime
+from beheard_hub.settings import SetupError
+
+START_SECONDS_MAX = 30
+DRAIN_SECONDS_MAX = 20
+RESTART_SECONDS = 0.5
+
+_log = telemetry.logger("supervisor")
+
+
+class GatewayOrder(msgspec.Struct, frozen=True):
+    """What one gateway process is told."""
+
+    runtime: Runtime
+    host: str
+    port: int
+    shared: bool
+    """Several gateways listen on the same port; the kernel spreads connections."""
+
+
+class GatewayProcess:
+    """One gateway, started again whenever it dies."""
+
+    def __init__(self, order: GatewayOrder) -> None:
+        self.order = order
+        self.port = 0
+        self.restarts = 0
+        self._process: asyncio.subprocess.Process | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self._stopping = False
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the running one."""
+        return self._process.pid if self._process is not None else None
+
+    async def start(self) -> None:
+        """Starts it and waits until it listens. Raises SetupError with its last word."""
+        await self._launch()
+        self._watch = asyncio.create_task(self._keep())
+
+    async def stop(self) -> None:
+        """Drains it, at most `DRAIN_SECONDS_MAX`, then ends it."""
+        self._stopping = True
+        if self._watch is not None:
+            self._watch.cancel()
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), DRAIN_SECONDS_MAX)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+    async def _launch(self) -> None:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "beheard_hub", "gateway-process",
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, start_new_session=True,
+        )  # fmt: skip
+        self._process = process
+        assert process.stdin is not None
+        assert process.stdout is not None
+        order = msgspec.json.encode(self.order)
+        process.stdin.write(order + b"\n")
+        await process.stdin.drain()
+        try:
+            line = await asyncio.wait_for(process.stdout.readline(), START_SECONDS_MAX)
+        except TimeoutError:
+            line = b""
+        word, _, rest = line.decode().strip().partition(" ")
+        if word != "listening":
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+            raise SetupError(rest or "A gateway did not start; its log lines say why.")
+        self.port = int(rest)
+        # A gateway that comes back takes the port that clients know.
+        self.order = msgspec.structs.replace(self.order, port=self.port)
+
+    async def _keep(self) -> None:
+        while not self._stopping:
+            assert self._process is not None
+            code = await self._process.wait()
+            _log.warning("gateway_ended", exit_code=code, port=self.port)
+            self.restarts += 1
+            await self._relaunch()
+
+    async def _relaunch(self) -> None:
+        while True:
+            await asyncio.sleep(RESTART_SECONDS)
+            try:
+                return await self._launch()
+            except SetupError:
+                _log.error("gateway_restart_failed", port=self.port)
+
+
+async def start_gateways(
+    runtime: Runtime, host: str, port: int, count: int
+) -> list[GatewayProcess]:
+    """Starts `count` gateways. With port 0 each takes a free one; else they share it."""
+    order = GatewayOrder(runtime, host, port, shared=count > 1 and port != 0)
+    started: list[GatewayProcess] = []
+    try:
+        for _ in range(count):
+            gateway = GatewayProcess(order)
+            await gateway.start()
+            started.append(gateway)
+    except BaseException:
+        await asyncio.gather(*(gateway.stop() for gateway in started))
+        raise
+    return started

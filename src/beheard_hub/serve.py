@@ -1,0 +1,332 @@
+"""`beheard serve`: everything started in order, watched, and ended in the reverse order.
+
+Postgres and Ray start side by side, hosts when both are there, gateways when hosts are. What was
+started last is ended first: gateways drain, hosts flush and give their leases back, then Ray and
+Postgres go. Nothing stays behind; what we did not start we do not end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import Coroutine, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import msgspec
+from rich.console import Console
+
+from beheard_hub import settings as variables
+from beheard_hub import telemetry
+from beheard_hub.ai.registry import EMBEDDERS
+from beheard_hub.bootstrap import check_parts, make_gateway
+from beheard_hub.demo.player import play
+from beheard_hub.demo.record import PlayResult
+from beheard_hub.demo.screen import Screen
+from beheard_hub.fleet import Fleet, InprocessFleet, RayFleet, start_runtime, stop_runtime
+from beheard_hub.gateway.auth import LocalKey
+from beheard_hub.gateway_processes import GatewayProcess, start_gateways
+from beheard_hub.journeys import Journey
+from beheard_hub.journeys import load as load_journey
+from beheard_hub.persistence.data_dir import DataDirectory
+from beheard_hub.persistence.database import Database
+from beheard_hub.persistence.embedded import EmbeddedPostgres
+from beheard_hub.persistence.library_vectors import embed_library
+from beheard_hub.persistence.prepare import Prepared, prepare
+from beheard_hub.persistence.self_proof import prove
+from beheard_hub.runtime import Runtime, SystemClock
+from beheard_hub.settings import Settings, SetupError
+
+ADDRESS_FILE = "hub.json"
+"""In the data directory while the hub serves: where to find it and its processes."""
+DEMO_PACE_SECONDS = 0.35
+WATCH_SECONDS = 0.5
+EXIT_FAILED = 1
+EXIT_INTERRUPTED = 130
+
+SNIPPET = """\
+    import asyncio
+    from beheard_hub.client import Hub
+
+    async def main():
+        async with Hub.connect("{url}", "{token}") as hub:
+            made = await hub.command("session.create", {{"inviteName": "Sam"}})
+            print(made.data["session"]["id"], made.data["invitationUrl"])
+
+    asyncio.run(main())"""
+
+T = TypeVar("T")
+_log = telemetry.logger("supervisor")
+
+
+class Address(msgspec.Struct, frozen=True):
+    """Where a running hub listens, and its processes: for operators and fault tests."""
+
+    url: str
+    gateways: list[str]
+    host_pids: list[int]
+    gateway_pids: list[int | None]
+    postgres_pid: int | None
+
+
+def serve(settings: Settings, *, journey: str | None, stay: bool) -> int:
+    """Runs a hub; with `journey` plays it first, with `stay` then serves until a signal.
+
+    Returns the exit code. Raises SetupError.
+    """
+    script = _journey(journey) if journey else None
+    check_parts(settings)
+    return asyncio.run(_serve(settings, script, stay))
+
+
+def _journey(name: str) -> Journey:
+    try:
+        return load_journey(name)
+    except LookupError as unknown:
+        raise SetupError(f"{unknown.args[0]}.") from None
+
+
+async def _serve(settings: Settings, script: Journey | None, stay: bool) -> int:
+    say = Console(stderr=True, highlight=False)
+    with _signals() as ending:
+        async with contextlib.AsyncExitStack() as stack:
+            hub = Hub(settings, say)
+            if await _unless(ending, hub.start(stack)) is None:
+                return EXIT_INTERRUPTED
+            print(f"ready {hub.url}", flush=True)
+            if script is not None:
+                result = await _unless(ending, hub.play(script))
+                if result is None or not stay:
+                    return _exit_code(result)
+            if script is not None:
+                print(hub.how_to_connect(), flush=True)
+            await ending.wait()
+            say.print("draining ...")
+        say.print("ended")
+    return 0
+
+
+def _exit_code(result: PlayResult | None) -> int:
+    if result is None:
+        return EXIT_INTERRUPTED
+    return 0 if result.status == "RESOLVED" else EXIT_FAILED
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[asyncio.Event]:
+    """An event that SIGINT and SIGTERM set; a second signal changes nothing."""
+    ending = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, ending.set)
+    try:
+        yield ending
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+async def _unless(ending: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """What `work` returns; None, with `work` cancelled, when `ending` comes first."""
+    task = asyncio.create_task(work)
+    signalled = asyncio.create_task(ending.wait())
+    await asyncio.wait({task, signalled}, return_when=asyncio.FIRST_COMPLETED)
+    signalled.cancel()
+    if not task.done():
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return None
+    return await task
+
+
+class Hub:
+    """One hub on this machine, from its first process to its last."""
+
+    def __init__(self, settings: Settings, say: Console) -> None:
+        self.settings = settings
+        self.say = say
+        self.path = settings.server.data_dir.expanduser().absolute()
+        self.gateways: list[GatewayProcess] = []
+        self.ports: list[int] = []
+        self.fleet: Fleet | None = None
+        self.prepared: Prepared | None = None
+
+    @property
+    def url(self) -> str:
+        """Of the first gateway."""
+        return self._url(self.ports[0])
+
+    def _url(self, port: int) -> str:
+        return f"http://{self.settings.server.host}:{port}"
+
+    async def start(self, stack: contextlib.AsyncExitStack) -> bool:
+        """Starts everything; `stack` ends it. Raises SetupError."""
+        directory = stack.enter_context(DataDirectory(self.path))
+        await self._step("Postgres and Ray", self._ground(stack))
+        assert self.prepared is not None
+        await self._step("library vectors and the proof of the walls", self._prove())
+        runtime = Runtime(
+            environ=variables.effective(self.settings),
+            runtime_url=self.prepared.runtime_url,
+            secret=self.settings.cluster.secret or directory.secret("cluster-secret"),
+            data_dir=str(self.path),
+        )
+        await self._step("session hosts", self._start_fleet(runtime, stack))
+        await self._step("gateways", self._start_gateways(runtime, stack))
+        stack.callback((self.path / ADDRESS_FILE).unlink, missing_ok=True)
+        watching = asyncio.create_task(self._watch())
+        stack.callback(watching.cancel)
+        await self._reachable()
+        return True
+
+    async def _step(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        began = time.monotonic()
+        await work
+        self.say.print(f"  {name}: {time.monotonic() - began:.1f} s")
+
+    async def _ground(self, stack: contextlib.AsyncExitStack) -> None:
+        """Postgres and Ray side by side; whichever fails, the other is ended too."""
+        postgres = asyncio.create_task(prepare(self.settings.database, self.path))
+        cluster = asyncio.create_task(start_runtime(self.settings))
+        stack.push_async_callback(stop_runtime, self.settings)
+        await asyncio.wait({postgres, cluster})
+        if postgres.exception() is None:
+            self.prepared = postgres.result()
+            if self.prepared.embedded is not None:
+                stack.push_async_callback(asyncio.to_thread, self.prepared.embedded.stop)
+        await asyncio.gather(postgres, cluster)
+
+    async def _prove(self) -> None:
+        assert self.prepared is not None
+        embedder = EMBEDDERS[self.settings.embeddings.kind]()
+        await embed_library(self.prepared.owner_url, embedder)
+        db = await Database.open(self.prepared.runtime_url, size_max=1)
+        try:
+            await prove(db)
+        finally:
+            await db.close()
+
+    async def _start_fleet(self, runtime: Runtime, stack: contextlib.AsyncExitStack) -> None:
+        if self.settings.cluster.link == "inprocess":
+            fleet = InprocessFleet(runtime)
+            await fleet.start()
+            self.fleet = fleet
+            stack.push_async_callback(fleet.stop)
+            return
+        self.fleet = RayFleet(self.settings, runtime)
+        stack.push_async_callback(self.fleet.stop)
+        await self.fleet.start()
+
+    async def _start_gateways(self, runtime: Runtime, stack: contextlib.AsyncExitStack) -> None:
+        server = self.settings.server
+        if isinstance(self.fleet, InprocessFleet):
+            await self._serve_inprocess(self.fleet, runtime, stack)
+            return
+        self.gateways = await start_gateways(
+            runtime, server.host, server.port, self.settings.cluster.gateways
+        )
+        self.ports = [gateway.port for gateway in self.gateways]
+        for gateway in self.gateways:
+            stack.push_async_callback(gateway.stop)
+
+    async def _serve_inprocess(
+        self, fleet: InprocessFleet, runtime: Runtime, stack: contextlib.AsyncExitStack
+    ) -> None:
+        db = await Database.open(runtime.runtime_url, size_max=4)
+        stack.push_async_callback(db.close)
+        gateway = make_gateway(runtime, db, fleet.network)
+        server = self.settings.server
+        serving = asyncio.create_task(gateway.serve(server.host, server.port))
+        ready = asyncio.create_task(gateway.ready.wait())
+        await asyncio.wait({serving, ready}, return_when=asyncio.FIRST_COMPLETED)
+        if serving.done():
+            ready.cancel()
+            try:
+                await serving
+            except OSError as wrong:
+                raise SetupError(f"Port {server.port} cannot be used: {wrong.strerror}.") from None
+        self.ports = [gateway.port]
+        stack.push_async_callback(gateway.drain)
+
+    async def _reachable(self) -> None:
+        """Waits until every gateway says that it is ready."""
+        for port in self.ports:
+            async with asyncio.timeout(30):
+                while not await _answers_ready(self.settings.server.host, port):  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+
+    async def _watch(self) -> None:
+        """Starts an embedded Postgres that died again, and keeps the address file true."""
+        assert self.prepared is not None
+        while True:
+            if self.prepared.embedded is not None:
+                await self._revive(self.prepared.embedded)
+            _write(self.path / ADDRESS_FILE, self.address())
+            await asyncio.sleep(WATCH_SECONDS)
+
+    async def _revive(self, postgres: EmbeddedPostgres) -> None:
+        try:
+            await asyncio.to_thread(postgres.start)
+        except SetupError:
+            _log.error("postgres_start_failed")
+
+    def address(self) -> Address:
+        """Where it listens, and its processes."""
+        embedded = self.prepared.embedded if self.prepared is not None else None
+        return Address(
+            url=self.url,
+            gateways=[self._url(port) for port in self.ports],
+            host_pids=self.fleet.pids() if self.fleet is not None else [],
+            gateway_pids=[gateway.pid for gateway in self.gateways],
+            postgres_pid=embedded.pid() if embedded is not None else None,
+        )
+
+    @property
+    def websocket_url(self) -> str:
+        """Of the first gateway."""
+        return self.url.replace("http", "ws", 1) + "/v1/ws"
+
+    def _token(self, user: str, name: str) -> str:
+        return LocalKey.open(self.path, SystemClock()).mint(user, name=name)
+
+    async def play(self, script: Journey) -> PlayResult:
+        """Plays a journey with two new users. Raises Unplayable."""
+        tag = uuid4().hex[:8]
+        return await play(
+            script,
+            self.websocket_url,
+            self._token(f"demo-a-{tag}", script.a.name),
+            self._token(f"demo-b-{tag}", script.b.name),
+            DEMO_PACE_SECONDS,
+            Screen(),
+        )
+
+    def how_to_connect(self) -> str:
+        """URL, two tokens and a snippet to paste."""
+        alice, bob = self._token("alice", "Alice"), self._token("bob", "Bob")
+        return (
+            f"\nThe hub serves at {self.url} (websocket {self.websocket_url}); Ctrl-C ends it.\n\n"
+            f"Token of Alice: {alice}\n\nToken of Bob: {bob}\n\nPaste into a Python shell:\n\n"
+            + SNIPPET.format(url=self.websocket_url, token=alice)
+        )
+
+
+def _write(path: Path, address: Address) -> None:
+    draft = path.with_suffix(".new")
+    draft.write_bytes(msgspec.json.encode(address))
+    draft.replace(path)
+
+
+async def _answers_ready(host: str, port: int) -> bool:
+    try:
+        reader, writer = await asyncio.open_connection(host, port)
+    except OSError:
+        return False
+    try:
+        writer.write(b"GET /readyz HTTP/1.1\r\nHost: hub\r\nConnection: close\r\n\r\n")
+        return b" 200 " in await reader.readline()
+    finally:
+        writer.close()

@@ -1,0 +1,91 @@
+"""A whole hub as a child process, for end-to-end tests and benches: what `beheard serve` starts."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+START_SECONDS_MAX = 90
+STOP_SECONDS_MAX = 60
+ADDRESS_FILE = "hub.json"
+
+
+class HubProcess:
+    """`beheard serve` on a data directory of its own and a free port."""
+
+    def __init__(self, data_dir: Path, **variables: str) -> None:
+        self.data_dir = data_dir
+        self._variables = variables
+        self._process: asyncio.subprocess.Process | None = None
+        self.log_path = data_dir.with_name(f"{data_dir.name}.log")
+        """Everything that the hub said, on both streams."""
+
+    async def start(self, environ: Mapping[str, str]) -> None:
+        """Starts and waits for the ready line. Raises TimeoutError with the log's end."""
+        command = [sys.executable, "-m", "beheard_hub", "serve"]
+        variables = {
+            **environ,
+            "BEHEARD_DATA_DIR": str(self.data_dir),
+            "BEHEARD_PORT": "0",
+            **self._variables,
+        }
+        with self.log_path.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *command,
+                env=variables,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        deadline = asyncio.get_running_loop().time() + START_SECONDS_MAX
+        while b"\nready " not in b"\n" + self.log_path.read_bytes():
+            late = asyncio.get_running_loop().time() > deadline
+            if late or self._process.returncode is not None:
+                await self.kill()
+                raise TimeoutError(f"the hub did not become ready:\n{self.log_tail()}")
+            await asyncio.sleep(0.1)
+
+    def log_tail(self, count_bytes: int = 4000) -> str:
+        """The end of its log."""
+        return self.log_path.read_bytes()[-count_bytes:].decode(errors="replace")
+
+    def address(self) -> dict[str, Any]:
+        """Where it listens and which processes it has, as it says itself."""
+        found: dict[str, Any] = msgspec.json.decode((self.data_dir / ADDRESS_FILE).read_bytes())
+        return found
+
+    @property
+    def url(self) -> str:
+        """``http://...`` of the first gateway."""
+        return str(self.address()["url"])
+
+    @property
+    def websocket_url(self) -> str:
+        """``ws://...`` of the first gateway."""
+        return self.url.replace("http", "ws", 1) + "/v1/ws"
+
+    async def stop(self) -> int:
+        """Ctrl-C; returns the exit code. Raises TimeoutError when it does not end."""
+        assert self._process is not None
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(signal.SIGINT)
+        try:
+            return await asyncio.wait_for(self._process.wait(), STOP_SECONDS_MAX)
+        except TimeoutError:
+            await self.kill()
+            raise
+
+    async def kill(self) -> None:
+        """Kill -9 of the first process, as a crash would."""
+        assert self._process is not None
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+        await self._process.wait()
