@@ -76,8 +76,9 @@ class Entry:
         return events
 
     def _writing(self) -> Mapping[str, Sequence[str]]:
+        """The session is named even where nobody asked (a timer): its rows need it as a key."""
         user = self.turn.user_id
-        return {self.session_id: [user]} if self.session_id and user else {}
+        return {self.session_id: [user] if user else []} if self.session_id else {}
 
     def _own_rows(self, now: datetime) -> list[Row]:
         rows: list[Row] = [_event_row(self.session_id, event) for event in self.events]
