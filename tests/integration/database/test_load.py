@@ -15,7 +15,7 @@ from tests.integration.database.conftest import World, insert
 SEAT = {
     "progress", "draft", "attempts", "validations", "needs", "clarifications", "events",
     "boundaries", "documents", "consents", "rankings", "strategies", "readings", "unanswered",
-    "aiTurn", "nudgedAt", "hasPrivate",
+    "aiTurn", "nudgedAt", "hasPrivate", "lastEventAt", "openedStage",
 }  # fmt: skip
 
 
@@ -86,19 +86,26 @@ async def test_facts_hold_no_text_of_anybody(world: World) -> None:
         assert "canary" not in json.dumps({**row, "names": None})
 
 
-async def test_an_unanswered_message_is_newer_than_the_newest_answer(world: World) -> None:
-    thread = {"sessionId": "s", "forUserId": "a", "stage": 1}
+async def test_a_message_is_answered_when_an_answer_names_it(world: World) -> None:
+    thread = {"sessionId": "s", "forUserId": "a", "content": "x"}
+    mine = {**thread, "role": "USER", "senderId": "a", "stage": 1}
     async with world.undone():
         await world.flush(
             {"s": ["a"]},
-            insert("Message", {**thread, "id": "answer", "role": "AI", "content": "x",
-                               "timestamp": "2100-01-01T00:00:00Z"}),
-            insert("Message", {**thread, "id": "next", "role": "USER", "content": "x",
-                               "senderId": "a", "timestamp": "2100-01-01T00:00:01Z"}),
+            insert("Message", {**mine, "id": "meanwhile", "timestamp": "2100-01-01T00:00:00Z"}),
+            insert("Message", {**mine, "id": "dealt", "timestamp": "2100-01-01T00:00:01Z"}),
+            insert("Message", {**thread, "id": "answer", "role": "AI", "stage": 3,
+                               "bundle": {"answers": ["a", "dealt"]},
+                               "timestamp": "2100-01-01T00:00:02Z"}),
+            insert("hub.SessionEvent", {"sessionId": "s", "userId": "a", "seq": 900, "name": "x",
+                                        "at": "2100-01-01T00:00:03Z"}),
         )  # fmt: skip
         await world.sql.execute("RESET ROLE")
         [row] = await world.load(["s"])
-        assert row["facts"]["seats"]["a"]["unanswered"] == ["next"]
+        seat = row["facts"]["seats"]["a"]
+        assert seat["unanswered"] == ["meanwhile"]
+        assert seat["openedStage"] == 3
+        assert seat["lastEventAt"].startswith("2100-01-01T00:00:03")
 
 
 async def test_a_caller_from_outside_brings_receipts_and_relationships(world: World) -> None:

@@ -29,10 +29,12 @@
 --     "rankings": [{round, rankedIds, submittedAt, id}],
 --     "strategies": [{id, round, source}],
 --     "readings": [{id, intensity, timestamp}],          (the newest 5, newest first)
---     "unanswered": [id],     (own USER messages newer than the newest AI message)
+--     "unanswered": [id],     (own USER messages that no AI message names in bundle.answers)
 --     "aiTurn": id of the unfired ai_turn reminder | null,
 --     "nudgedAt": time | null,
---     "hasPrivate": whether a "SessionPrivate" row exists}},
+--     "hasPrivate": whether a "SessionPrivate" row exists,
+--     "lastEventAt": time of the user's newest event | null,
+--     "openedStage": highest stage in which the facilitator spoke to the user | null}},
 --   "shared": {
 --     "contents": [{id, sourceUserId, originalNeedId, consentActive, consentRecordId,
 --       contentType}],
@@ -187,16 +189,20 @@ BEGIN
     'unanswered', (SELECT coalesce(jsonb_agg(m.id ORDER BY m.timestamp, m.id), '[]')
       FROM public."Message" m
       WHERE m."sessionId" = s AND m."forUserId" = hub.actor_id() AND m.role = 'USER'
-        AND m.timestamp > coalesce((SELECT a.timestamp FROM public."Message" a
-          WHERE a."sessionId" = s AND a."forUserId" = hub.actor_id() AND a.role = 'AI'
-          ORDER BY a.timestamp DESC, a.id DESC LIMIT 1), '-infinity')),
+        AND m.id NOT IN (SELECT jsonb_array_elements_text(a.bundle -> 'answers')
+          FROM public."Message" a
+          WHERE a."sessionId" = s AND a."forUserId" = hub.actor_id() AND a.role = 'AI')),
     'aiTurn', (SELECT r.id FROM hub."Reminder" r WHERE r."sessionId" = s
         AND r."userId" = hub.actor_id() AND r.kind = 'ai_turn' AND r."firedAt" IS NULL
       ORDER BY r."dueAt", r.id LIMIT 1),
     'nudgedAt', (SELECT max(n.at) FROM hub."Nudge" n
       WHERE n."sessionId" = s AND n."userId" = hub.actor_id()),
     'hasPrivate', EXISTS (SELECT FROM public."SessionPrivate" x
-      WHERE x."sessionId" = s AND x."userId" = hub.actor_id()));
+      WHERE x."sessionId" = s AND x."userId" = hub.actor_id()),
+    'lastEventAt', (SELECT max(e.at) FROM hub."SessionEvent" e
+      WHERE e."sessionId" = s AND e."userId" = hub.actor_id()),
+    'openedStage', (SELECT max(m.stage) FROM public."Message" m
+      WHERE m."sessionId" = s AND m."forUserId" = hub.actor_id() AND m.role = 'AI'));
 END
 $$;
 
