@@ -88,7 +88,7 @@ class Cell:
 
     def __init__(self, key: str, kind: SessionKind[Any], state: Any) -> None:
         self.key = key
-        self.shard = shard_of(key.removeprefix(DIRECTORY))
+        self.shard = shard_of(key)
         self.kind = kind
         self.state = state
         self.committed = state

@@ -26,7 +26,7 @@ from beheard_hub.actors.subscriptions import Subscriptions
 from beheard_hub.actors.turns import Turns
 from beheard_hub.domain.kernel import Command, CommandSpec, Ids, SessionKind
 from beheard_hub.domain.refusals import Code, Refusal
-from beheard_hub.domain.sharding import shard_of
+from beheard_hub.domain.sharding import home_of, shard_of
 from beheard_hub.link_messages import (
     CommandTo,
     Leaving,
@@ -56,6 +56,7 @@ SWEEP_SECONDS = 1.0
 SWEEPS_MAX = 100
 DRAIN_SECONDS_MAX = 10.0
 
+NO_SESSION = Refusal(Code.VALIDATION_ERROR, details={"sessionId": "this command has none"})
 UNKNOWN_COMMAND = Refusal(Code.VALIDATION_ERROR, details={"name": "is not a command"})
 
 _log = logger("host")
@@ -219,11 +220,11 @@ class Host:
             _refuse(peer, message.rid, UNKNOWN_COMMAND)
             return
         spec = kind.commands[message.name]
-        home = message.user_id if spec.sessionless else message.session_id
         if not spec.by_invitation:
-            if not home:
-                _refuse(peer, message.rid, NOT_FOUND)
+            if spec.sessionless == bool(message.session_id):
+                _refuse(peer, message.rid, NO_SESSION if spec.sessionless else NOT_FOUND)
                 return
+            home = home_of(message.session_id, message.user_id)
             if self.placement.generation(shard_of(home)) == 0:
                 peer.send(Moved(message.rid))
                 return

@@ -7,6 +7,12 @@ from zlib import crc32
 from beheard_hub.domain.limits import SHARDS
 
 
+def home_of(session_id: str, user_id: str) -> str:
+    """Where a command is decided: its session, or without one the user's own directory. Gateway
+    and host must agree on this, so it stands here alone."""
+    return session_id or f"user:{user_id}"
+
+
 def shard_of(key: str) -> int:
-    """Shard 0-255 of a session id, or of a user id for commands without a session."""
+    """Shard 0-255 of a home (`home_of`)."""
     return crc32(key.encode()) % SHARDS

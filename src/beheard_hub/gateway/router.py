@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from beheard_hub.domain.refusals import Code
-from beheard_hub.domain.sharding import shard_of
+from beheard_hub.domain.sharding import home_of, shard_of
 from beheard_hub.gateway import frames
 from beheard_hub.gateway.bounds import Bounds
 from beheard_hub.gateway.connection_protocol import Submit, error_frame
@@ -54,7 +54,7 @@ class Pending:
         self.user_id = user_id
         self.command = command
         self.session_id = command.session_id
-        self.shard = shard_of(command.session_id or f"user:{user_id}")
+        self.shard = shard_of(home_of(command.session_id, user_id))
         self.rid = 0
         self.line: Line | None = None
         self.sent_at = 0.0

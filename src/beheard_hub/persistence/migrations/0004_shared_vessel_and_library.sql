@@ -29,13 +29,15 @@ CREATE INDEX "ConsentRecord_user_session_decided_idx"
   ON "ConsentRecord" ("userId", "sessionId", "decidedAt");
 
 -- "contentType" repeats that of the consent record, by trigger: the partner, who cannot read the
--- record, is held to the attempt rule by it.
+-- record, is held to the attempt rule by it. "category" is that of the need that crossed, which the
+-- partner cannot read either; NULL for other content.
 CREATE TABLE "ConsentedContent" (
   id text PRIMARY KEY,
   "sharedVesselId" text NOT NULL REFERENCES "SharedVessel",
   "sourceUserId" text NOT NULL REFERENCES "User" ON DELETE CASCADE,
   "originalNeedId" text UNIQUE REFERENCES "IdentifiedNeed" ON DELETE CASCADE,
   "contentType" "ConsentContentType" NOT NULL,
+  category "NeedCategory",
   "transformedContent" text NOT NULL CHECK (char_length("transformedContent") BETWEEN 1 AND 1200),
   "consentedAt" timestamptz NOT NULL DEFAULT now(),
   "consentActive" boolean NOT NULL DEFAULT true,

@@ -47,10 +47,9 @@ WHERE c.id = ANY ($1::text[]) AND c."sessionId" = $2 AND c."userId" = $3;
 -- Active consented needs of both, as they crossed: all that common-ground analysis may see.
 -- args: session_id, user_id
 SELECT c.id, c."transformedContent" AS text, c."sourceUserId" = $2 AS mine, c."originalNeedId",
-       r.metadata ->> 'category' AS category
+       c.category
 FROM "ConsentedContent" c
 JOIN "SharedVessel" v ON v.id = c."sharedVesselId"
-LEFT JOIN "ConsentRecord" r ON r.id = c."consentRecordId"
 WHERE v."sessionId" = $1 AND c."consentActive" AND c."contentType" = 'IDENTIFIED_NEED'
 ORDER BY c."consentedAt", c.id;
 
