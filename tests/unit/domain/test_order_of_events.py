@@ -163,6 +163,21 @@ def test_a_failure_is_told_and_an_answer_that_was_hushed_is_not() -> None:
     assert play.last.done == [outstanding]
 
 
+def test_what_a_model_was_given_is_in_the_audit_log() -> None:
+    play = Play().to_stage(1)
+    assert play.state.a is not None
+    assert play.state.a.ai_turn is not None
+    item = {"source": "user", "type": "message", "id": "m1", "consent": "not_applicable"}
+    kept = {"type": "need", "id": "n1", "reason": "stage"}
+    said = {"id": "m2", "content": "I hear you", "bundle": {"items": [item]}}
+    more = {"refused": [kept], "probes": ["other_side"]}
+    data = AiReplied(reminder_id=play.state.a.ai_turn, stage=1, message={**said, **more})
+    play.internal("internal.ai_replied", A, data)
+    [entry] = [row for row in play.tables.rows("hub.AuditLog") if row["action"] == "ai.bundle"]
+    assert (entry["actorId"], entry["actorRole"], entry["sessionId"]) == (A, "ai", play.session_id)
+    assert entry["target"] == {"messageId": "m2", "items": [item], **more}
+
+
 def test_a_revocation_is_told_only_if_it_could_be_read() -> None:
     play = Play().to_stage(2)
     play.attempt(A)

@@ -121,13 +121,13 @@ class Turn:
             gatesAt={},
         )
 
-    def audit(self, action: str, outcome: str, **target: Json) -> None:
-        """An entry of the audit log: ids only."""
+    def audit(self, action: str, outcome: str, *, role: str = "user", **target: Json) -> None:
+        """An entry of the audit log: ids only. `role` is ``ai`` for what the facilitator did."""
         self.insert(
             "hub.AuditLog",
             id=self.ids.ordered(),
             actorId=self.user,
-            actorRole="user",
+            actorRole=role,
             action=action,
             sessionId=self.state.id,
             target=target,

@@ -210,6 +210,7 @@ def ai_replied(turn: Turn) -> Outcome:
     if data.safety is not None:
         turn.tell("safety.resources", seat, **data.safety)
     if data.message is not None:
+        _log_bundle(turn, data.message)
         _store_answer(turn, seat, data)
     if data.support_type is not None:
         turn.tell("support.offered", seat, supportType=data.support_type)
@@ -218,6 +219,19 @@ def ai_replied(turn: Turn) -> Outcome:
     if data.message is not None:
         turn.facilitate(seat)
     return None
+
+
+def _log_bundle(turn: Turn, said: Mapping[str, Any]) -> None:
+    """What the model was given, what was kept from it and what was tried on it: no text."""
+    turn.audit(
+        "ai.bundle",
+        "SENT",
+        role="ai",
+        messageId=said["id"],
+        items=list((said.get("bundle") or {}).get("items", ())),
+        refused=list(said.get("refused", ())),
+        probes=list(said.get("probes", ())),
+    )
 
 
 def _store_answer(turn: Turn, seat: Seat, data: c.AiReplied) -> None:
