@@ -177,12 +177,13 @@ async def grant(tools: Tools, session_id: str, user_id: str, args: Mapping[str, 
 
     Raises Gone where neither is there: nothing crosses that the user did not see.
     """
-    if args["edited"] is not None:
-        return {"text": args["edited"], "warnings": list(tools.facilitator.heat(args["edited"]))}
     row = await _one(tools, as_ai(session_id, user_id, 2), "work.consent", args["recordId"])
-    if row["text"] is None:
+    edited = args["edited"]
+    text = row["text"] if edited is None else edited
+    if text is None:
         raise Gone
-    return {"text": row["text"], "warnings": []}
+    warnings = [] if edited is None else list(tools.facilitator.heat(edited))
+    return {"text": text, "warnings": warnings, "category": row.get("category")}
 
 
 async def suggest(tools: Tools, session_id: str, user_id: str, args: Mapping[str, Any]) -> Result:

@@ -139,6 +139,7 @@ async def shared_rows(connection: asyncpg.Connection, user: str) -> None:
             connection, "ConsentedContent", id=f"content-{target}-{user}", sharedVesselId="shared",
             sourceUserId=user, transformedContent=f"shared {target} of {user}", consentedAt=at(5),
             consentRecordId=record, contentType=kind,
+            category="SAFETY" if target == "need" else None,
         )  # fmt: skip
     await insert(
         connection, "ConsentRecord", id=f"pending-{user}", **both, contentType="BOUNDARY",

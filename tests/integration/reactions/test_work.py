@@ -39,7 +39,7 @@ KEYS: Mapping[str, set[str]] = {
     "needs.synthesise": {"needs", "clarifications"},
     "needs.share": {"needs", "common"},
     "consent.preview": {"preview", "description", "clarifications"},
-    "consent.grant": {"text", "warnings"},
+    "consent.grant": {"text", "warnings", "category"},
     "strategies.suggest": {"suggestions"},
     "strategies.library": {"items"},
 }
@@ -92,6 +92,11 @@ async def test_the_relationship_of_the_two_and_its_open_session(tools: Tools) ->
     stranger = {"inviterId": A, "callerId": "user-c"}
     result = await run(tools, "user-c", "invitation.relationship", stranger)
     assert result == {"relationshipId": None, "openSessionId": None}
+
+
+async def test_a_need_of_the_partner_comes_with_its_category(tools: Tools) -> None:
+    rows = await tools.reads.read(as_ai(SESSION, A, 3), "work.shared_needs", {})
+    assert {(row["mine"], row["category"]) for row in rows} == {(True, "SAFETY"), (False, "SAFETY")}
 
 
 async def test_common_ground_is_found_for_both_alike(tools: Tools) -> None:

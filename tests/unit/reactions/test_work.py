@@ -231,17 +231,17 @@ async def test_nothing_to_preview(kind: str) -> None:
 
 
 async def test_an_edit_is_warned_about_and_not_changed() -> None:
-    world = World()
+    world = World(work__consent=[{"text": "softly", "category": None}])
     result = await run(
         world, "consent.grant", recordId="r", contentType="BOUNDARY", edited="Stop it!"
     )
-    assert result == {"text": "Stop it!", "warnings": ["heated"]}
+    assert result == {"text": "Stop it!", "warnings": ["heated"], "category": None}
 
 
 async def test_without_an_edit_the_preview_crosses() -> None:
-    world = World(work__consent=[{"text": "softly"}])
+    world = World(work__consent=[{"text": "softly", "category": "SAFETY"}])
     result = await run(world, "consent.grant", recordId="r", contentType="BOUNDARY", edited=None)
-    assert result == {"text": "softly", "warnings": []}
+    assert result == {"text": "softly", "warnings": [], "category": "SAFETY"}
 
 
 @pytest.mark.parametrize("rows", [[], [{"text": None}]])

@@ -37,10 +37,11 @@ ORDER BY r.timestamp DESC, r.id DESC
 LIMIT $4::int;
 
 -- name: work.consent
--- The preview that a decision is about.
+-- The preview that a decision is about; of a need its category, too.
 -- args: ids, session_id, user_id
-SELECT c.id, c."contentType", c."transformedPreview" AS text, c."targetId"
-FROM "ConsentRecord" c
+SELECT c.id, c."contentType", c."transformedPreview" AS text, c."targetId",
+       n.category
+FROM "ConsentRecord" c LEFT JOIN "IdentifiedNeed" n ON n.id = c."targetId"
 WHERE c.id = ANY ($1::text[]) AND c."sessionId" = $2 AND c."userId" = $3;
 
 -- name: work.shared_needs

@@ -142,7 +142,9 @@ def granted(turn: Turn, work: Work, result: Mapping[str, Json]) -> Outcome:
     consent = turn.me.consents[key]
     need = consent.target_id if consent.content_type == IDENTIFIED_NEED else None
     _decided(turn, key, GRANTED)
-    content_id = share(turn, key, consent.content_type, result["text"], need)
+    content_id = share(
+        turn, key, consent.content_type, result["text"], need, result.get("category")
+    )
     if need is not None:
         turn.tell("partner.needs_shared")
         request_analysis(turn)

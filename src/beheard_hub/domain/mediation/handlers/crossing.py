@@ -61,9 +61,15 @@ def grant_new(
 
 
 def share(
-    turn: Turn, consent_id: str, content_type: str, text: str, need_id: str | None = None
+    turn: Turn,
+    consent_id: str,
+    content_type: str,
+    text: str,
+    need_id: str | None = None,
+    category: str | None = None,
 ) -> str:
-    """Lets a text cross under a consent. A need that was shared before gets its row back."""
+    """Lets a text cross under a consent, a need with its category. A need that was shared before
+    gets its row back."""
     content_id = _former(turn, need_id)
     if content_id is None:
         content_id = turn.ids.ordered()
@@ -74,6 +80,7 @@ def share(
             sourceUserId=turn.user,
             originalNeedId=need_id,
             contentType=content_type,
+            category=category,
             transformedContent=text,
             consentedAt=turn.now,
             consentActive=True,

@@ -205,7 +205,9 @@ def needs_shared(turn: Turn, work: Work, result: Mapping[str, Json]) -> Outcome:
     for need in result["needs"]:
         consent_id = grant_new(turn, IDENTIFIED_NEED, need["id"])
         text = f"{need['need']}: {need['description']}"
-        contents[need["id"]] = share(turn, consent_id, IDENTIFIED_NEED, text, need["id"])
+        contents[need["id"]] = share(
+            turn, consent_id, IDENTIFIED_NEED, text, need["id"], need["category"]
+        )
     ready = False
     if again.args != work.args or (again.args["analyse"] and result["common"] is None):
         request_analysis(turn)
