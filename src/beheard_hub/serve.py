@@ -42,7 +42,7 @@ from beheard_hub.settings import Settings, SetupError
 
 ADDRESS_FILE = "hub.json"
 """In the data directory while the hub serves: where to find it and its processes."""
-DEMO_PACE_SECONDS = 0.35
+DEMO_PACE_SECONDS = 0.25
 WATCH_SECONDS = 0.5
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
