@@ -1,0 +1,70 @@
+"""One whole hub for the run, with two gateways and two session hosts, and people to play on it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from beheard_hub import journeys
+from beheard_hub.demo.player import play
+from beheard_hub.demo.record import PlayResult, Watcher
+from beheard_hub.gateway.auth import LocalKey
+from beheard_hub.runtime import SystemClock
+from beheard_hub.settings import process_environment
+from beheard_hub.testing.hub_process import HubProcess
+
+_numbers = itertools.count(1)
+
+
+class Person(msgspec.Struct, frozen=True):
+    """A user that no other test knows."""
+
+    name: str
+    token: str
+
+
+class Town:
+    """The hub under test, and new users for it."""
+
+    def __init__(self, hub: HubProcess) -> None:
+        self.hub = hub
+        self._key = LocalKey.open(hub.data_dir, SystemClock())
+
+    def person(self, name: str) -> Person:
+        """Somebody new."""
+        subject = f"e2e-{next(_numbers)}"
+        return Person(name=name, token=self._key.mint(subject, name=name))
+
+    def gateways(self) -> list[str]:
+        """Websocket addresses of all gateways."""
+        return [url.replace("http", "ws", 1) + "/v1/ws" for url in self.hub.address()["gateways"]]
+
+    async def play(self, name: str, watcher: Watcher | None = None) -> PlayResult:
+        """Plays a journey with two new users, as fast as it goes."""
+        journey = journeys.load(name)
+        a, b = self.person(journey.a.name), self.person(journey.b.name)
+        return await play(
+            journey, self.hub.websocket_url, a.token, b.token, pace=0.0, watcher=watcher
+        )
+
+
+@pytest.fixture(scope="session")
+async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
+    """The hub of this run."""
+    folder: Path = tmp_path_factory.mktemp("hub")
+    hub = HubProcess(folder / "data", BEHEARD_LIMITS="off", BEHEARD_GATEWAYS="2", BEHEARD_HOSTS="2")
+    await hub.start(process_environment())
+    try:
+        yield Town(hub)
+    finally:
+        await hub.stop()
+
+
+@pytest.fixture(scope="session")
+async def friendship(town: Town) -> PlayResult:
+    """The journey `friendship`, played once and undisturbed."""
+    return await town.play("friendship")
