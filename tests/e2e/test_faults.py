@@ -1,0 +1,57 @@
+"""Journeys go on to their end while the machine under them dies: nothing is lost or repeated."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Sequence
+
+from beheard_hub.demo.record import PlayResult, Unwatched
+from beheard_hub.journeys import SIDES, Side, Step
+
+from .conftest import Town
+
+
+class Killer(Unwatched):
+    """Kills -9 a process that it has not killed yet, once at each of the given steps or, where
+    none is alive just then, at the first step after it where one is."""
+
+    def __init__(self, victims: Callable[[], Sequence[int]], steps: Sequence[int]) -> None:
+        self._victims = victims
+        self._due = list(steps)
+        self.killed: list[int] = []
+
+    def step(self, number: int, side: Side, step: Step) -> None:
+        """Strikes when it is time."""
+        if not self._due or number < self._due[0]:
+            return
+        for pid in self._victims():
+            if pid not in self.killed:
+                os.kill(pid, signal.SIGKILL)
+                self.killed.append(pid)
+                del self._due[0]
+                return
+
+
+async def test_a_journey_outlives_three_kills_of_its_hosts(town: Town) -> None:
+    killer = Killer(lambda: town.hub.address()["host_pids"], steps=(20, 45, 70))
+    result = await town.play("household", killer)
+    assert len(killer.killed) == 3
+    assert (result.status, result.outcome) == ("RESOLVED", "AGREEMENT")
+    assert_whole(result)
+
+
+async def test_a_journey_outlives_a_kill_of_postgres(town: Town) -> None:
+    killer = Killer(lambda: [town.hub.address()["postgres_pid"]], steps=(40,))
+    result = await town.play("siblings", killer)
+    assert len(killer.killed) == 1
+    assert (result.status, result.outcome) == ("RESOLVED", "NO_SHARED_AGREEMENT")
+    assert_whole(result)
+
+
+def assert_whole(result: PlayResult) -> None:
+    """Each side heard its events from the first on, without a hole and without a repeat."""
+    for side in SIDES:
+        heard = result.events[side]
+        assert len(heard) > 10
+        assert heard == list(range(1, len(heard) + 1))
