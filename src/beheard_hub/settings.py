@@ -190,10 +190,6 @@ def _cores(_raw: Mapping[str, str]) -> int:
     return max(2, os.cpu_count() or 2)
 
 
-def _facilitator(raw: Mapping[str, str]) -> str:
-    return "anthropic" if raw.get("ANTHROPIC_API_KEY") else "offline"
-
-
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 VARIABLES: Sequence[Variable] = (
@@ -221,7 +217,7 @@ VARIABLES: Sequence[Variable] = (
     Variable("BEHEARD_JWT_ISSUER", "identity.issuer", _text, None, "iss of every token"),
     Variable("BEHEARD_JWT_AUDIENCE", "identity.audience", _text, None, "aud of every token"),
     Variable("BEHEARD_FACILITATOR", "ai.facilitator", _one_of("anthropic", "offline"),
-             _facilitator, "who facilitates"),
+             "offline", "who facilitates; a provider's key alone changes nothing yet"),
     Variable("ANTHROPIC_API_KEY", "ai.anthropic_api_key", _text, None, "key of the provider",
              secret=True),
     Variable("ANTHROPIC_BASE_URL", "ai.anthropic_base_url", _web_url, None,

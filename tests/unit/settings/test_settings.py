@@ -77,7 +77,7 @@ def test_a_setting_that_needs_another_one_says_which(environ: dict[str, str], mi
 
 
 def test_the_facilitator_follows_the_key_unless_told_otherwise() -> None:
-    assert load({"ANTHROPIC_API_KEY": "k"}).ai.facilitator == "anthropic"
+    assert load({"ANTHROPIC_API_KEY": "k"}).ai.facilitator == "offline"
     both = {"ANTHROPIC_API_KEY": "k", "BEHEARD_FACILITATOR": "offline"}
     assert load(both).ai.facilitator == "offline"
 
