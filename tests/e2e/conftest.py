@@ -32,6 +32,8 @@ class Town:
 
     def __init__(self, hub: HubProcess) -> None:
         self.hub = hub
+        self.played: list[PlayResult] = []
+        """All journeys so far, with those that faults disturbed."""
         self._key = LocalKey.open(hub.data_dir, SystemClock())
 
     def person(self, name: str) -> Person:
@@ -47,9 +49,11 @@ class Town:
         """Plays a journey with two new users, as fast as it goes."""
         journey = journeys.load(name)
         a, b = self.person(journey.a.name), self.person(journey.b.name)
-        return await play(
+        result = await play(
             journey, self.hub.websocket_url, a.token, b.token, pace=0.0, watcher=watcher
         )
+        self.played.append(result)
+        return result
 
 
 @pytest.fixture(scope="session")
