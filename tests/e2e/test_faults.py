@@ -14,19 +14,23 @@ from .conftest import Town
 
 class Killer(Unwatched):
     """Kills -9 a process that it has not killed yet, once at each of the given steps or, where
-    none is alive just then, at the first step after it where one is."""
+    none is alive just then, at the first step after it where one is. The longest known goes first,
+    so that of two hosts the one with the session is among the first two."""
 
     def __init__(self, victims: Callable[[], Sequence[int]], steps: Sequence[int]) -> None:
         self._victims = victims
         self._due = list(steps)
+        self._known: list[int] = []
         self.killed: list[int] = []
 
     def step(self, number: int, side: Side, step: Step) -> None:
         """Strikes when it is time."""
         if not self._due or number < self._due[0]:
             return
-        for pid in self._victims():
-            if pid not in self.killed:
+        alive = self._victims()
+        self._known += [pid for pid in alive if pid not in self._known]
+        for pid in self._known:
+            if pid in alive and pid not in self.killed:
                 os.kill(pid, signal.SIGKILL)
                 self.killed.append(pid)
                 del self._due[0]

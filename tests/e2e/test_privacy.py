@@ -56,6 +56,7 @@ async def test_no_log_holds_it(town: Town, friendship: PlayResult) -> None:
     private = {
         text for result in town.played for side in SIDES for text in private_texts(result, side)
     }
+    assert len(private) > 10
     for path in logs(town):
         assert hits(private, path.read_bytes()) == [], path.name
 
