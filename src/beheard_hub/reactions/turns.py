@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -25,6 +26,7 @@ from beheard_hub.ai.probing import probes
 from beheard_hub.domain.kernel import Command, Due
 from beheard_hub.domain.limits import INTENSITY_RISE_WINDOW
 from beheard_hub.domain.mediation.commands import AiFailed, AiReplied, Safety
+from beheard_hub.domain.mediation.vocabulary import ROLE_USER
 from beheard_hub.facilitation import FacilitatorFailed, Spoken
 from beheard_hub.ports import Actor, Mailbox, StoreUnavailable
 from beheard_hub.reactions import retrieval
@@ -146,9 +148,23 @@ async def _heard(tools: Tools, actor: Actor, stage: int) -> Heard:
     ids = frozenset(row["id"] for row in waiting)
     said = await retrieval.conversation(tools.reads, actor, stage, ids)
     readings = await tools.reads.read(actor, "bundle.intensity", {})
-    since = min([tools.clock.now(), *(row["createdAt"] for row in waiting)]) - INTENSITY_RISE_WINDOW
-    fresh = [row["intensity"] for row in readings if row["createdAt"] >= since]
+    fresh = [r["intensity"] for r in readings if _fresh(r["createdAt"], tools, said, waiting)]
     return Heard(said, waiting, fresh[0] if fresh else None)
+
+
+def _fresh(
+    at: datetime,
+    tools: Tools,
+    said: Sequence[Mapping[str, Any]],
+    waiting: Sequence[Mapping[str, Any]],
+) -> bool:
+    """Whether a reading belongs to this moment: it came with the unanswered words or shortly
+    before them, and after all that was answered. A strong moment is answered once."""
+    written = [item for item in said if item["fields"]["answered"]]
+    mine = [item for item in written if item["fields"]["role"] == ROLE_USER]
+    answered = max((item["created_at"] for item in mine or written), default=at)
+    since = min([tools.clock.now(), *(row["createdAt"] for row in waiting)]) - INTENSITY_RISE_WINDOW
+    return at >= since and (at > answered or not written)
 
 
 def _look_after(tools: Tools, mailbox: Mailbox, actor: Actor, heard: Heard) -> None:

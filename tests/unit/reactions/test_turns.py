@@ -151,6 +151,26 @@ async def test_a_high_reading_counts_while_it_belongs_to_the_moment(
     assert bool(recalled) == (expected is not Intent.AVOID_RECALL)
 
 
+async def test_a_high_reading_is_answered_once() -> None:
+    world = World(bundle__intensity=[{"intensity": 9, "createdAt": at(1)}])
+    world.clock.seconds += 180
+    world.hear(
+        message(1, "It came with this.", answered=True),
+        reply(2, "A lot."),
+        message(3, "And then we ate."),
+    )
+    await answered(world)
+    assert world.facilitator.bundles[0].intent == Intent.EMOTIONAL_VALIDATION
+
+
+async def test_a_reading_between_two_messages_belongs_to_the_second() -> None:
+    world = World(bundle__intensity=[{"intensity": 9, "createdAt": at(2)}])
+    world.clock.seconds += 180
+    world.hear(message(1, "before", answered=True), message(3, "after"))
+    await answered(world)
+    assert world.facilitator.bundles[0].intent == Intent.AVOID_RECALL
+
+
 async def test_high_intensity_is_respected_in_stage_four_too() -> None:
     world = World(
         bundle__progress=[in_stage(4)], bundle__intensity=[{"intensity": 8, "createdAt": at(0)}]

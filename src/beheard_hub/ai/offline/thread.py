@@ -7,6 +7,7 @@ from datetime import datetime
 
 import msgspec
 
+from beheard_hub.domain.limits import INTENSITY_RISE_WINDOW
 from beheard_hub.facilitation import Bundle, Item
 
 NOBODY_NAMED = "the other person"
@@ -24,9 +25,10 @@ class Thread(msgspec.Struct, frozen=True, kw_only=True):
     answers: Sequence[str]
     """All answers of the facilitator."""
     intensity: int | None
-    """The newest reading, 1-10."""
+    """The newest reading, 1-10, if it belongs to what is unanswered: a strong moment is answered
+    once, and then the conversation goes on."""
     rise: int
-    """How far it lies above the reading before."""
+    """How far it lies above the lowest reading of the minutes before; 0 without such a reading."""
     partner: str
     name: str | None
     key: str
@@ -41,15 +43,15 @@ def read_thread(bundle: Bundle, seed: int) -> Thread:
     mine = [i for i in messages if role(i) == "USER"]
     answers = [i for i in messages if role(i) == "AI"]
     opened = max(((i.created_at, i.id) for i in answers), default=None)
-    unanswered = [i.text for i in mine if _waits(i, opened)]
-    intensities = _intensities(bundle)
+    waiting = [i for i in mine if _waits(i, opened)]
+    intensity, rise = _moment(bundle, mine, waiting)
     return Thread(
-        newest="\n".join(unanswered),
+        newest="\n".join(i.text for i in waiting),
         said=[i.text for i in mine],
         said_here=sum(1 for i in mine if i.stage == bundle.stage),
         answers=[i.text for i in answers],
-        intensity=intensities[-1] if intensities else None,
-        rise=intensities[-1] - intensities[-2] if len(intensities) > 1 else 0,
+        intensity=intensity,
+        rise=rise,
         partner=bundle.partner_name or NOBODY_NAMED,
         name=bundle.user_name,
         key=f"{seed}:{bundle.session_id}:{bundle.user_id}:{len(answers)}",
@@ -70,12 +72,29 @@ def _waits(item: Item, opened: tuple[datetime, str] | None) -> bool:
     return opened is None or (item.created_at, item.id) > opened
 
 
-def _intensities(bundle: Bundle) -> list[int]:
-    timed: list[tuple[object, int]] = []
+def _moment(
+    bundle: Bundle, mine: Sequence[Item], waiting: Sequence[Item]
+) -> tuple[int | None, int]:
+    """Intensity and rise of a reading that came after all that was answered, and not long before
+    the words that wait; (None, 0) where there is none."""
+    readings = _readings(bundle)
+    answered = max((i.created_at for i in mine if i not in waiting), default=None)
+    since = min((i.created_at for i in waiting), default=None)
+    if not readings or since is None:
+        return None, 0
+    at, newest = readings[-1]
+    if (answered is not None and at <= answered) or at < since - INTENSITY_RISE_WINDOW:
+        return None, 0
+    near = [value for then, value in readings if at - then <= INTENSITY_RISE_WINDOW]
+    return newest, newest - min(near)
+
+
+def _readings(bundle: Bundle) -> list[tuple[datetime, int]]:
+    """Times and intensities, oldest first."""
+    timed: list[tuple[datetime, int]] = []
     for item in sorted(bundle.items, key=lambda i: (i.created_at, i.id)):
-        value = item.fields.get(
-            "intensity" if item.type == "emotional_reading" else "emotionalIntensity"
-        )
+        name = "intensity" if item.type == "emotional_reading" else "emotionalIntensity"
+        value = item.fields.get(name)
         if isinstance(value, int):
             timed.append((item.created_at, value))
-    return [value for _, value in timed]
+    return timed

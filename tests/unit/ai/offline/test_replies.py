@@ -167,6 +167,27 @@ async def test_support_after_a_sharp_rise(facilitator: OfflineFacilitator) -> No
     assert spoken.offer_support == "GROUNDING"
 
 
+def _reading(number: int, intensity: int) -> Any:
+    return item(number, "", type="emotional_reading", fields={"intensity": intensity})
+
+
+async def test_a_strong_moment_is_answered_once(facilitator: OfflineFacilitator) -> None:
+    items = [_reading(1, 9), item(2, "I can't think straight.")]
+    first = await ask(facilitator, bundle(items))
+    items += [item(3, first.text, fields={"role": "AI"}), item(4, "Then I cooked dinner for us.")]
+    second = await ask(facilitator, bundle(items))
+    assert "/support-" in first.prompt_version
+    assert "/support-" not in second.prompt_version
+    assert second.offer_support is None
+    items += [item(5, second.text, fields={"role": "AI"}), _reading(6, 9), item(7, "And now this.")]
+    assert "/support-" in (await ask(facilitator, bundle(items))).prompt_version
+
+
+async def test_a_reading_of_long_ago_is_not_this_moment(facilitator: OfflineFacilitator) -> None:
+    spoken = await ask(facilitator, bundle([_reading(1, 9), item(60, "Good morning to you.")]))
+    assert "/support-" not in spoken.prompt_version
+
+
 @pytest.mark.parametrize(
     "text",
     [
