@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from beheard_hub.domain.limits import SHARDS
+from beheard_hub.domain.sharding import shard_of
 from beheard_hub.gateway.bounds import Bounds
 from beheard_hub.gateway.connection_protocol import Submit
 from beheard_hub.gateway.frames import Outgoing
 from beheard_hub.gateway.router import Router
-from beheard_hub.link_messages import CommandTo, Moved
+from beheard_hub.link_messages import Acked, CommandTo, Moved
 
 from .conftest import RealClock, until
 from .fake_host import FakeLink, World
+
+ELSEWHERE = next(
+    key for key in (f"s{number}" for number in range(2, 99)) if shard_of(key) != shard_of("s1")
+)
+"""A session of another shard than s1."""
 
 
 class Ear:
     """A sink that keeps what it is told."""
 
-    closed = False
     crowded = False
 
     def __init__(self) -> None:
+        self.closed = False
         self.frames: list[Outgoing] = []
 
     def deliver(self, frame: Outgoing) -> None:
@@ -75,3 +81,52 @@ async def test_what_is_taken_back_goes_before_what_waits() -> None:
     finally:
         await router.stop()
     assert [command.id for command in second.commands] == ["c1", "c2", "c3"]
+
+
+async def test_a_moved_of_the_host_that_routing_still_names_lets_nothing_overtake() -> None:
+    world = World()
+    host = world.host("h1", owns_all=True)
+    kept: list[tuple[FakeLink, CommandTo]] = []
+    host.command = lambda link, message: kept.append((link, message))  # type: ignore[method-assign]
+    router, ear = Router(world, world, RealClock(), Bounds(refresh_seconds=30)), Ear()
+    await router.start()
+    try:
+        await until(lambda: router.ready, "all shards reachable")
+        for number in (1, 2, 3):
+            router.submit(ear, "alice", Submit(f"c{number}", "s1", "echo", {}))
+        router.submit(ear, "alice", Submit("o1", ELSEWHERE, "echo", {}))
+        await until(lambda: len(kept) == 4, "four commands at the host")
+        link, c1 = kept[0]
+        link.answer(Moved(c1.rid))
+        await until(lambda: len(kept) == 7, "the three of that shard at the host again")
+        for late, message in kept:
+            late.answer(Acked(message.rid, {}, 0))
+        await until(lambda: len(ear.frames) == 4, "four answers")
+    finally:
+        await router.stop()
+    assert [c.id for _, c in kept] == ["c1", "c2", "c3", "o1", "c1", "c2", "c3"]
+    assert router.unanswered == 0
+
+
+async def test_what_a_closed_client_had_in_flight_is_not_sent_again() -> None:
+    world = World()
+    first, second = world.host("h1", owns_all=True), world.host("h2")
+    router, gone, here = Router(world, world, RealClock(), Bounds(refresh_seconds=30)), Ear(), Ear()
+    await router.start()
+    try:
+        await until(lambda: router.ready, "all shards reachable")
+        router.submit(gone, "alice", Submit("c1", "s1", "hold", {}))
+        router.submit(here, "alice", Submit("c2", "s1", "hold", {}))
+        await until(lambda: len(first.held) == 2, "two commands at the first host")
+        gone.closed = True
+        router.gone(gone)
+        world.owners = ["h2"] * SHARDS
+        first.die()
+        await until(lambda: len(second.held) > 0, "what is still waited for at the second host")
+        assert router.unanswered == 1
+        second.release()
+        await until(lambda: len(here.frames) == 1, "its answer")
+    finally:
+        await router.stop()
+    assert [command.id for command in second.commands] == ["c2"]
+    assert gone.frames == []

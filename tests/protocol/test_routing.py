@@ -7,7 +7,16 @@ from typing import Any
 
 from beheard_hub.domain.limits import SHARDS
 from beheard_hub.domain.sharding import shard_of
-from beheard_hub.link_messages import Acked, EventFrom, Leaving
+from beheard_hub.link_messages import (
+    Acked,
+    DeltaFrom,
+    EventFrom,
+    Leaving,
+    Moved,
+    Refused,
+    SnapshotFrom,
+    ToGateway,
+)
 
 from .conftest import Client, Hub, StartHub, until
 from .fake_host import AT, World
@@ -164,6 +173,27 @@ async def test_frames_of_a_host_without_the_shard_are_dropped(start_hub: StartHu
     await client.still_lives()
     second.release()
     assert "stale" not in (await client.expect("ack"))["data"]
+
+
+async def test_a_host_cannot_speak_to_those_who_listen_at_another(start_hub: StartHub) -> None:
+    hub = await two_hosts(start_hub)
+    other = hub.world.hosts["h2"]
+    await until(lambda: "h2" in hub.gateway.lobby.router.hosts._lines, "a line to the other host")
+    client = await hub.listen()
+    [asked] = hub.host.subscribes
+    forged: list[ToGateway] = [
+        EventFrom([asked.sub], "s1", 1, "forged", {}, AT),
+        DeltaFrom([asked.sub], "s1", "m0", "m1", 0, "forged"),
+        SnapshotFrom(asked.sub, "s1", 9, {"status": "FORGED"}),
+        Refused(None, "NOT_FOUND", "Forged.", False, sub=asked.sub),
+        Moved(None, sub=asked.sub),
+    ]
+    for message in forged:
+        other.link.answer(message)
+    hub.host.emit("s1", "alice", "told", {})
+    event = await client.expect("event")
+    assert (event["name"], event["seq"]) == ("told", 1)
+    assert hub.host.subscribes == [asked]
 
 
 async def test_a_hole_is_filled_from_the_log(hub: Hub) -> None:

@@ -197,10 +197,10 @@ class Subscriptions:
     # ---- what hosts say
 
     def _listening(self, line: Line, number: int) -> Subscription | None:
+        """Who has that number, if it was given to that line. A line that lost the shard has none:
+        `settle` took its numbers away when routing changed, and none is given twice."""
         sub = self._registered.get(number)
-        if sub is None or sub.line is not line or not self._hosts.serves(line, sub.shard):
-            return None
-        return sub
+        return sub if sub is not None and sub.line is line else None
 
     def _audience(self, line: Line, numbers: Iterable[int]) -> list[Subscription]:
         found = (self._listening(line, number) for number in numbers)
