@@ -128,6 +128,17 @@ async def test_the_pool_opens_with_the_ranking(
         assert await sees(world, B, STRATEGIES) == seen
 
 
+@pytest.mark.parametrize("phase", ["RANKING", "REVEALING", "AGREED"])
+async def test_an_idea_that_was_taken_back_leaves_the_pool(world: World, phase: str) -> None:
+    async with world.undone():
+        await world.sql.execute("""UPDATE "Session" SET "strategyPhase" = $1""", phase)
+        await world.sql.execute(REVOKE, "a")
+        facilitator = Actor(id="b", role="ai", session_id="s", stage=4)
+        assert await sees(world, B, STRATEGIES) == {"b", "a-asked"}
+        assert await sees(world, facilitator, STRATEGIES) == {"b", "a-asked"}
+        assert await sees(world, A, STRATEGIES) == {"a", "b", "a-asked"}
+
+
 async def test_ideas_of_a_next_round_are_own_only(world: World) -> None:
     async with world.undone():
         await world.sql.execute(
