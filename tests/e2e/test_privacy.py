@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from beheard_hub.demo.record import PlayResult
 from beheard_hub.journeys import SIDES, Side
 
+from . import haystacks
 from .conftest import Town
 
 SENTENCE_CHARS_MIN = 20
-RAY_LOGS = Path("/tmp/ray/session_latest/logs")
 
 
 def private_texts(result: PlayResult, side: Side) -> set[str]:
@@ -57,17 +55,8 @@ async def test_no_log_holds_it(town: Town, friendship: PlayResult) -> None:
         text for result in town.played for side in SIDES for text in private_texts(result, side)
     }
     assert len(private) > 10
-    for path in logs(town):
+    for path in haystacks.logs(town):
         assert hits(private, path.read_bytes()) == [], path.name
-
-
-def logs(town: Town) -> list[Path]:
-    """Every log that the hub and what it stands on have written."""
-    postgres = sorted(town.hub.data_dir.rglob("server.log"))
-    ray = sorted(path for path in RAY_LOGS.rglob("*") if path.is_file())
-    assert postgres, "there is no log of Postgres to look into"
-    assert ray, "there is no log of Ray to look into"
-    return [town.hub.log_path, *postgres, *ray]
 
 
 def raw(result: PlayResult, side: Side) -> bytes:

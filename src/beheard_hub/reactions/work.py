@@ -187,21 +187,25 @@ async def grant(tools: Tools, session_id: str, user_id: str, args: Mapping[str, 
 
 
 async def suggest(tools: Tools, session_id: str, user_id: str, args: Mapping[str, Any]) -> Result:
-    """Experiments from common ground and the library only."""
+    """Experiments from common ground and the library only.
+
+    The asker's focus steers the choice, but the pool will be read by both: whatever a facilitator
+    answers, no idea is said to address anything but common ground.
+    """
     actor = as_ai(session_id, user_id, 4)
     ground = await tools.reads.read(actor, "bundle.common_ground", {})
     common = [str(row["need"]) for row in ground]
     focus = list(args["focusNeeds"])
     items = [Item(**row) for row in await library.near(tools, actor, [*focus, *common])]
     found = await tools.facilitator.suggest(common, focus, items, args["count"])
-    return {"suggestions": [_suggestion(item) for item in found]}
+    return {"suggestions": [_suggestion(item, common) for item in found]}
 
 
 async def add_ideas(tools: Tools, session_id: str, user_id: str, args: Mapping[str, Any]) -> Result:
     """Ideas that nobody has seen, for the pool (spec 2.3, strategies.ready)."""
     items = await library.unseen(tools, as_ai(session_id, user_id, 4))
     found = await tools.facilitator.suggest([], [], items, args["count"])
-    return {"items": [_suggestion(item) for item in found]}
+    return {"items": [_suggestion(item, ()) for item in found]}
 
 
 WORK: Mapping[str, Handler] = {
@@ -324,10 +328,10 @@ def _common(item: CommonItem, sharing: Sequence[SharedNeed]) -> Result:
     }
 
 
-def _suggestion(item: Suggestion) -> Result:
+def _suggestion(item: Suggestion, common: Sequence[str]) -> Result:
     return {
         "description": item.description,
-        "needsAddressed": list(item.needs_addressed),
+        "needsAddressed": [need for need in item.needs_addressed if need in common],
         "duration": item.duration,
         "measureOfSuccess": item.measure_of_success,
     }

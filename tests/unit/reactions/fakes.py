@@ -196,7 +196,7 @@ class ScriptedFacilitator:
         return [
             Suggestion(
                 description=f"{item.fields['title']}: {item.text}",
-                needs_addressed=[],
+                needs_addressed=[*focus, *common],
                 duration="one week",
                 measure_of_success=None,
             )

@@ -266,10 +266,10 @@ async def test_suggestions_come_from_common_ground_and_library() -> None:
     result = await run(world, "strategies.suggest", count=1, focusNeeds=["calm"])
     assert result == {
         "suggestions": [
-            {"description": "T l1: Do l1.", "needsAddressed": [], "duration": "one week",
+            {"description": "T l1: Do l1.", "needsAddressed": ["Rest"], "duration": "one week",
              "measureOfSuccess": None}
         ]
-    }  # fmt: skip
+    }, "both will read it: what only the asker looks for does not stand in it"  # fmt: skip
     assert world.facilitator.wanted == (["Rest"], ["calm"])
     assert (asked[0]["model"], asked[0]["reserved"]) == ("fake", library.RESERVED)
     assert world.reads.queries() == {"bundle.common_ground", "bundle.library_near"}

@@ -42,7 +42,8 @@ async def suggest(
                        library[i].id),
     )  # fmt: skip
     chosen = _spread(order, library, max(1, min(count, COUNT_MAX)))
-    return [_filled(library[i], wanted, rows[i]) for i in chosen]
+    shared = len(focus)
+    return [_filled(library[i], common, rows[i][shared:]) for i in chosen]
 
 
 def _spread(order: Sequence[int], library: Sequence[Item], count: int) -> list[int]:
@@ -58,15 +59,18 @@ def _spread(order: Sequence[int], library: Sequence[Item], count: int) -> list[i
     return [*firsts, *rest][:count]
 
 
-def _filled(item: Item, wanted: Sequence[str], row: Sequence[float]) -> Suggestion:
-    """Specific, time-bound, reversible, measurable; what the library leaves open is filled in."""
+def _filled(item: Item, common: Sequence[str], row: Sequence[float]) -> Suggestion:
+    """Specific, time-bound, reversible, measurable; what the library leaves open is filled in.
+
+    Both will read it, so it names what both have in common and not what the asker looks for.
+    """
     duration, measure = _DURATION.search(item.text), _MEASURE.search(item.text)
     title = _title(item)
     parts = [f"{title}: {item.text}" if title else item.text]
     if "stop" not in item.text.lower():
         parts.append(_REVERSIBLE)
-    nearest = sorted(range(len(wanted)), key=lambda j: -row[j])[:NEEDS_MAX]
-    addressed = [wanted[j] for j in sorted(nearest) if row[j] > 0] or list(wanted[:1])
+    nearest = sorted(range(len(common)), key=lambda j: -row[j])[:NEEDS_MAX]
+    addressed = [common[j] for j in sorted(nearest) if row[j] > 0] or list(common[:1])
     return Suggestion(
         description=shortened(" ".join(parts), DESCRIPTION_CHARS_MAX),
         needs_addressed=list(dict.fromkeys(addressed)),
