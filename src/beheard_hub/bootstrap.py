@@ -25,6 +25,7 @@ from beheard_hub.gateway.auth import LocalKey, TokenIdentities, TokenVerifier
 from beheard_hub.gateway.jwks import JwksVerifier, fetch_by_http
 from beheard_hub.gateway.server import Gateway, build_gateway
 from beheard_hub.gateway_processes import GatewayOrder
+from beheard_hub.links import tls
 from beheard_hub.links.socket_link import SocketDialer
 from beheard_hub.persistence.database import Database
 from beheard_hub.persistence.flush_store import PostgresFlushStore
@@ -49,7 +50,8 @@ HOST_CONNECTIONS_MAX = 6
 
 
 def check_parts(settings: Settings) -> None:
-    """Refuses settings that name a part which this version does not have. Raises SetupError."""
+    """Refuses settings that name a part which this version does not have, or certificates that
+    would not be accepted. Raises SetupError."""
     for name, known, variable in (
         (settings.ai.facilitator, FACILITATORS, "BEHEARD_FACILITATOR"),
         (settings.embeddings.kind, EMBEDDERS, "BEHEARD_EMBEDDINGS"),
@@ -59,6 +61,9 @@ def check_parts(settings: Settings) -> None:
                 f"{variable}={name} is not part of this version.",
                 f"Set {variable} to {' or '.join(known)}.",
             )
+    cluster = settings.cluster
+    if cluster.link_cert and cluster.link_key and cluster.link_ca:
+        tls.check(cluster.link_cert, cluster.link_key, cluster.link_ca)
 
 
 # ---- hosts
@@ -152,7 +157,9 @@ def run_gateway_process() -> int:
 
 async def _gateway_process(order: GatewayOrder) -> int:
     db = await Database.open(order.runtime.runtime_url, size_max=GATEWAY_CONNECTIONS_MAX)
-    dialer = SocketDialer(f"gateway-{uuid4().hex[:12]}", order.runtime.secret)
+    ca = order.runtime.settings.cluster.link_ca
+    context = tls.gateway_context(ca) if ca is not None else None
+    dialer = SocketDialer(f"gateway-{uuid4().hex[:12]}", order.runtime.secret, context)
     gateway = make_gateway(order.runtime, db, dialer)
     ending = asyncio.Event()
     loop = asyncio.get_running_loop()

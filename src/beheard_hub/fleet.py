@@ -7,11 +7,11 @@ from uuid import uuid4
 
 from beheard_hub import telemetry
 from beheard_hub.actors.session_host import HostOrder
-from beheard_hub.actors.supervisor import RayOptions, Supervisor, start_ray, stop_ray
+from beheard_hub.actors.supervisor import RayOptions, Supervisor, machines, start_ray, stop_ray
 from beheard_hub.bootstrap import HostParts, build_host
 from beheard_hub.links.inprocess import InprocessNetwork
 from beheard_hub.runtime import Runtime
-from beheard_hub.settings import Settings, process_environment
+from beheard_hub.settings import Settings, SetupError, process_environment
 
 _log = telemetry.logger("supervisor")
 
@@ -39,12 +39,18 @@ class RayFleet:
             secret=runtime.secret,
             folder=str(runtime.path / "sockets"),
             log_level=settings.server.log,
+            bind=settings.cluster.link_bind or "",
+            cert=str(settings.cluster.link_cert or ""),
+            key=str(settings.cluster.link_key or ""),
         )
+        self._settings = settings
         detached = settings.cluster.ray_address is not None
         self._supervisor = Supervisor(order, settings.cluster.hosts, detached=detached)
 
     async def start(self) -> None:
-        """Starts every host."""
+        """Starts every host. Raises SetupError where Ray may put one out of reach."""
+        if await machines() > 1:
+            check_reach(self._settings)
         await self._supervisor.start()
 
     async def stop(self) -> None:
@@ -83,6 +89,19 @@ class InprocessFleet:
 
     def _fenced(self) -> None:
         _log.error("fenced")
+
+
+def check_reach(settings: Settings) -> None:
+    """Refuses settings that work on one machine only. Raises SetupError."""
+    for value, variable in (
+        (settings.cluster.link_bind, "BEHEARD_LINK_BIND"),
+        (settings.database.url, "DATABASE_URL"),
+    ):
+        if value is None:
+            raise SetupError(
+                f"The Ray cluster has several machines, and hosts on them need {variable}.",
+                f"Set {variable}, or use a Ray of one machine.",
+            )
 
 
 async def start_runtime(settings: Settings) -> None:

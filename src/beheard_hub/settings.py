@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -65,6 +66,12 @@ class Cluster(msgspec.Struct, frozen=True):
     link: Literal["socket", "inprocess"]
     secret: str | None
     """Proves hosts and gateways to each other; None = made in the data directory."""
+    link_bind: str | None
+    """Where hosts listen for gateways: an address, or `NODE`; None = unix sockets."""
+    link_cert: Path | None
+    """With `link_bind` all three are set: TLS of the links."""
+    link_key: Path | None
+    link_ca: Path | None
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -173,6 +180,23 @@ def _path(value: str) -> Path:
     return Path(value).expanduser()
 
 
+def _file(value: str) -> Path:
+    """Absolute, because processes that read it may start in another directory."""
+    return _path(value).absolute()
+
+
+def _bind(value: str) -> str:
+    if value.lower() == NODE:
+        return NODE
+    try:
+        address = ip_address(value)
+    except ValueError:
+        address = None
+    if address is None or address.is_unspecified:
+        raise ValueError(f"{NODE}, or an IP address by which gateways reach the hosts")
+    return str(address)
+
+
 class Variable(msgspec.Struct, frozen=True):
     """One setting: where it is read, where it goes, how it is checked."""
 
@@ -190,6 +214,8 @@ def _cores(_raw: Mapping[str, str]) -> int:
     return max(2, os.cpu_count() or 2)
 
 
+NODE = "node"
+"""As `link_bind`: on each machine the address by which Ray knows it."""
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 VARIABLES: Sequence[Variable] = (
@@ -213,6 +239,14 @@ VARIABLES: Sequence[Variable] = (
              "inprocess = all in one process, without Ray"),
     Variable("BEHEARD_CLUSTER_SECRET", "cluster.secret", _secret, None,
              "proves hosts and gateways to each other", secret=True),
+    Variable("BEHEARD_LINK_BIND", "cluster.link_bind", _bind, None,
+             "address of the hosts' links, or node = that of each machine in Ray; "
+             "empty = unix sockets, one machine"),
+    Variable("BEHEARD_LINK_CERT", "cluster.link_cert", _file, None,
+             "PEM file: certificate of the hosts, for the name beheard-host"),
+    Variable("BEHEARD_LINK_KEY", "cluster.link_key", _file, None, "PEM file: its key"),
+    Variable("BEHEARD_LINK_CA", "cluster.link_ca", _file, None,
+             "PEM file: authority that signed it"),
     Variable("BEHEARD_JWKS_URL", "identity.jwks_url", _web_url, None, "keys of the token issuer"),
     Variable("BEHEARD_JWT_ISSUER", "identity.issuer", _text, None, "iss of every token"),
     Variable("BEHEARD_JWT_AUDIENCE", "identity.audience", _text, None, "aud of every token"),
@@ -242,8 +276,17 @@ REQUIRES: Sequence[tuple[str, str | None, str]] = (
     ("BEHEARD_FACILITATOR", "anthropic", "ANTHROPIC_API_KEY"),
     ("BEHEARD_EMBEDDINGS", "openai-compatible", "BEHEARD_EMBEDDINGS_URL"),
     ("BEHEARD_EMBEDDINGS", "openai-compatible", "BEHEARD_EMBEDDINGS_MODEL"),
+    ("BEHEARD_LINK_BIND", None, "BEHEARD_LINK_CERT"),
+    ("BEHEARD_LINK_BIND", None, "BEHEARD_LINK_KEY"),
+    ("BEHEARD_LINK_BIND", None, "BEHEARD_LINK_CA"),
+    ("BEHEARD_LINK_CERT", None, "BEHEARD_LINK_BIND"),
+    ("BEHEARD_LINK_KEY", None, "BEHEARD_LINK_BIND"),
+    ("BEHEARD_LINK_CA", None, "BEHEARD_LINK_BIND"),
 )
 """(variable, its value or None for any, the variable that must then be set too)."""
+
+EXCLUDES: Sequence[tuple[str, str, str]] = (("BEHEARD_LINK", "inprocess", "BEHEARD_LINK_BIND"),)
+"""(variable, its value, the variable that must then not be set)."""
 
 SECTIONS = Settings.__struct_fields__
 
@@ -292,6 +335,11 @@ def _check_requirements(raw: Mapping[str, str]) -> None:
         if held is not None and value in (None, held.lower()) and needed not in raw:
             setting = name if value is None else f"{name}={value}"
             raise SettingsError(f"{setting} needs {needed} too.", f"Set {needed}.")
+    for name, value, barred in EXCLUDES:
+        if raw.get(name, "").lower() == value and barred in raw:
+            raise SettingsError(
+                f"{name}={value} and {barred} contradict each other.", "Set one of them."
+            )
 
 
 def masked(settings: Settings) -> Sequence[tuple[str, str, str]]:

@@ -23,7 +23,9 @@ import ray
 
 from beheard_hub import telemetry
 from beheard_hub.actors.host import Host
+from beheard_hub.links import tls
 from beheard_hub.links.socket_link import LinkServer
+from beheard_hub.settings import NODE
 
 SOCKET_PATH_BYTES_MAX = 100
 """The kernel takes 107; a longer data directory gets its sockets a short folder elsewhere."""
@@ -45,7 +47,10 @@ class HostOrder(msgspec.Struct, frozen=True, kw_only=True):
     """Where unix sockets go."""
     log_level: str = "info"
     bind: str = ""
-    """Empty: a unix socket; else the address of a TCP listener, without a port."""
+    """Empty: a unix socket; else the address of a TCP listener, or `NODE`."""
+    cert: str = ""
+    """With `bind`: files on the host's machine, for TLS."""
+    key: str = ""
 
     def __repr__(self) -> str:
         return f"HostOrder({self.factory})"
@@ -109,9 +114,8 @@ class SessionHost:
         running: RunningHost = await factory(order.runtime, host_id, self._fenced)
         host = running.host
         server = LinkServer(host, host_id, lambda: host.lease.epoch, order.secret)
-        endpoint = f"tcp:{order.bind}:0" if order.bind else _socket_path(order.folder, host_id)
         try:
-            await running.start(await server.open(endpoint))
+            await running.start(await _listen(server, order))
         except BaseException:
             await server.close()
             await running.drain()
@@ -145,6 +149,17 @@ class SessionHost:
             await running.drain()
         if self._server is not None:
             await self._server.close()
+
+
+async def _listen(server: LinkServer, order: HostOrder) -> str:
+    """Opens the door for gateways; returns the endpoint for the lease. Raises OSError, SetupError
+    (also where the order's files are not on this machine)."""
+    if not order.bind:
+        return await server.open(_socket_path(order.folder, server.host_id))
+    own_address: Callable[[], str] = ray.util.get_node_ip_address
+    address = own_address() if order.bind == NODE else order.bind
+    context = tls.host_context(Path(order.cert), Path(order.key))
+    return await server.open(f"tcp:{address}:0", context)
 
 
 def _socket_path(folder: str, host_id: str) -> str:

@@ -68,6 +68,12 @@ async def start_ray(options: RayOptions, environ: MutableMapping[str, str] | Non
     await asyncio.to_thread(ray.init, **common)
 
 
+async def machines() -> int:
+    """How many machines the cluster has now."""
+    nodes = await asyncio.to_thread(ray.nodes)
+    return sum(1 for node in nodes if node["Alive"])
+
+
 async def stop_ray() -> None:
     """Ends a Ray that `start_ray` started; leaves a cluster alone."""
     await asyncio.to_thread(ray.shutdown)

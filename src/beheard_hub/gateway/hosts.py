@@ -177,7 +177,8 @@ class Hosts:
                     lambda: self._closed(line),
                 )
         except (LinkClosed, OSError, TimeoutError) as failure:
-            _log.info("dial_failed", host_id=line.host_id, error=type(failure).__name__)
+            why = type(failure.__cause__ or failure).__name__
+            _log.info("dial_failed", host_id=line.host_id, error=why)
             return
         finally:
             self._dials.pop(line.host_id, None)

@@ -18,6 +18,7 @@ import msgspec
 
 from beheard_hub.link_messages import Hello, ToGateway, ToHost, Welcome
 from beheard_hub.links.line import Line
+from beheard_hub.links.tls import HOST_NAME
 from beheard_hub.ports import HostEndpoint, LinkClosed
 from beheard_hub.telemetry import logger
 
@@ -49,6 +50,11 @@ def _protect(path: str) -> None:
     Path(path).chmod(0o600)
 
 
+def _patience(tls: ssl.SSLContext | None) -> float | None:
+    """Seconds that a handshake may take, if there is one."""
+    return HELLO_SECONDS_MAX if tls is not None else None
+
+
 def _unlink(endpoint: str) -> None:
     if endpoint.startswith("unix:"):
         Path(endpoint.removeprefix("unix:")).unlink(missing_ok=True)
@@ -65,7 +71,7 @@ class SocketPeer(Line):
         self.gateway_id = ""
         self._server = server
         self._proven = False
-        self._patience = self._loop.call_later(HELLO_SECONDS_MAX, self._too_late)
+        self._patience: asyncio.TimerHandle | None = None
 
     def _too_late(self) -> None:
         if not self._proven:
@@ -74,6 +80,7 @@ class SocketPeer(Line):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A gateway, or somebody else, connected."""
         super().connection_made(transport)
+        self._patience = self._loop.call_later(HELLO_SECONDS_MAX, self._too_late)
         self._server.peers.add(self)
 
     def received(self, message: ToHost) -> None:
@@ -91,7 +98,8 @@ class SocketPeer(Line):
 
     def ended(self) -> None:
         """The gateway is gone."""
-        self._patience.cancel()
+        if self._patience is not None:
+            self._patience.cancel()
         self._server.peers.discard(self)
         if self._proven:
             self._server.host.detached(self)
@@ -118,7 +126,10 @@ class LinkServer:
         return hello.version == VERSION and hmac.compare_digest(expected, hello.mac)
 
     async def open(self, endpoint: str, tls: ssl.SSLContext | None = None) -> str:
-        """Listens; returns the endpoint for the lease. Raises OSError, ValueError."""
+        """Listens, on TCP with `tls` if given; returns the endpoint for the lease.
+
+        Raises OSError, ValueError.
+        """
         scheme, where, port = _address(endpoint)
         loop = asyncio.get_running_loop()
         if scheme == "unix":
@@ -126,7 +137,9 @@ class LinkServer:
             _protect(where)
             self.endpoint = endpoint
         else:
-            self._server = await loop.create_server(lambda: SocketPeer(self), where, port, ssl=tls)
+            self._server = await loop.create_server(
+                lambda: SocketPeer(self), where, port, ssl=tls, ssl_handshake_timeout=_patience(tls)
+            )
             port = self._server.sockets[0].getsockname()[1]
             self.endpoint = f"tcp:{where}:{port}"
         return self.endpoint
@@ -193,7 +206,8 @@ class SocketLink(Line):
 
 
 class SocketDialer:
-    """Reaches hosts by the endpoint in their lease (`LinkDialer`)."""
+    """Reaches hosts by the endpoint in their lease (`LinkDialer`). With `tls` every host that is
+    reached by TCP must show a certificate that it believes."""
 
     def __init__(self, gateway_id: str, secret: str, tls: ssl.SSLContext | None = None) -> None:
         self._gateway_id = gateway_id
@@ -215,7 +229,11 @@ class SocketDialer:
             if scheme == "unix":
                 await loop.create_unix_connection(lambda: link, where)
             else:
-                await loop.create_connection(lambda: link, where, port, ssl=self._tls)
+                await loop.create_connection(
+                    lambda: link, where, port, ssl=self._tls,
+                    server_hostname=HOST_NAME if self._tls is not None else None,
+                    ssl_handshake_timeout=_patience(self._tls),
+                )  # fmt: skip
         except (OSError, ValueError) as error:
             link.welcomed.cancel()
             raise LinkClosed from error

@@ -12,9 +12,12 @@ import pytest
 import pytest_asyncio
 
 from beheard_hub.link_messages import Acked, CommandTo, Leaving, ToGateway, ToHost
+from beheard_hub.links import tls
 from beheard_hub.links.inprocess import InprocessNetwork
 from beheard_hub.links.socket_link import LinkServer, SocketDialer
 from beheard_hub.ports import GatewayPeer, HostLink, LinkClosed, LinkDialer
+
+from .authority import Authority, Files
 
 
 class EchoHost:
@@ -84,15 +87,17 @@ async def inprocess(_folder: Path) -> AsyncIterator[Setting]:
 
 
 @contextlib.asynccontextmanager
-async def over_socket(endpoint: str) -> AsyncIterator[Setting]:
+async def over_socket(endpoint: str, files: Files | None = None) -> AsyncIterator[Setting]:
     host = EchoHost()
     server = LinkServer(host, "h1", lambda: 3, "secret")
-    address = await server.open(endpoint)
+    inside = tls.host_context(files.cert, files.key) if files else None
+    outside = tls.gateway_context(files.ca) if files else None
+    address = await server.open(endpoint, inside)
 
     async def die() -> None:
         server.cut()
 
-    yield Setting(host, address, lambda gateway: SocketDialer(gateway, "secret"), die)
+    yield Setting(host, address, lambda gateway: SocketDialer(gateway, "secret", outside), die)
     await server.close()
 
 
@@ -100,6 +105,7 @@ ADAPTERS: dict[str, Callable[[Path], contextlib.AbstractAsyncContextManager[Sett
     "inprocess": inprocess,
     "unix": lambda folder: over_socket(f"unix:{folder}/link.sock"),
     "tcp": lambda _: over_socket("tcp:127.0.0.1:0"),
+    "tls": lambda folder: over_socket("tcp:127.0.0.1:0", Authority(folder).host()),
 }
 
 

@@ -49,6 +49,9 @@ def test_nothing_set_gives_the_documented_defaults() -> None:
         ("BEHEARD_FACILITATOR", "oracle", "anthropic, offline"),
         ("BEHEARD_EMBEDDINGS", "remote", "local, openai-compatible"),
         ("ABLY_PORT", "0", "from 1 to 65535"),
+        ("BEHEARD_LINK_BIND", "0.0.0.0", "node, or an IP address"),
+        ("BEHEARD_LINK_BIND", "::", "node, or an IP address"),
+        ("BEHEARD_LINK_BIND", "eth0", "node, or an IP address"),
     ],
 )
 def test_a_wrong_value_is_refused_by_name_and_limit(name: str, value: str, may_be: str) -> None:
@@ -69,11 +72,41 @@ def test_a_wrong_value_is_refused_by_name_and_limit(name: str, value: str, may_b
         ),
         ({"BEHEARD_FACILITATOR": "anthropic"}, "ANTHROPIC_API_KEY"),
         ({"BEHEARD_EMBEDDINGS": "openai-compatible"}, "BEHEARD_EMBEDDINGS_URL"),
+        ({"BEHEARD_LINK_BIND": "node"}, "BEHEARD_LINK_CERT"),
+        ({"BEHEARD_LINK_BIND": "node", "BEHEARD_LINK_CERT": "c.pem"}, "BEHEARD_LINK_KEY"),
+        (
+            {"BEHEARD_LINK_BIND": "node", "BEHEARD_LINK_CERT": "c", "BEHEARD_LINK_KEY": "k"},
+            "BEHEARD_LINK_CA",
+        ),
+        ({"BEHEARD_LINK_CERT": "c.pem"}, "BEHEARD_LINK_BIND"),
+        ({"BEHEARD_LINK_KEY": "k.pem"}, "BEHEARD_LINK_BIND"),
+        ({"BEHEARD_LINK_CA": "ca.pem"}, "BEHEARD_LINK_BIND"),
     ],
 )
 def test_a_setting_that_needs_another_one_says_which(environ: dict[str, str], missing: str) -> None:
     with pytest.raises(SettingsError, match=missing):
         load(environ)
+
+
+LINKS = {
+    "BEHEARD_LINK_BIND": "FD00:0::1",
+    "BEHEARD_LINK_CERT": "/tls/host.pem",
+    "BEHEARD_LINK_KEY": "/tls/host-key.pem",
+    "BEHEARD_LINK_CA": "ca.pem",
+}
+
+
+def test_links_between_machines() -> None:
+    cluster = load(LINKS).cluster
+    assert (cluster.link_bind, cluster.link_cert) == ("fd00::1", Path("/tls/host.pem"))
+    assert cluster.link_ca == Path.cwd() / "ca.pem"
+    assert load(LINKS | {"BEHEARD_LINK_BIND": "Node"}).cluster.link_bind == settings.NODE
+    assert load(settings.effective(load(LINKS))) == load(LINKS)
+
+
+def test_a_hub_in_one_process_has_no_links_to_set() -> None:
+    with pytest.raises(SettingsError, match="contradict"):
+        load(LINKS | {"BEHEARD_LINK": "InProcess"})
 
 
 def test_the_facilitator_follows_the_key_unless_told_otherwise() -> None:
