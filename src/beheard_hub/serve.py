@@ -34,6 +34,7 @@ from beheard_hub.journeys import load as load_journey
 from beheard_hub.persistence.data_dir import DataDirectory
 from beheard_hub.persistence.database import Database
 from beheard_hub.persistence.embedded import EmbeddedPostgres
+from beheard_hub.persistence.expiry import Expiry
 from beheard_hub.persistence.library_vectors import embed_library
 from beheard_hub.persistence.prepare import Prepared, prepare
 from beheard_hub.persistence.self_proof import prove
@@ -176,6 +177,7 @@ class Hub:
         )
         await self._step("session hosts", self._start_fleet(runtime, stack))
         await self._step("gateways", self._start_gateways(runtime, stack))
+        await self._start_expiry(runtime, stack)
         stack.callback((self.path / ADDRESS_FILE).unlink, missing_ok=True)
         watching = asyncio.create_task(self._watch())
         stack.callback(watching.cancel)
@@ -251,6 +253,12 @@ class Hub:
         self.ports = [gateway.port]
         stack.push_async_callback(gateway.drain)
 
+    async def _start_expiry(self, runtime: Runtime, stack: contextlib.AsyncExitStack) -> None:
+        db = await Database.open(runtime.runtime_url, size_max=1)
+        stack.push_async_callback(db.close)
+        passes = asyncio.create_task(Expiry(db, SystemClock()).run())
+        stack.push_async_callback(_ended, passes)
+
     async def _reachable(self) -> None:
         """Waits until every gateway says that it is ready."""
         for port in self.ports:
@@ -312,6 +320,11 @@ class Hub:
             f"Token of Alice: {alice}\n\nToken of Bob: {bob}\n\nPaste into a Python shell:\n\n"
             + SNIPPET.format(url=self.websocket_url, token=alice)
         )
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def _write(path: Path, address: Address) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -257,13 +256,3 @@ async def test_reminders_that_are_due(sessions: PostgresSessionStore) -> None:
 async def test_which_session_an_invitation_belongs_to(sessions: PostgresSessionStore) -> None:
     assert await sessions.session_of_invitation("invitation") == SESSION
     assert await sessions.session_of_invitation("none") is None
-
-
-async def test_expiry_keeps_the_newest_event(db: Database, owner: asyncpg.Connection) -> None:
-    async with db.as_ops(writes=True) as tx:
-        [gone] = await tx.query("expire.events", {"age": timedelta(days=30), "kept": 1})
-        [receipts] = await tx.query("expire.receipts", {"age": timedelta(days=7)})
-    newest = await owner.fetch('SELECT "userId", seq FROM hub."SessionEvent" ORDER BY 1, 2')
-    assert gone[0] + len(newest) >= 7
-    assert {(row["userId"], row["seq"]) for row in newest} == {(A, 5), (B, 5)}
-    assert receipts[0] >= 0

@@ -35,24 +35,64 @@ ORDER BY r."dueAt", r.id
 LIMIT $2::int;
 
 -- name: expire.receipts
--- Drops receipts older than `age`; answers how many.
--- args: age
-WITH gone AS (DELETE FROM hub."CommandReceipt" WHERE at < now() - $1::interval RETURNING 1)
-SELECT count(*)::int FROM gone;
-
--- name: expire.events
--- Drops events older than `age` or beyond the newest `kept` of their user and session. The newest
--- one always stays: from it the next seq is counted.
--- args: age, kept
-WITH newest AS (
-    SELECT "sessionId", "userId", max(seq) AS seq FROM hub."SessionEvent" GROUP BY 1, 2
+-- Drops receipts from before a time, the oldest first, `limit` at most; answers how many.
+-- args: before, limit
+WITH old AS (
+    SELECT r."sessionId", r."userId", r."commandId" FROM hub."CommandReceipt" r
+    WHERE r.at < $1::timestamptz
+    ORDER BY r.at
+    LIMIT $2::int
 ), gone AS (
-    DELETE FROM hub."SessionEvent" e USING newest n
-    WHERE e."sessionId" = n."sessionId" AND e."userId" = n."userId" AND e.seq < n.seq
-      AND (e.at < now() - $1::interval OR e.seq <= n.seq - $2::bigint)
+    DELETE FROM hub."CommandReceipt" r USING old o
+    WHERE r."sessionId" = o."sessionId" AND r."userId" = o."userId"
+      AND r."commandId" = o."commandId"
     RETURNING 1
 )
-SELECT count(*)::int FROM gone;
+SELECT count(*)::int AS gone FROM gone;
+
+-- name: expire.events
+-- Of the next `seats` (a user in a session) after the one given: drops events from before a time or
+-- beyond the newest `kept` of their seat, `limit` at most. The newest one always stays: from it the
+-- next seq is counted. Answers how many went, and the last seat looked at (NULL: none is left).
+-- A seat whose oldest event may stay costs two look-ups, however long its log is.
+-- args: before, kept, after_session, after_user, seats, limit
+WITH RECURSIVE seat AS (
+    (SELECT e."sessionId", e."userId" FROM hub."SessionEvent" e
+     WHERE (e."sessionId", e."userId") > ($3::text, $4::text)
+     ORDER BY e."sessionId", e."userId" LIMIT 1)
+    UNION ALL
+    SELECT n."sessionId", n."userId" FROM seat s CROSS JOIN LATERAL (
+        SELECT e."sessionId", e."userId" FROM hub."SessionEvent" e
+        WHERE (e."sessionId", e."userId") > (s."sessionId", s."userId")
+        ORDER BY e."sessionId", e."userId" LIMIT 1) n
+), looked AS MATERIALIZED (
+    SELECT s."sessionId", s."userId" FROM seat s LIMIT $5::int
+), old AS (
+    SELECT l."sessionId", l."userId", e.seq
+    FROM looked l
+    CROSS JOIN LATERAL (
+        SELECT max(x.seq) AS seq FROM hub."SessionEvent" x
+        WHERE x."sessionId" = l."sessionId" AND x."userId" = l."userId") newest
+    CROSS JOIN LATERAL (
+        SELECT x.seq, x.at FROM hub."SessionEvent" x
+        WHERE x."sessionId" = l."sessionId" AND x."userId" = l."userId"
+        ORDER BY x.seq LIMIT 1) oldest
+    JOIN LATERAL (
+        SELECT x.seq FROM hub."SessionEvent" x
+        WHERE x."sessionId" = l."sessionId" AND x."userId" = l."userId" AND x.seq < newest.seq
+          AND (x.at < $1::timestamptz OR x.seq <= newest.seq - $2::bigint)
+        ORDER BY x.seq) e
+      ON oldest.at < $1::timestamptz OR oldest.seq <= newest.seq - $2::bigint
+    LIMIT $6::int
+), gone AS (
+    DELETE FROM hub."SessionEvent" e USING old o
+    WHERE e."sessionId" = o."sessionId" AND e."userId" = o."userId" AND e.seq = o.seq
+    RETURNING 1
+)
+SELECT (SELECT count(*)::int FROM gone) AS gone, last."sessionId", last."userId"
+FROM (SELECT 1) one
+LEFT JOIN (SELECT l."sessionId", l."userId" FROM looked l
+           ORDER BY l."sessionId" DESC, l."userId" DESC LIMIT 1) last ON true;
 
 -- name: invitation.session
 -- Which session an invitation belongs to; asked before an actor is known.
