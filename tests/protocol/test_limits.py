@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from beheard_hub.gateway import lobby
+
 from .conftest import JSON, MSGPACK, Hub, StartHub, until
 
 
@@ -42,6 +44,23 @@ async def test_messages_have_a_rate_of_their_own(start_hub: StartHub) -> None:
         for number in range(5)
     ]
     assert kinds == ["ack", "ack", "ack", "error", "error"]
+
+
+async def test_previews_of_invitations_have_a_rate_per_address(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.host.moves_invitations_to = "s1"
+    addresses = iter(["192.0.2.1", "192.0.2.1", "192.0.2.2"])
+    monkeypatch.setattr(lobby, "_address", lambda scope: next(addresses))
+    clients = [await hub.enter(name) for name in ("alice", "bob", "carol")]
+    answers = [
+        await client.call(f"c{number}", "invitation.get", {"invitationId": "i"})
+        for client in clients
+        for number in range(6)
+    ]
+    refused = [n for n, answer in enumerate(answers) if answer["type"] == "error"]
+    assert refused == [10, 11]
+    assert answers[10]["retryAfterMs"] > 5_000
 
 
 async def test_limits_can_be_lifted(start_hub: StartHub) -> None:

@@ -55,6 +55,7 @@ class Connection:
         connection_id: str,
         receive: ASGIReceiveCallable,
         send: ASGISendCallable,
+        address: str = "",
     ) -> None:
         self._lobby = lobby
         self._codec = codec
@@ -68,7 +69,7 @@ class Connection:
         self._timer_at: float | None = None
         self.closed = False
         self.protocol = rules.ConnectionProtocol(
-            connection_id, codec.name, lobby.bounds, lobby.rates, lobby.clock.mono()
+            connection_id, codec.name, lobby.bounds, lobby.rates, lobby.clock.mono(), address
         )
 
     # ---- what others may ask of it

@@ -109,9 +109,11 @@ Action: TypeAlias = Send | Identify | Subscribe | Unsubscribe | Submit | Close
 
 
 class ConnectionProtocol:
-    """State of one connection. `connection_id` and `codec_name` are only told to the client."""
+    """State of one connection. `connection_id` and `codec_name` are only told to the client;
+    `address` is the peer's, where some commands are counted per address, or empty."""
 
     __slots__ = (
+        "_address",
         "_bounds",
         "_deadline",
         "_draining",
@@ -127,13 +129,20 @@ class ConnectionProtocol:
     )
 
     def __init__(
-        self, connection_id: str, codec_name: str, bounds: Bounds, rates: Rates, now: float
+        self,
+        connection_id: str,
+        codec_name: str,
+        bounds: Bounds,
+        rates: Rates,
+        now: float,
+        address: str = "",
     ) -> None:
         self.connection_id = connection_id
         self.codec_name = codec_name
         self.phase = Phase.NEW
         self.user_id = ""
         self.unacked = 0
+        self._address = address
         self._bounds = bounds
         self._rates = rates
         self._deadline: float | None = now + bounds.auth_seconds_max
@@ -282,7 +291,7 @@ class ConnectionProtocol:
             return [_error(Code.SERVICE_UNAVAILABLE, command_id=frame.id)]
         if self.unacked >= self._bounds.unacked_commands_max:
             return [_error(Code.RATE_LIMITED, command_id=frame.id, retry_after_ms=UNACKED_RETRY_MS)]
-        if wait := self._rates.command(self.user_id, frame.name, now):
+        if wait := self._rates.command(self.user_id, frame.name, now, self._address):
             return [_error(Code.RATE_LIMITED, command_id=frame.id, retry_after_ms=wait)]
         self.unacked += 1
         return [Submit(frame.id, frame.session_id or "", frame.name, frame.data)]

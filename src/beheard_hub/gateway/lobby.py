@@ -11,6 +11,7 @@ import contextlib
 import random
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 from uuid import uuid4
@@ -81,7 +82,8 @@ class Lobby:
             return
         codec, subprotocol = choose_codec(list(scope["subprotocols"]))
         full = len(self._connections) >= self.bounds.connections_max
-        connection = Connection(self, codec, str(uuid4()), receive, send)
+        address = _address(scope)
+        connection = Connection(self, codec, str(uuid4()), receive, send, address)
         await send({"type": "websocket.accept", "subprotocol": subprotocol, "headers": []})
         self._connections.add(connection)
         if full:
@@ -160,6 +162,23 @@ class Lobby:
         """Closes every connection."""
         for connection in list(self._connections):
             connection.end(code)
+
+
+def _address(scope: WebSocketScope) -> str:
+    """Who is counted where a limit is per address: the peer, an IPv6 one as its network of 64 bits.
+
+    Empty for a peer on this machine: that is a proxy, behind which everybody would be one.
+    """
+    client = scope.get("client")
+    try:
+        found = ip_address(client[0] if client else "")
+    except ValueError:
+        return ""
+    if isinstance(found, IPv6Address):
+        if found.ipv4_mapped is None:
+            return "" if found.is_loopback else str(ip_network((found, 64), strict=False))
+        found = found.ipv4_mapped
+    return "" if found.is_loopback else str(found)
 
 
 async def _respond(send: ASGISendCallable, status: HTTPStatus) -> None:

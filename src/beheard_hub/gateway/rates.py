@@ -1,12 +1,13 @@
 """How often one user may ask (spec 5.3): token buckets, shared by all connections of the user.
 
-Pure: the caller brings the time, in monotonic seconds.
+Pure: the caller brings the time, in monotonic seconds. What a user spends on other gateways comes
+and goes by `tally.py`: it puts the user into `shared` and takes out what to report.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
 
 from beheard_hub.domain import limits
@@ -22,7 +23,11 @@ COMMAND_RATES: Mapping[str, Rate] = {
 }
 """Commands with a rate of their own, beside `limits.COMMAND_RATE` for all of them."""
 
+PER_ADDRESS = frozenset({"invitation.get"})
+"""Of these, the ones that are counted per address where one is known, else per user."""
+
 USERS_REMEMBERED_MAX = 20_000
+"""Users and addresses."""
 
 
 class TokenBucket:
@@ -57,8 +62,22 @@ class TokenBucket:
 
     def full(self, now: float) -> bool:
         """True when forgetting this bucket changes nothing."""
+        return self.missing(now) <= 0
+
+    def missing(self, now: float) -> float:
+        """Tokens to a full bucket."""
         self._refill(now)
-        return self._tokens >= self._burst
+        return self._burst - self._tokens
+
+    def owe(self, tokens: float, now: float) -> None:
+        """Tokens that were spent elsewhere; the bucket may fall below zero."""
+        self._refill(now)
+        self._tokens -= tokens
+
+    def lack(self, tokens: float, now: float) -> None:
+        """At least so many are missing."""
+        self._refill(now)
+        self._tokens = min(self._tokens, self._burst - tokens)
 
 
 class Rates:
@@ -74,29 +93,72 @@ class Rates:
         self._every = every
         self._named = named
         self.enabled = enabled
+        self.shared: dict[str, dict[str, int]] = {}
+        """Users who are on other gateways too: tokens spent here, by bucket, not reported yet."""
+        self.on_spent: Callable[[], None] = lambda: None
+        """Called when something was noted in `shared`."""
         self._users: dict[str, dict[str, TokenBucket]] = {}
 
     def __len__(self) -> int:
         return len(self._users)
 
-    def command(self, user_id: str, name: str, now: float) -> int:
+    def command(self, user_id: str, name: str, now: float, address: str = "") -> int:
         """Counts one command; 0 if it may go on, else milliseconds after which it might."""
         if not self.enabled:
             return 0
-        buckets = self._users.get(user_id)
+        chosen = {"": self._bucket(user_id, "", now)}
+        if name in self._named:
+            by_address = bool(address) and name in PER_ADDRESS
+            holder = f"@{address}" if by_address else user_id
+            chosen["@" if by_address else name] = self._bucket(holder, name, now)
+        wait = max(bucket.wait_ms(now) for bucket in chosen.values())
+        if wait == 0:
+            for bucket in chosen.values():
+                bucket.take(now)
+            if self.shared:
+                self._note(user_id, chosen)
+        return wait
+
+    def _bucket(self, holder: str, name: str, now: float) -> TokenBucket:
+        buckets = self._users.get(holder)
         if buckets is None:
             self._forget_idle(now)
-            buckets = self._users[user_id] = {"": TokenBucket(self._every, now)}
-        chosen = [buckets[""]]
-        if (rate := self._named.get(name)) is not None:
-            if name not in buckets:
-                buckets[name] = TokenBucket(rate, now)
-            chosen.append(buckets[name])
-        wait = max(bucket.wait_ms(now) for bucket in chosen)
-        if wait == 0:
-            for bucket in chosen:
-                bucket.take(now)
-        return wait
+            buckets = self._users[holder] = {}
+        bucket = buckets.get(name)
+        if bucket is None:
+            rate = self._named[name] if name else self._every
+            bucket = buckets[name] = TokenBucket(rate, now)
+        return bucket
+
+    # ---- what other gateways must know
+
+    def _note(self, user_id: str, spent: Iterable[str]) -> None:
+        noted = self.shared.get(user_id)
+        if noted is None:
+            return
+        for name in spent:
+            if name != "@":
+                noted[name] = noted.get(name, 0) + 1
+        self.on_spent()
+
+    def owed(self, user_id: str, now: float) -> dict[str, float]:
+        """Tokens missing now, by bucket; empty when forgetting the user changes nothing."""
+        buckets = self._users.get(user_id, {})
+        missing = {name: bucket.missing(now) for name, bucket in buckets.items()}
+        return {name: tokens for name, tokens in missing.items() if tokens > 0}
+
+    def owe(
+        self, user_id: str, spent: Mapping[str, int], owed: Mapping[str, float], now: float
+    ) -> None:
+        """Takes over what another gateway said: `spent` since its last word, `owed` in all."""
+        if not self.enabled:
+            return
+        for name, tokens in spent.items():
+            if not name or name in self._named:
+                self._bucket(user_id, name, now).owe(tokens, now)
+        for name, missing in owed.items():
+            if not name or name in self._named:
+                self._bucket(user_id, name, now).lack(missing, now)
 
     def _forget_idle(self, now: float) -> None:
         if len(self._users) < USERS_REMEMBERED_MAX:

@@ -66,3 +66,51 @@ def test_the_memory_of_users_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None
     for number in range(1_000):
         busy.command(f"u{number}", "x", 0.0)
     assert len(busy) <= 100
+
+
+def test_previews_of_invitations_are_counted_per_address() -> None:
+    users = Rates(every=(100, 1.0, 1_000))
+    got = [users.command(f"u{n}", "invitation.get", 0.0, "192.0.2.1") for n in range(12)]
+    assert [wait > 0 for wait in got] == [False] * 10 + [True] * 2
+    assert users.command("u0", "invitation.get", 0.0, "192.0.2.9") == 0
+    assert users.command("u0", "message.send", 0.0, "192.0.2.1") == 0
+
+
+def test_without_an_address_previews_are_counted_per_user() -> None:
+    users = Rates(every=(100, 1.0, 1_000))
+    got = [users.command("ann", "invitation.get", 0.0) for _ in range(11)]
+    assert [wait > 0 for wait in got] == [False] * 10 + [True]
+    assert users.command("bob", "invitation.get", 0.0) == 0
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.floats(0, 3)), max_size=200))
+def test_two_gateways_that_tell_each_other_give_no_more_than_one(
+    commands: list[tuple[int, float]],
+) -> None:
+    both = [Rates(every=(1, 1.0, 5), named={"rare": (1, 10.0, 2)}) for _ in range(2)]
+    for one in both:
+        one.shared["ann"] = {}
+    now, taken = 0.0, 0
+    for at, pause in commands:
+        now += pause
+        taken += both[at].command("ann", "rare", now) == 0
+        spent, both[at].shared["ann"] = both[at].shared["ann"], {}
+        both[1 - at].owe("ann", spent, {}, now)
+    assert taken <= 2 + now / 10 + 1e-6
+
+
+def test_a_gateway_that_comes_later_learns_what_is_owed_once() -> None:
+    first, second = Rates(every=(1, 1.0, 5)), Rates(every=(1, 1.0, 5))
+    for _ in range(5):
+        assert first.command("ann", "x", 0.0) == 0
+    for _ in range(2):
+        second.owe("ann", {}, first.owed("ann", 0.0), 0.0)
+    assert second.command("ann", "x", 0.0) == 1_000
+    assert first.owed("ann", 5.0) == {}
+    assert Rates().owed("ann", 0.0) == {}
+
+
+def test_what_another_version_counts_is_left_alone() -> None:
+    users = Rates()
+    users.owe("ann", {"dance": 9}, {"sing": 9.0}, 0.0)
+    assert users.owed("ann", 0.0) == {}
