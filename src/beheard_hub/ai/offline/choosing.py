@@ -20,12 +20,13 @@ def last_use(line: str, history: Sequence[str]) -> int:
     return max((i for i, text in enumerate(history) if mark in text), default=-1)
 
 
-def choose(pool: Sequence[str], history: Sequence[str], key: str) -> str:
+def choose(pool: Sequence[str], history: Sequence[str], key: str, skip: float = 0.0) -> str:
     """A line that was not used yet, else the one that was used longest ago.
 
-    `key` moves the starting point, so that two people do not get the same sequence.
+    `key` moves the starting point, so that two people do not get the same sequence; `skip` (0-1)
+    moves it by a part of the pool, where the earlier history cannot be seen any more.
     """
-    start = crc32(key.encode()) % len(pool)
+    start = (crc32(key.encode()) + round(skip * len(pool))) % len(pool)
     turned = [*pool[start:], *pool[:start]]
     return min(turned, key=lambda line: last_use(line, history))
 

@@ -7,7 +7,7 @@ for (a correction, a question to the program, being understood); then the mirror
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -27,6 +27,9 @@ SHARP_RISE_MIN = 3
 FEEL_HEARD_MESSAGES_MIN = 4
 _SHORT_WORDS_MAX = 3
 _NEED_QUESTION_STAGES = (1, 3)
+_GUESSING_STAGES = (1, 3)
+_SKIPPED = {3: 0.6, 4: 0.8}
+"""Stages that do not see the earlier conversation → part of a pool that is taken as used there."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,15 +45,21 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
 
     stage: int
     intent: str
-    heart_confirmed: bool
+    gates: Mapping[str, bool]
     thread: Thread
     heard: Heard
     crisis: Crisis | None
 
+    @property
+    def heart_confirmed(self) -> bool:
+        """Whether the user has said that they feel heard."""
+        return bool(self.gates.get("feelHeardConfirmed"))
+
     def pick(self, section: str, pool: str) -> str:
         """A line of `texts/replies.toml`, in its turn."""
         lines: Sequence[str] = table("replies")[section][pool]
-        return choose(lines, self.thread.answers, f"{self.thread.key}:{section}:{pool}")
+        key = f"{self.thread.key}:{section}:{pool}"
+        return choose(lines, self.thread.answers, key, _SKIPPED.get(self.stage, 0.0))
 
     def fill(self, line: str, **values: str) -> str:
         """The line with its placeholders filled."""
@@ -59,6 +68,9 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
 
 _UNDERSTOOD = pattern("cues", "understood")
 _CORRECTION = pattern("cues", "correction")
+_EASED = pattern("cues", "eased")
+_BRIGHT = pattern("cues", "bright")
+_ENDING = pattern("cues", "ending")
 _ASIDES = {name: pattern("cues", "aside", name) for name in table("cues")["aside"]}
 
 
@@ -70,8 +82,10 @@ def _crisis(turn: Turn) -> Answer:
 
 
 def _support(turn: Turn) -> Answer:
-    quote = turn.heard.quote
-    echo = turn.fill(turn.pick("reflect", "quote"), quote=quote) if quote else ""
+    """Slower, and nothing is asked; where it passes already, room is all that is left to give."""
+    echo = _echo(turn, or_else=False)
+    if _EASED.search(turn.thread.newest):
+        return Answer(text=_joined(turn.pick("support", "eased"), echo, turn.pick("ask", "space")))
     parts = (turn.pick("support", "open"), echo, turn.pick("support", "ground"))
     offer = "BREATHING_EXERCISE" if (turn.thread.intensity or 0) >= SUPPORT_INTENSITY_MIN else None
     return Answer(
@@ -122,14 +136,13 @@ def _short(turn: Turn) -> Answer:
 
 def _by_stage(turn: Turn) -> Answer:
     note = _stage_note(turn)
-    guess = _guess(turn) if turn.stage in (1, 3) or note == "" else ""
+    guess = "" if note or turn.stage not in _GUESSING_STAGES else _guess(turn)
     shape = len(turn.thread.answers) % 4
-    question = _ask(turn)
     bodies = (
-        (_echo(turn), guess, note, question),
-        (_echo(turn), note, guess, question),
-        (_echo(turn), guess, question),
-        (_echo(turn), note or guess, question),
+        (_echo(turn), guess, note, _ask(turn)),
+        (_echo(turn), note, guess, _ask(turn)),
+        (_echo(turn), guess, _ask(turn)),
+        (_echo(turn), note or guess, _ask(turn)),
     )
     return Answer(text=_joined(*bodies[shape]), offer_feel_heard=_ripe(turn))
 
@@ -167,7 +180,7 @@ def turn_of(bundle: Bundle, thread: Thread) -> Turn:
     return Turn(
         stage=bundle.stage,
         intent=bundle.intent,
-        heart_confirmed=bool(bundle.gates.get("feelHeardConfirmed")),
+        gates=bundle.gates,
         thread=thread,
         heard=listen(thread),
         crisis=assess(thread.newest),
@@ -193,26 +206,41 @@ def _ripe(turn: Turn) -> bool:
 def _echo(turn: Turn, or_else: bool = True) -> str:
     """Their own words, or a plain sign of having heard."""
     heard = turn.heard
-    if heard.quote and len(turn.thread.answers) % 3 == 2:
-        return turn.fill(turn.pick("reflect", "quote"), quote=heard.quote)
-    if heard.clause:
-        pool = "self" if heard.about_self else "other"
-        line = turn.fill(turn.pick("reflect", pool), clause=heard.clause)
-        return capitalised(line)
+    if heard.clause and not (heard.quote and len(turn.thread.answers) % 5 == 4):
+        return capitalised(turn.fill(turn.pick("reflect", _frame(turn)), clause=heard.clause))
+    if _bright(turn):
+        return turn.pick("reflect", "bright")
     if heard.quote:
         return turn.fill(turn.pick("reflect", "quote"), quote=heard.quote)
-    return turn.pick("reflect", "none") if or_else else ""
+    return turn.pick("reflect", "none_practical" if turn.stage == 4 else "none") if or_else else ""
+
+
+def _frame(turn: Turn) -> str:
+    """The list of `reflect` that fits the clause and the stage; the first that applies."""
+    kind = turn.heard.kind
+    frames = (
+        ("bright_words", _bright(turn) and kind in {"self", "felt"}),
+        ("wondering", turn.stage == 2 and kind == "other"),
+        ("practical", turn.stage == 4 and kind == "self"),
+    )
+    return next((name for name, fits in frames if fits), kind)
+
+
+def _bright(turn: Turn) -> bool:
+    return turn.stage > 1 and _BRIGHT.search(turn.thread.newest) is not None
 
 
 def _guess(turn: Turn) -> str:
-    """A feeling and a need, tentatively; nothing where nothing was heard."""
-    feeling = turn.heard.feeling
-    recent = " ".join(turn.thread.answers[-2:])
-    kind = next((k for k in turn.heard.needs if k.wish not in recent), None)
-    if feeling and kind:
-        return turn.fill(turn.pick("guess", "both"), feeling=feeling, wish=kind.wish)
-    if feeling:
-        return turn.fill(turn.pick("guess", "feeling"), feeling=feeling)
+    """A feeling and a need, tentatively and not every time; nothing where nothing was heard, or
+    where the user has named it."""
+    heard, recent = turn.heard, " ".join(turn.thread.answers[-4:])
+    if heard.named or _bright(turn) or len(turn.thread.answers) % 3 == 0:
+        return ""
+    kind = next((k for k in heard.needs if k.wish not in recent), None)
+    if heard.feeling and kind:
+        return turn.fill(turn.pick("guess", "both"), feeling=heard.feeling, wish=kind.wish)
+    if heard.feeling:
+        return turn.fill(turn.pick("guess", "feeling"), feeling=heard.feeling)
     if kind:
         return turn.fill(turn.pick("guess", "wish"), wish=kind.wish)
     return ""
@@ -221,14 +249,28 @@ def _guess(turn: Turn) -> str:
 def _ask(turn: Turn) -> str:
     """One open question that this thread has not heard yet; after the last one, room."""
     thread = turn.thread
-    pool: list[str] = list(table("replies")["ask"][f"stage{max(1, turn.stage)}"])
-    pool = [turn.fill(line) for line in pool]
+    pool = [turn.fill(line) for line in table("replies")["ask"][_questions(turn)]]
     if turn.stage in _NEED_QUESTION_STAGES and len(thread.answers) % 2:
         own = [kind.question for kind in turn.heard.needs[:2]]
         chosen = fresh(own, thread.answers, thread.key) if own else None
         if chosen:
             return chosen
     return _nearest_fresh(pool, thread) or turn.pick("ask", "space")
+
+
+def _questions(turn: Turn) -> str:
+    """The list of questions that fits how far the user has come."""
+    gates = turn.gates
+    lists = (
+        ("stage4_ending", turn.stage == 4 and (gates.get("agreementCreated") or _ends(turn))),
+        ("stage4_shaping", turn.stage == 4 and gates.get("overlapIdentified")),
+        ("stage2_shown", turn.stage == 2 and gates.get("empathyConsented")),
+    )
+    return next((name for name, fits in lists if fits), f"stage{max(1, turn.stage)}")
+
+
+def _ends(turn: Turn) -> bool:
+    return turn.stage == 4 and _ENDING.search(turn.thread.newest) is not None
 
 
 def _nearest_fresh(pool: Sequence[str], thread: Thread) -> str | None:
@@ -268,6 +310,10 @@ _PROPOSAL = pattern("cues", "proposal")
 
 def _note_repair(turn: Turn) -> str:
     text = turn.thread.newest
+    if _ends(turn):
+        return turn.pick("stage", "ending")
+    if turn.gates.get("agreementCreated"):
+        return turn.pick("stage", "agreed")
     if not _PROPOSAL.search(text):
         return ""
     checks: tuple[tuple[Any, str], ...] = (

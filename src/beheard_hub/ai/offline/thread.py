@@ -54,7 +54,7 @@ def read_thread(bundle: Bundle, seed: int) -> Thread:
         rise=rise,
         partner=bundle.partner_name or NOBODY_NAMED,
         name=bundle.user_name,
-        key=f"{seed}:{bundle.session_id}:{bundle.user_id}:{len(answers)}",
+        key=f"{seed}:{bundle.session_id}:{bundle.user_id}",
     )
 
 

@@ -14,7 +14,7 @@ _CLAUSE_BREAK = re.compile(
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
-_QUOTED = re.compile(r'"[^"]*"')
+_QUOTED = re.compile(r'"[^"]*"' r"|(?<!\w)'(?=\w)(?:[^'\n]|(?<=\w)'(?=\w))*'(?!\w)")
 
 STOP_WORDS: frozenset[str] = frozenset(table("stop_words")["words"])
 
@@ -38,7 +38,17 @@ _SECOND_PERSON = {
     "ours": "yours",
     "ourselves": "yourselves",
 }
-_VERB_AFTER_I = {"am": "are", "was": "were", "wasn't": "weren't"}
+_PHRASES = (
+    (re.compile(r"\b(?:the )?(both|two) of us\b", re.IGNORECASE), r"\1 of you"),
+    (re.compile(r"\bwe (both|two)\b", re.IGNORECASE), r"you \1"),
+    (re.compile(r"\bbetween us\b", re.IGNORECASE), "between you"),
+    (re.compile(r"\blet's\b", re.IGNORECASE), "let us"),
+)
+"""What does not go word by word."""
+_VERB_AFTER_I = {"am": "are", "was": "were", "wasn't": "weren't", "ain't": "aren't"}
+_BESIDE_VERB: frozenset[str] = frozenset(table("stop_words")["beside_verb"])
+_OTHER_SUBJECTS: frozenset[str] = frozenset(table("stop_words")["other_subjects"])
+_JOINS = frozenset({"and", "or", "but", "then"})
 _SUFFIXES = ("ingly", "edly", "ings", "ing", "ies", "ied", "ed", "es", "ly", "s", "e", "y")
 
 
@@ -82,20 +92,34 @@ def without_quotations(text: str) -> str:
 
 
 def second_person(clause: str) -> str:
-    """Turns the user's own clause towards them: "I carry it" becomes "you carry it"."""
+    """Turns the user's own clause towards them: "I carry it" becomes "you carry it".
+
+    Verbs follow their subject: "I really was", "was I", "I came home and was tired".
+    """
+    text = plain(clause)
+    for phrase, new in _PHRASES:
+        text = phrase.sub(new, text)
     turned: list[str] = []
-    before = ""
-    for token in plain(clause).split():
+    before = subject = ""
+    for token in text.split():
         core = token.strip('.,;:!?"()')
         low = core.lower()
-        new = _SECOND_PERSON.get(low)
-        if new is None and low in _VERB_AFTER_I and before == "i":
+        new = _SECOND_PERSON.get(low, core)
+        if low in _VERB_AFTER_I and (before == "i" or (subject == "i" and before in _JOINS)):
             new = _VERB_AFTER_I[low]
         elif low == "i" and turned and before in _VERB_AFTER_I:
             turned[-1] = _VERB_AFTER_I[before]
-        turned.append(token if new is None else token.replace(core, new))
-        before = low
+        turned.append(token.replace(core, new) if core else token)
+        subject = _subject(low, subject)
+        before = before if low in _BESIDE_VERB else low
     return " ".join(turned)
+
+
+def _subject(word: str, subject: str) -> str:
+    """Whose verb the next one is, as far as pronouns tell."""
+    if word.split("'")[0] == "i":
+        return "i"
+    return "" if word in _OTHER_SUBJECTS else subject
 
 
 def decapitalised(text: str) -> str:

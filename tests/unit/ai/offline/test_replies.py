@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from beheard_hub.ai.offline import OfflineFacilitator
+from beheard_hub.ai.offline.choosing import signature
 from beheard_hub.ai.offline.texts import table
+from beheard_hub.ai.offline.words import second_person
 from tests.unit.ai.bundles_for_tests import ask, bundle, item, said, talk
 
 LONG = [
@@ -32,7 +34,7 @@ LONG = [
 
 async def test_the_answer_picks_up_their_own_words(facilitator: OfflineFacilitator) -> None:
     spoken = await ask(facilitator, bundle(said(LONG[0])))
-    assert "you do all the laundry" in spoken.text
+    assert "feel like the maid in your own house" in spoken.text
     assert spoken.prompt_version.startswith("offline/")
 
 
@@ -49,6 +51,72 @@ async def test_answers_and_questions_do_not_repeat(facilitator: OfflineFacilitat
     assert all(t.count("?") <= 1 for t in texts)
     for one, other in pairwise(texts):
         assert one.split()[:3] != other.split()[:3]
+
+
+@pytest.mark.parametrize(
+    ("own", "turned"),
+    [
+        ("I was tired and I'm still waiting", "you were tired and you're still waiting"),
+        ("I really was alone with my fear", "you really were alone with your fear"),
+        ("was I the only one", "were you the only one"),
+        ("I came home and was so tired", "you came home and were so tired"),
+        ("I know he was tired", "you know he was tired"),
+        ("I know he came and was tired", "you know he came and was tired"),
+        ("am I wrong to want mine back", "are you wrong to want yours back"),
+        ("I blame myself, and I've lost my way", "you blame yourself, and you've lost your way"),
+        ("both of us were hurt by what I'd said", "both of you were hurt by what you'd said"),
+        ("it stands between us", "it stands between you"),
+        ("we both forgot our plan", "you both forgot your plan"),
+        ("we never talk about us", "the two of you never talk about the two of you"),
+        ("he left me, and I wasn't asked", "he left you, and you weren't asked"),
+    ],
+)
+def test_from_the_first_person_to_the_second(own: str, turned: str) -> None:
+    assert second_person(own) == turned
+
+
+def test_there_are_many_ways_to_reflect_and_each_is_known_again() -> None:
+    reflect = table("replies")["reflect"]
+    assert len(reflect["self"]) >= 12
+    for section in ("reflect", "guess", "ask", "stage", "support"):
+        for lines in table("replies")[section].values():
+            marks = [signature(line) for line in lines]
+            clashes = [m for m in marks if sum(m in line for line in lines) > 1]
+            assert clashes == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The kitchen looked exactly like I left it that morning.",
+        "I thought that's it, she has had enough of me.",
+        "She'd say it differently, but that's what it is.",
+        "No, not the balcony. I don't want to win.",
+    ],
+)
+async def test_a_word_in_passing_is_neither_thanks_nor_a_correction(
+    facilitator: OfflineFacilitator, text: str
+) -> None:
+    assert "/stage-" in (await ask(facilitator, bundle(said(text)))).prompt_version
+
+
+@pytest.mark.parametrize("text", ["No, that's not it.", "Not really.", "No, you got it wrong."])
+async def test_a_correction_is_taken(facilitator: OfflineFacilitator, text: str) -> None:
+    assert "/correction-" in (await ask(facilitator, bundle(said(text)))).prompt_version
+
+
+async def test_words_between_marks_are_not_taken_for_ones_own(
+    facilitator: OfflineFacilitator,
+) -> None:
+    spoken = await ask(facilitator, bundle(said("'I can't today' is fine. 'Fine, you?' is not.")))
+    assert "today" not in spoken.text
+
+
+async def test_what_has_eased_already_is_not_called_strong(facilitator: OfflineFacilitator) -> None:
+    items = [_reading(1, 9), item(2, "I did the breathing. Better. I feel alone with it.")]
+    spoken = await ask(facilitator, bundle(items))
+    assert any(line in spoken.text for line in table("replies")["support"]["eased"])
+    assert spoken.offer_support is None
 
 
 async def test_two_people_do_not_hear_the_same(facilitator: OfflineFacilitator) -> None:
