@@ -13,26 +13,15 @@ from .conftest import Town
 PROC = Path("/proc")
 
 
+HUB_LOGS = {"supervisor.log", "gateway-0.log", "session-host-0.log", "server.log", "raylet.out"}
+
+
 def logs(town: Town) -> list[Path]:
-    """Every log that the hub and what it stands on have written.
-
-    The gateways write into the hub's own: it is their standard error.
-    """
-    postgres = sorted(town.hub.data_dir.rglob("server.log"))
-    ray = sorted(path for path in ray_folder(town).rglob("*") if path.is_file())
-    assert postgres, "there is no log of Postgres to look into"
-    assert any(path.name.startswith("worker-") for path in ray), "no log of a session host"
-    return [town.hub.log_path, *postgres, *ray]
-
-
-def ray_folder(town: Town) -> Path:
-    """Where the Ray of this hub logs: other hubs on this machine have folders of their own."""
-    for pid in town.hub.address()["host_pids"]:
-        for opened in (PROC / str(pid) / "fd").iterdir():
-            target = opened.readlink() if opened.is_symlink() else Path()
-            if target.name.startswith("worker-") and target.parent.name == "logs":
-                return target.parent
-    raise AssertionError("no session host has its log open")
+    """Every log that the hub and what it stands on have written."""
+    found = town.hub.logs()
+    missing = HUB_LOGS - {path.name for path in found}
+    assert not missing, f"there is no {', '.join(sorted(missing))} to look into"
+    return found
 
 
 def titles(town: Town) -> list[bytes]:

@@ -3,35 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
-from beheard_hub.client import Event, Hub, Refused
+from beheard_hub.client import Hub, Refused
 from beheard_hub.client.frames import Ack
 
-from .conftest import Person, Town
+from .conftest import Town
+from .meeting import assert_log_is_whole, connected, opened
 
 REPEATS = 10
 ROUNDS = 5
-
-
-@asynccontextmanager
-async def connected(town: Town, people: Sequence[Person]) -> AsyncIterator[list[Hub]]:
-    """A connection for each, by turns on the one and on the other gateway."""
-    gateways = town.gateways()
-    assert len(gateways) == 2
-    async with AsyncExitStack() as stack:
-        yield [
-            await stack.enter_async_context(Hub.connect(gateways[number % 2], person.token))
-            for number, person in enumerate(people)
-        ]
-
-
-async def opened(hub: Hub) -> Mapping[str, Any]:
-    """A new session of this person, with its invitation."""
-    return (await hub.command("session.create", {"inviteName": "Sam"})).data
 
 
 async def repeated(
@@ -106,12 +89,4 @@ async def assert_both_signed(one: Hub, other: Hub, session_id: str) -> None:
         status = await hub.command("compact.status", session_id=session_id)
         assert status.data["mySigned"]
         assert status.data["partnerSigned"]
-        last = (await hub.command("session.get", session_id=session_id)).seq
-        heard: list[int] = []
-        async with asyncio.timeout(20), hub.session(session_id).events(after=0) as stream:
-            async for frame in stream:
-                if isinstance(frame, Event):
-                    heard.append(frame.seq)
-                if heard and heard[-1] >= last:
-                    break
-        assert heard == list(range(1, last + 1))
+        await assert_log_is_whole(hub, session_id)
