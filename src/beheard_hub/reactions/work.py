@@ -173,15 +173,12 @@ async def preview(tools: Tools, session_id: str, user_id: str, args: Mapping[str
 
 
 async def grant(tools: Tools, session_id: str, user_id: str, args: Mapping[str, Any]) -> Result:
-    """The text that is about to cross: the user's edit with its warnings, or the preview.
-
-    Raises Gone where neither is there: nothing crosses that the user did not see.
+    """The text that is about to cross: the user's edit with its warnings, or the preview; None
+    where neither is there, because nothing crosses that the user did not see.
     """
     row = await _one(tools, as_ai(session_id, user_id, 2), "work.consent", args["recordId"])
     edited = args["edited"]
     text = row["text"] if edited is None else edited
-    if text is None:
-        raise Gone
     warnings = [] if edited is None else list(tools.facilitator.heat(edited))
     return {"text": text, "warnings": warnings, "category": row.get("category")}
 

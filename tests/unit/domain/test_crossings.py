@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from beheard_hub.domain.kernel import Read, Ref, Work
@@ -340,12 +342,49 @@ def test_a_decision_is_made_once_and_audited() -> None:
     assert [row["outcome"] for row in audit] == ["GRANTED", "REVOKED"]
 
 
-def test_what_cannot_be_softened_without_inventing_is_not_asked_for() -> None:
-    play = Play().to_stage(2)
+def asked_about_an_event(play: Play, **result: Any) -> Any:
+    """A request whose preview came back as `result`."""
     play.do(A, "event.add", description="that thing", attributedTo="OTHER")
     asked = {"contentType": "EVENT_SUMMARY", "originalContentId": seat(play, A).events[0]}
-    work = play.ask(A, "consent.request", **asked)
-    refusal = play.finish(work, preview=None, description="", clarifications=["which?"])
+    return play.finish(play.ask(A, "consent.request", **asked), description="An event", **result)
+
+
+def test_what_cannot_be_softened_without_inventing_becomes_a_question_in_the_own_thread() -> None:
+    play = Play().to_stage(2)
+    told = len(play.told[B])
+    asked_about_an_event(play, preview=None, clarifications=["What happened?", "And you?"])
+    [message] = [m for m in play.tables.rows("Message") if m["role"] == "AI"][-1:]
+    assert (message["content"], message["forUserId"]) == ("What happened? And you?", A)
+    assert [name for name, _ in play.told[A][-2:]] == ["message.created", "consent.requested"]
+    assert len(play.told[B]) == told
+    [record] = play.tables.rows("ConsentRecord")[-1:]
+    assert record["transformedPreview"] is None
+    assert seat(play, A).consents[record["id"]].decision is None
+
+
+def test_what_has_no_preview_crosses_only_in_the_users_own_words() -> None:
+    play = Play().to_stage(2)
+    asked_about_an_event(play, preview=None, clarifications=["What happened?"])
+    key = play.tables.rows("ConsentRecord")[-1]["id"]
+    answer = {"consentRequestId": key, "decision": "GRANTED"}
+    work = play.ask(A, "consent.decide", **answer)
+    refusal = play.finish(work, text=None, warnings=[])
+    assert refusal.code == Code.GATE_NOT_SATISFIED
+    assert not play.tables.rows("ConsentedContent")
+    play.do(A, "consent.decide", **answer, editedContent="I sat there alone.")
+    assert play.tables.rows("ConsentedContent")[0]["transformedContent"] == "I sat there alone."
+
+
+def test_a_question_may_come_with_a_preview() -> None:
+    play = Play().to_stage(2)
+    asked_about_an_event(play, preview="softly", clarifications=["Since when?"])
+    assert play.tables.rows("Message")[-1]["content"] == "Since when?"
+    assert play.tables.rows("ConsentRecord")[-1]["transformedPreview"] == "softly"
+
+
+def test_without_a_preview_or_a_question_nothing_is_asked_for() -> None:
+    play = Play().to_stage(2)
+    refusal = asked_about_an_event(play, preview=None, clarifications=[])
     assert refusal.code == Code.GATE_NOT_SATISFIED
     assert not play.tables.rows("ConsentRecord")
 

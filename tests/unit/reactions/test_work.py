@@ -244,11 +244,15 @@ async def test_without_an_edit_the_preview_crosses() -> None:
     assert result == {"text": "softly", "warnings": [], "category": "SAFETY"}
 
 
-@pytest.mark.parametrize("rows", [[], [{"text": None}]])
-async def test_without_a_preview_nothing_crosses(rows: list[dict[str, Any]]) -> None:
-    world = World(work__consent=rows)
+async def test_without_a_preview_there_is_nothing_to_cross() -> None:
+    world = World(work__consent=[{"text": None}])
+    result = await run(world, "consent.grant", recordId="r", contentType="BOUNDARY", edited=None)
+    assert result["text"] is None
+
+
+async def test_without_a_record_nothing_crosses() -> None:
     with pytest.raises(works.Gone):
-        await run(world, "consent.grant", recordId="r", contentType="BOUNDARY", edited=None)
+        await run(World(), "consent.grant", recordId="r", contentType="BOUNDARY", edited=None)
 
 
 # ---- strategies

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from beheard_hub.domain.kernel import Json, Read, Work
+from beheard_hub.domain.kernel import Json, Read, Ref, Work
 from beheard_hub.domain.limits import CONSENTS_MAX
 from beheard_hub.domain.mediation import commands as c
 from beheard_hub.domain.mediation.handlers.crossing import (
@@ -15,10 +15,11 @@ from beheard_hub.domain.mediation.handlers.crossing import (
     revoke,
     share,
 )
-from beheard_hub.domain.mediation.handlers.thread import paged
+from beheard_hub.domain.mediation.handlers.thread import paged, speak
 from beheard_hub.domain.mediation.protocol import CROSSINGS
 from beheard_hub.domain.mediation.state import Consent
 from beheard_hub.domain.mediation.turn import Handler, Outcome, Turn, WorkHandler, no
+from beheard_hub.domain.mediation.views import shape, viewer_of
 from beheard_hub.domain.mediation.vocabulary import (
     ACTIVE,
     BOUNDARY,
@@ -72,19 +73,28 @@ def _is_shared(turn: Turn, need_id: str | None) -> bool:
 
 
 def requested(turn: Turn, work: Work, result: Mapping[str, Json]) -> Outcome:
-    """consent.request, with the preview, or a word that it is too vague to be shared."""
+    """consent.request, with the preview. What would have to be invented becomes a question in the
+    own thread instead (spec 06); then the request waits for the user's own words."""
     again = request(turn)
     if not isinstance(again, Work):
         return again
-    if result["preview"] is None:
+    questions = [text for text in result["clarifications"] if text]
+    if result["preview"] is None and not questions:
         return no(Code.GATE_NOT_SATISFIED, originalContentId="too vague to be shared as it is")
-    key = turn.ids.ordered()
+    if questions:
+        speak(turn, " ".join(questions))
+    return {"consentRequest": _asked(turn, work.args, result)}
+
+
+def _asked(turn: Turn, asked: Mapping[str, Json], result: Mapping[str, Json]) -> Ref:
+    """The record that waits for a decision; its preview is None where only the user can word it."""
+    key, preview = turn.ids.ordered(), result["preview"]
     row: dict[str, Json] = {
         "id": key,
-        "contentType": work.args["contentType"],
+        "contentType": asked["contentType"],
         "contentDescription": result["description"],
-        "transformedPreview": result["preview"][:PREVIEW_CHARS_MAX],
-        "targetId": work.args["originalContentId"],
+        "transformedPreview": None if preview is None else preview[:PREVIEW_CHARS_MAX],
+        "targetId": asked["originalContentId"],
     }
     turn.insert(
         "ConsentRecord",
@@ -95,17 +105,10 @@ def requested(turn: Turn, work: Work, result: Mapping[str, Json]) -> Outcome:
         **row,
     )
     turn.me.consents[key] = Consent(row["contentType"], row["targetId"], None)
-    shown = {
-        "id": key,
-        "contentType": row["contentType"],
-        "contentDescription": row["contentDescription"],
-        "transformedPreview": row["transformedPreview"],
-        "originalContentId": row["targetId"],
-        "originalContentSummary": row["contentDescription"],
-    }
+    shown = shape("consent_request", row, viewer_of(turn.state, turn.user))
     ref = turn.ref("consent_request", key, shown)
     turn.tell("consent.requested", consentRequest=ref)
-    return {"consentRequest": ref}
+    return ref
 
 
 def decide(turn: Turn) -> Outcome:
@@ -138,6 +141,8 @@ def granted(turn: Turn, work: Work, result: Mapping[str, Json]) -> Outcome:
     again = decide(turn)
     if not isinstance(again, Work):
         return again
+    if result["text"] is None:
+        return no(Code.GATE_NOT_SATISFIED, editedContent="nothing to share until it is worded")
     key: str = work.args["recordId"]
     consent = turn.me.consents[key]
     need = consent.target_id if consent.content_type == IDENTIFIED_NEED else None

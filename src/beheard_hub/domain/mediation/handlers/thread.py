@@ -236,27 +236,42 @@ def _log_bundle(turn: Turn, said: Mapping[str, Any]) -> None:
 
 def _store_answer(turn: Turn, seat: Seat, data: c.AiReplied) -> None:
     said = data.message or {}
-    row: dict[str, Json] = {
-        "id": said["id"],
-        "sessionId": turn.state.id,
-        "senderId": None,
-        "role": ROLE_AI,
-        "content": said["content"],
-        "stage": data.stage,
-        "timestamp": turn.now,
-    }
-    turn.insert(
-        "Message",
-        forUserId=seat.user_id,
-        promptVersion=said.get("promptVersion"),
-        bundle={**(said.get("bundle") or {}), "answers": list(data.answered)},
-        **row,
-    )
+    bundle = {**(said.get("bundle") or {}), "answers": list(data.answered)}
+    _say(turn, seat, said["id"], said["content"], data.stage, said.get("promptVersion"), bundle)
     answered = set(data.answered)
     seat.unanswered = [m for m in seat.unanswered if m not in answered]
     seat.opened = max(seat.opened, data.stage)
+
+
+def speak(turn: Turn, content: str) -> None:
+    """The facilitator says something in the caller's thread that answers no message."""
+    bundle: dict[str, Json] = {"items": [], "answers": []}
+    _say(turn, turn.me, turn.ids.ordered(), content, turn.me.stage, None, bundle)
+
+
+def _say(
+    turn: Turn,
+    seat: Seat,
+    key: str,
+    content: str,
+    stage: int,
+    prompt_version: str | None,
+    bundle: Mapping[str, Json],
+) -> None:
+    row: dict[str, Json] = {
+        "id": key,
+        "sessionId": turn.state.id,
+        "senderId": None,
+        "role": ROLE_AI,
+        "content": content,
+        "stage": stage,
+        "timestamp": turn.now,
+    }
+    turn.insert(
+        "Message", forUserId=seat.user_id, promptVersion=prompt_version, bundle=bundle, **row
+    )
     shown = shape("message", row, viewer_of(turn.state, seat.user_id))
-    turn.tell("message.created", seat, message=turn.ref("message", row["id"], shown))
+    turn.tell("message.created", seat, message=turn.ref("message", key, shown))
 
 
 def ai_failed(turn: Turn) -> Outcome:
