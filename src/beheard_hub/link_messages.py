@@ -51,7 +51,20 @@ class UnsubscribeTo(_Message, frozen=True, tag="unsub"):
     sub: int
 
 
-ToHost: TypeAlias = Hello | CommandTo | SubscribeTo | UnsubscribeTo
+class HereTo(_Message, frozen=True, tag="here"):
+    """To the host of a user's home shard: what this gateway knows of the user, for limits that are
+    per user over all gateways. Answered by `ElsewhereFrom` where there is something to say."""
+
+    user_id: str
+    connections: int | None
+    """Open now; None: this gateway speaks for the user no more."""
+    spent: Mapping[str, int] = {}
+    """Commands since the last word, by bucket; empty name: of any kind."""
+    owed: Mapping[str, float] = {}
+    """Tokens missing in all, by bucket, for gateways that are new to the user."""
+
+
+ToHost: TypeAlias = Hello | CommandTo | SubscribeTo | UnsubscribeTo | HereTo
 
 # ---- host → gateway
 
@@ -134,6 +147,20 @@ class DeltaFrom(_Message, frozen=True, tag="delta"):
     reset: bool = False
 
 
+class ElsewhereFrom(_Message, frozen=True, tag="there"):
+    """What other gateways know of a user of this one (`HereTo`)."""
+
+    user_id: str
+    connections: int
+    """On all other gateways."""
+    gateways: int
+    """That are not this one."""
+    spent: Mapping[str, int] = {}
+    owed: Mapping[str, float] = {}
+    asked: bool = False
+    """Answers a `HereTo` of this gateway: what is over the limit now is over it here."""
+
+
 class Leaving(_Message, frozen=True, tag="leaving"):
     """The host drains: everything sent so far is answered, send nothing more."""
 
@@ -147,5 +174,6 @@ ToGateway: TypeAlias = (
     | SubscribedFrom
     | EventFrom
     | DeltaFrom
+    | ElsewhereFrom
     | Leaving
 )

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from beheard_hub.actors.tally import Tally
 from beheard_hub.domain.limits import SHARDS
 from beheard_hub.domain.sharding import shard_of
 from beheard_hub.link_messages import (
@@ -19,6 +20,7 @@ from beheard_hub.link_messages import (
     CommandTo,
     DeltaFrom,
     EventFrom,
+    HereTo,
     Moved,
     Refused,
     SnapshotFrom,
@@ -93,6 +95,7 @@ class FakeLink:
         self.on_close = on_close
         self.open = True
         self.subs: dict[int, SubscribeTo] = {}
+        self.peer = FakePeer(self)
 
     def send(self, message: ToHost) -> None:
         if not self.open:
@@ -117,7 +120,20 @@ class FakeLink:
     def cut(self) -> None:
         if self.open:
             self.open = False
+            self.host.tally.detached(self.peer)
             self.on_close()
+
+
+class FakePeer:
+    """The host's end of a line (`GatewayPeer`)."""
+
+    gateway_id = "gateway"
+
+    def __init__(self, link: FakeLink) -> None:
+        self._link = link
+
+    def send(self, message: ToGateway) -> None:
+        self._link.answer(message)
 
 
 class FakeHost:
@@ -129,6 +145,7 @@ class FakeHost:
         self.epoch = 1
         self.alive = True
         self.links: list[FakeLink] = []
+        self.tally = Tally()
         self.commands: list[CommandTo] = []
         self.subscribes: list[SubscribeTo] = []
         self.held: list[tuple[FakeLink, CommandTo]] = []
@@ -153,6 +170,8 @@ class FakeHost:
             link.subs.pop(message.sub, None)
         elif isinstance(message, CommandTo):
             self.command(link, message)
+        elif isinstance(message, HereTo):
+            self.tally.heard(link.peer, message)
 
     def subscribe(self, link: FakeLink, message: SubscribeTo) -> None:
         self.subscribes.append(message)

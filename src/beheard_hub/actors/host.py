@@ -23,12 +23,14 @@ from beheard_hub.actors.outs import Outs
 from beheard_hub.actors.placement import Placement
 from beheard_hub.actors.reminders import Reminders
 from beheard_hub.actors.subscriptions import Subscriptions
+from beheard_hub.actors.tally import Tally
 from beheard_hub.actors.turns import Turns
 from beheard_hub.domain.kernel import Command, CommandSpec, Ids, SessionKind
 from beheard_hub.domain.refusals import Code, Refusal
 from beheard_hub.domain.sharding import home_of, shard_of
 from beheard_hub.link_messages import (
     CommandTo,
+    HereTo,
     Leaving,
     Moved,
     Refused,
@@ -88,6 +90,7 @@ class Host:
         self._on_fenced = on_fenced
         self._background = Background()
         self._loops: list[asyncio.Task[None]] = []
+        self._tally = Tally()
         # What `start` makes:
         self.lease: Lease
         self.write_behind: WriteBehind
@@ -101,6 +104,7 @@ class Host:
             CommandTo: self._command,
             SubscribeTo: self._subscribe,
             UnsubscribeTo: lambda peer, message: self.subscriptions.unsubscribe(peer, message.sub),
+            HereTo: self._tally.heard,
         }
 
     # ---- life
@@ -202,6 +206,7 @@ class Host:
     def detached(self, peer: GatewayPeer) -> None:
         """The line is gone: its subscriptions are too."""
         self.peers.discard(peer)
+        self._tally.detached(peer)
         if hasattr(self, "subscriptions"):
             self.subscriptions.detached(peer)
 

@@ -76,6 +76,8 @@ class Hosts:
         self._doubted: set[tuple[str, int]] = set()
         self._wrong = asyncio.Event()
         self._loop_task: asyncio.Task[None] | None = None
+        self.changes = 0
+        """Grows whenever `line_for` may answer otherwise than before."""
         self._closing: set[asyncio.Task[None]] = set()
         self.impatient: Callable[[], bool] = lambda: False
         """Whether something waits for an owner; then the table is read ten times a second."""
@@ -100,6 +102,7 @@ class Hosts:
     def doubt(self, line: Line, shard: int) -> None:
         """The host says that it does not own the shard: ask nobody until the table was read."""
         self._doubted.add((line.host_id, shard))
+        self.changes += 1
         self.refresh_soon()
 
     def refresh_soon(self) -> None:
@@ -150,6 +153,8 @@ class Hosts:
         self._on_change()
 
     def _adopt(self, table: RoutingTable) -> None:
+        if table.owners != self._table.owners:
+            self.changes += 1
         self._table = table
         for line in list(self._lines.values()):
             entry = table.hosts.get(line.host_id)
@@ -184,6 +189,7 @@ class Hosts:
             self._dials.pop(line.host_id, None)
         line.link = link
         self._lines[line.host_id] = line
+        self.changes += 1
         _log.info("line_open", host_id=line.host_id, epoch=line.epoch)
         self._on_change()
 
@@ -192,6 +198,7 @@ class Hosts:
             return
         if isinstance(message, Leaving):
             line.leaving = True
+            self.changes += 1
             self.refresh_soon()
             return
         self._on_message(line, message)
@@ -199,6 +206,7 @@ class Hosts:
     def _closed(self, line: Line) -> None:
         if self._lines.get(line.host_id) is line:
             del self._lines[line.host_id]
+            self.changes += 1
             _log.info("line_closed", host_id=line.host_id, epoch=line.epoch)
             self._on_change()
         line.link = None
@@ -206,6 +214,7 @@ class Hosts:
 
     def _drop(self, line: Line) -> None:
         del self._lines[line.host_id]
+        self.changes += 1
         link, line.link = line.link, None
         if link is not None:
             task = asyncio.create_task(link.close(), name="close line")

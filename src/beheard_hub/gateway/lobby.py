@@ -23,6 +23,7 @@ from beheard_hub.gateway.connection import Connection
 from beheard_hub.gateway.frames import choose_codec
 from beheard_hub.gateway.rates import Rates
 from beheard_hub.gateway.router import Router
+from beheard_hub.gateway.tally import Tally
 from beheard_hub.ports import Clock, Identities
 
 if TYPE_CHECKING:
@@ -57,7 +58,12 @@ class Lobby:
         self.draining = False
         self._origins = frozenset(origin.rstrip("/").lower() for origin in allowed_origins)
         self._connections: set[Connection] = set()
-        self._users: dict[str, set[Connection]] = {}
+        self._users: dict[str, dict[Connection, None]] = {}
+        """Each user's, oldest first."""
+        self.tally = Tally(
+            router.hosts, rates, clock, bounds.connections_per_user_max, self._end_newest
+        )
+        router.tally = self.tally
         self._stirred = asyncio.Event()
 
     def __len__(self) -> int:
@@ -110,11 +116,14 @@ class Lobby:
         return bool(host) and urlsplit(origin).netloc.lower() == host.lower()
 
     def admit(self, connection: Connection, user_id: str) -> bool:
-        """Counts a connection as the user's, unless there are too many."""
-        theirs = self._users.setdefault(user_id, set())
-        if len(theirs) >= self.bounds.connections_per_user_max:
+        """Counts a connection as the user's, unless there are too many on all gateways."""
+        theirs = self._users.get(user_id, {})
+        known = len(theirs) + self.tally.elsewhere(user_id)
+        if known >= self.bounds.connections_per_user_max:
             return False
-        theirs.add(connection)
+        theirs[connection] = None
+        self._users[user_id] = theirs
+        self.tally.count(user_id, len(theirs))
         return True
 
     # ---- going
@@ -125,9 +134,10 @@ class Lobby:
         user_id = connection.protocol.user_id
         theirs = self._users.get(user_id)
         if theirs is not None:
-            theirs.discard(connection)
+            theirs.pop(connection, None)
             if not theirs:
                 del self._users[user_id]
+            self.tally.count(user_id, len(theirs))
         self.router.gone(connection)
         self._stirred.set()
 
@@ -150,6 +160,11 @@ class Lobby:
         for connection in theirs:
             connection.end(CloseCode.REPLACED)
         return len(theirs)
+
+    def _end_newest(self, user_id: str, count: int) -> None:
+        """Other gateways were quicker: so many connections of the user are too many."""
+        for connection in list(self._users.get(user_id, ()))[-count:]:
+            connection.end(CloseCode.TOO_MANY)
 
     def announce_drain(self) -> None:
         """Sends `draining` to all, each with another time to come back."""

@@ -27,10 +27,12 @@ from beheard_hub.gateway.bounds import Bounds
 from beheard_hub.gateway.connection_protocol import Submit, error_frame
 from beheard_hub.gateway.hosts import Hosts, Line
 from beheard_hub.gateway.subscriptions import Sink, Subscriptions, error_of
+from beheard_hub.gateway.tally import Tally
 from beheard_hub.link_messages import (
     Acked,
     CommandTo,
     DeltaFrom,
+    ElsewhereFrom,
     EventFrom,
     Moved,
     Refused,
@@ -77,6 +79,8 @@ class Router:
         self.hosts = Hosts(routing, dialer, clock, self._bounds, self._received, self._settle)
         self.hosts.impatient = self._impatient
         self.subscriptions = Subscriptions(self.hosts, clock, self._bounds)
+        self.tally: Tally | None = None
+        """Whoever counts users over all gateways."""
         self._orders = itertools.count(1)
         self._rids = itertools.count(1)
         self._sent: dict[int, Pending] = {}
@@ -166,6 +170,8 @@ class Router:
         for shard in list(self._parked):
             self._release(shard)
         self.subscriptions.settle()
+        if self.tally is not None:
+            self.tally.settle()
 
     def _release(self, shard: int) -> None:
         line = self.hosts.line_for(shard)
@@ -211,6 +217,10 @@ class Router:
         handler = _HANDLERS.get(type(message))
         if handler is not None:
             handler(self, line, message)
+
+    def _elsewhere(self, line: Line, message: ElsewhereFrom) -> None:
+        if self.tally is not None:
+            self.tally.heard(line, message)
 
     def _answer(self, pending: Pending, frame: frames.Outgoing) -> None:
         pending.sink.deliver(frame)
@@ -274,6 +284,7 @@ _HANDLERS: Mapping[type, Callable[[Router, Line, Any], None]] = {
     Acked: Router._acked,
     Refused: Router._refused,
     Moved: Router._moved,
+    ElsewhereFrom: Router._elsewhere,
     SnapshotFrom: lambda router, line, message: router.subscriptions.snapshot(line, message),
     SubscribedFrom: lambda router, line, message: router.subscriptions.subscribed(line, message),
     EventFrom: lambda router, line, message: router.subscriptions.event(line, message),
