@@ -7,80 +7,97 @@ commit and tells the partner by an event, so one command is four stored rows and
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from websockets.asyncio.client import ClientConnection, connect
 
-ENCODE = msgspec.json.Encoder()
-DECODE = msgspec.json.Decoder()
+from bench.wire import Wire
+
 TOGGLE = ("session.pause", "session.resume")
+ANSWER_SECONDS_MAX = 60
+
+
+class _Command(msgspec.Struct, tag="command", rename="camel", omit_defaults=True):
+    id: str
+    name: str
+    data: Mapping[str, Any]
+    session_id: str = ""
+
+
+class _Frame(msgspec.Struct):
+    """What the generator reads of a frame; the rest is skipped."""
+
+    type: str
+    id: str | None = None
+    code: str = ""
+    data: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(_Frame).decode
 
 
 class Phone:
     """One bare connection: sends commands, waits for their answers, counts events."""
 
-    def __init__(self, socket: ClientConnection) -> None:
-        self.socket = socket
-        self.answers: dict[str, asyncio.Future[dict[str, Any]]] = {}
+    def __init__(self) -> None:
+        self.wire: Wire
+        self.answers: dict[str, asyncio.Future[_Frame]] = {}
         self.events = 0
         self.arrived = asyncio.Event()
+        self.greeted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.sent = 0
-        self.reader = asyncio.create_task(self._read())
 
     @classmethod
     async def connect(cls, url: str, token: str) -> Phone:
-        """Opens a connection, authenticated by header."""
-        headers = {"Authorization": f"Bearer {token}"}
-        socket = await connect(
-            f"{url}/v1/ws", additional_headers=headers, compression=None, ping_interval=None
-        )
-        await socket.recv()
-        return cls(socket)
+        """Opens a connection, authenticated by header. Raises ConnectionError."""
+        phone = cls()
+        phone.wire = await Wire.connect(f"{url}/v1/ws", token, phone._heard, phone._lost)
+        await phone.greeted
+        return phone
 
-    async def _read(self) -> None:
-        async for raw in self.socket:
-            frame = DECODE.decode(raw)
-            kind = frame["type"]
-            if kind in ("ack", "error"):
-                waiting = self.answers.pop(frame.get("id") or "", None)
-                if waiting is not None and not waiting.done():
-                    waiting.set_result(frame)
-            elif kind in ("event", "snapshot"):
-                self.events += kind == "event"
-                self.arrived.set()
+    def _heard(self, text: bytes) -> None:
+        frame = _decode(text)
+        if frame.type in ("ack", "error"):
+            waiting = self.answers.pop(frame.id or "", None)
+            if waiting is not None and not waiting.done():
+                waiting.set_result(frame)
+        elif frame.type == "event":
+            self.events += 1
+        elif frame.type == "snapshot":
+            self.arrived.set()
+        elif frame.type == "hello":
+            self.greeted.set_result(None)
 
-    async def command(self, name: str, data: dict[str, Any], session_id: str = "") -> Any:
-        """Sends one command and returns its ack's data; a refusal ends the bench."""
+    def _lost(self) -> None:
+        waiting: list[asyncio.Future[Any]] = [*self.answers.values(), self.greeted]
+        for future in waiting:
+            if not future.done():
+                future.set_exception(ConnectionError("the hub closed the connection"))
+
+    async def command(self, name: str, data: Mapping[str, Any], session_id: str = "") -> _Frame:
+        """Sends one command and returns its ack. Raises RuntimeError when it is refused."""
         self.sent += 1
-        frame = {"type": "command", "id": f"c{self.sent}", "name": name, "data": data}
-        if session_id:
-            frame["sessionId"] = session_id
-        answer = asyncio.get_running_loop().create_future()
-        self.answers[f"c{self.sent}"] = answer
-        await self.socket.send(ENCODE.encode(frame).decode())
-        reply = await asyncio.wait_for(answer, 60)
-        if reply["type"] != "ack":
-            raise RuntimeError(f"{name} was refused: {reply['code']}")
-        return reply["data"]
+        command = _Command(f"c{self.sent}", name, data, session_id)
+        answer: asyncio.Future[_Frame] = asyncio.get_running_loop().create_future()
+        self.answers[command.id] = answer
+        self.wire.send(_encode(command))
+        reply = await answer
+        if reply.type != "ack":
+            raise RuntimeError(f"{name} was refused: {reply.code}")
+        return reply
 
     async def subscribe(self, session_id: str) -> None:
         """Subscribes and waits for the snapshot."""
         self.arrived.clear()
-        await self.socket.send(
-            ENCODE.encode({"type": "subscribe", "sessionId": session_id}).decode()
-        )
-        await asyncio.wait_for(self.arrived.wait(), 60)
+        self.wire.send(_encode({"type": "subscribe", "sessionId": session_id}))
+        await asyncio.wait_for(self.arrived.wait(), ANSWER_SECONDS_MAX)
 
     async def close(self) -> None:
         """Ends the connection."""
-        await self.socket.close()
-        self.reader.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self.reader
+        await self.wire.close()
 
 
 class Pair:
@@ -108,7 +125,8 @@ async def make_pair(url: str, token: Callable[[str], str], number: int) -> Pair:
     """Leads two new users into one session, both subscribed."""
     a = await Phone.connect(url, token(f"bench-a{number}"))
     b = await Phone.connect(url, token(f"bench-b{number}"))
-    made = await a.command("session.create", {"inviteName": "Bench"})
+    ack = await a.command("session.create", {"inviteName": "Bench"})
+    made = msgspec.json.decode(ack.data)
     await b.command("invitation.accept", {"invitationId": made["invitationId"]})
     session_id = made["session"]["id"]
     await a.subscribe(session_id)
@@ -152,9 +170,10 @@ async def saturate(pairs: Sequence[Pair], in_flight: int, seconds: float) -> Fig
         while time.perf_counter() - began < seconds:
             latencies.append(await pair.toggle())
 
-    await asyncio.gather(*(lane(pair) for pair in pairs for _ in range(in_flight)))
-    while sum(pair.b.events for pair in pairs) - events_before < len(latencies):
-        await asyncio.sleep(0.005)
+    async with asyncio.timeout(seconds + ANSWER_SECONDS_MAX):
+        await asyncio.gather(*(lane(pair) for pair in pairs for _ in range(in_flight)))
+        while sum(pair.b.events for pair in pairs) - events_before < len(latencies):
+            await asyncio.sleep(0.005)
     return Figures(len(latencies), time.perf_counter() - began, latencies)
 
 
@@ -172,5 +191,6 @@ async def steady(pairs: Sequence[Pair], per_second: float, seconds: float) -> Fi
         task = asyncio.create_task(one(pairs[number % len(pairs)]))
         running.add(task)
         task.add_done_callback(running.discard)
-    await asyncio.gather(*running)
+    async with asyncio.timeout(ANSWER_SECONDS_MAX):
+        await asyncio.gather(*running)
     return Figures(len(latencies), time.perf_counter() - began, latencies)

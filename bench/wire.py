@@ -1,0 +1,118 @@
+"""A websocket client as lean as a load generator needs it: the bench must not measure itself.
+
+It speaks what a hub sends (whole, unmasked text frames, pings, a close) and nothing more: no
+extensions, no fragments. Frames are masked with a key of zeros, which leaves the text as it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import cast
+from urllib.parse import urlsplit
+
+TEXT, CLOSE, PING, PONG = 0x1, 0x8, 0x9, 0xA
+NO_MASK = bytes(4)
+UPGRADE = (
+    "GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n"
+    "Authorization: Bearer {token}\r\n\r\n"
+)
+
+
+class Wire(asyncio.Protocol):
+    """One connection; `on_text` gets every text frame, `on_lost` the end (called once)."""
+
+    def __init__(self, on_text: Callable[[bytes], None], on_lost: Callable[[], None]) -> None:
+        self._on_text = on_text
+        self._on_lost = on_lost
+        self._buffer = bytearray()
+        self._transport: asyncio.Transport
+        self._upgraded: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    @classmethod
+    async def connect(
+        cls, url: str, token: str, on_text: Callable[[bytes], None], on_lost: Callable[[], None]
+    ) -> Wire:
+        """Opens a connection. Raises ConnectionError when it is not upgraded."""
+        where = urlsplit(url)
+        loop = asyncio.get_running_loop()
+        _, wire = await loop.create_connection(
+            lambda: cls(on_text, on_lost), where.hostname or "", where.port or 80
+        )
+        request = UPGRADE.format(path=where.path, host=where.netloc, token=token)
+        wire._transport.write(request.encode())
+        await wire._upgraded
+        return wire
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keeps the transport."""
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by its type
+
+    def data_received(self, data: bytes) -> None:
+        """First the answer to the upgrade, then frames."""
+        self._buffer += data
+        if not self._upgraded.done() and not self._take_answer():
+            return
+        while self._take_frame():
+            pass
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Tells whoever waits."""
+        if not self._upgraded.done():
+            self._upgraded.set_exception(ConnectionError("the connection ended"))
+        if not self.lost.done():
+            self.lost.set_result(None)
+        self._on_lost()
+
+    def send(self, text: bytes) -> None:
+        """Queues one text frame."""
+        self._transport.write(_frame(TEXT, text))
+
+    async def close(self) -> None:
+        """Says so and waits until the connection is gone."""
+        if not self._transport.is_closing():
+            self._transport.write(_frame(CLOSE, b"\x03\xe8"))
+        await self.lost
+
+    def _take_answer(self) -> bool:
+        head, found, rest = bytes(self._buffer).partition(b"\r\n\r\n")
+        if not found:
+            return False
+        self._buffer = bytearray(rest)
+        if head.split(b" ", 2)[1] == b"101":
+            self._upgraded.set_result(None)
+        else:
+            line = head.split(b"\r\n", 1)[0].decode()
+            self._upgraded.set_exception(ConnectionError(f"not upgraded: {line}"))
+        return True
+
+    def _take_frame(self) -> bool:
+        buffer = self._buffer
+        if len(buffer) < 2:
+            return False
+        start, length = 2, buffer[1]
+        if length >= 126:
+            start = 4 if length == 126 else 10
+            length = int.from_bytes(buffer[2:start], "big")
+        if len(buffer) < start + length or len(buffer) < start:
+            return False
+        payload, opcode = bytes(buffer[start : start + length]), buffer[0] & 0x0F
+        assert buffer[0] & 0x80, "a hub sends whole frames"
+        del buffer[: start + length]
+        if opcode == TEXT:
+            self._on_text(payload)
+        elif opcode == PING:
+            self._transport.write(_frame(PONG, payload))
+        elif opcode == CLOSE:
+            self._transport.write(_frame(CLOSE, payload))
+            self._transport.close()
+        return True
+
+
+def _frame(opcode: int, payload: bytes) -> bytes:
+    length = len(payload)
+    if length < 126:
+        return bytes((0x80 | opcode, 0x80 | length)) + NO_MASK + payload
+    return bytes((0x80 | opcode, 0xFE)) + length.to_bytes(2, "big") + NO_MASK + payload
