@@ -152,6 +152,7 @@ def run_gateway_process() -> int:
     also its lifeline. Returns the exit code."""
     order = msgspec.json.decode(sys.stdin.buffer.readline(), type=GatewayOrder)
     telemetry.configure(order.runtime.settings.server.log)
+    telemetry.keep_in(order.runtime.logs / f"gateway-{order.number}.log")
     return uvloop.run(_gateway_process(order))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
 
@@ -39,6 +40,7 @@ class RayFleet:
             secret=runtime.secret,
             folder=str(runtime.path / "sockets"),
             log_level=settings.server.log,
+            logs=str(runtime.logs),
             bind=settings.cluster.link_bind or "",
             cert=str(settings.cluster.link_cert or ""),
             key=str(settings.cluster.link_key or ""),
@@ -104,11 +106,13 @@ def check_reach(settings: Settings) -> None:
             )
 
 
-async def start_runtime(settings: Settings) -> None:
-    """Starts or joins Ray, where the hosts need it. Raises ConnectionError."""
-    if settings.cluster.link == "socket":
-        options = RayOptions(address=settings.cluster.ray_address, cpus=settings.cluster.hosts)
-        await start_ray(options, process_environment())
+async def start_runtime(settings: Settings) -> Path | None:
+    """Starts or joins Ray, where the hosts need it, and answers where Ray keeps this session's
+    files on this machine. Raises ConnectionError."""
+    if settings.cluster.link != "socket":
+        return None
+    options = RayOptions(address=settings.cluster.ray_address, cpus=settings.cluster.hosts)
+    return await start_ray(options, process_environment())
 
 
 async def stop_runtime(settings: Settings) -> None:

@@ -32,6 +32,8 @@ class GatewayOrder(msgspec.Struct, frozen=True):
     port: int
     shared: bool
     """Several gateways listen on the same port; the kernel spreads connections."""
+    number: int = 0
+    """Which of the hub's gateways it is, for its log file."""
 
 
 class GatewayProcess:
@@ -120,8 +122,8 @@ async def start_gateways(
     order = GatewayOrder(runtime, host, port, shared=count > 1 and port != 0)
     started: list[GatewayProcess] = []
     try:
-        for _ in range(count):
-            gateway = GatewayProcess(order)
+        for number in range(count):
+            gateway = GatewayProcess(msgspec.structs.replace(order, number=number))
             await gateway.start()
             started.append(gateway)
     except BaseException:

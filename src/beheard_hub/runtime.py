@@ -38,6 +38,11 @@ class Runtime(msgspec.Struct, frozen=True):
         """The data directory."""
         return Path(self.data_dir)
 
+    @property
+    def logs(self) -> Path:
+        """The folder of log files, on whichever machine a process runs."""
+        return self.path / "logs"
+
 
 class SystemClock:
     """Implements `ports.Clock`."""

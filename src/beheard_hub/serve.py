@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import time
 from collections.abc import Coroutine, Iterator
@@ -71,6 +72,8 @@ class Address(msgspec.Struct, frozen=True):
     host_pids: list[int]
     gateway_pids: list[int | None]
     postgres_pid: int | None
+    ray_session: str | None
+    """Folder of Ray's session, with Ray's own logs; None without Ray."""
 
 
 def serve(settings: Settings, *, journey: str | None, stay: bool) -> int:
@@ -154,6 +157,7 @@ class Hub:
         self.ports: list[int] = []
         self.fleet: Fleet | None = None
         self.prepared: Prepared | None = None
+        self.ray_session: Path | None = None
 
     @property
     def url(self) -> str:
@@ -166,6 +170,7 @@ class Hub:
     async def start(self, stack: contextlib.AsyncExitStack) -> bool:
         """Starts everything; `stack` ends it. Raises SetupError."""
         directory = stack.enter_context(DataDirectory(self.path))
+        telemetry.keep_in(self.path / "logs" / "supervisor.log")
         await self._step("Postgres and Ray", self._ground(stack))
         assert self.prepared is not None
         await self._step("library vectors and the proof of the walls", self._prove())
@@ -199,7 +204,7 @@ class Hub:
             self.prepared = postgres.result()
             if self.prepared.embedded is not None:
                 stack.push_async_callback(asyncio.to_thread, self.prepared.embedded.stop)
-        await asyncio.gather(postgres, cluster)
+        _, self.ray_session = await asyncio.gather(postgres, cluster)
 
     async def _prove(self) -> None:
         assert self.prepared is not None
@@ -272,7 +277,7 @@ class Hub:
         while True:
             if self.prepared.embedded is not None:
                 await self._revive(self.prepared.embedded)
-            _write(self.path / ADDRESS_FILE, self.address())
+            write_address(self.path / ADDRESS_FILE, self.address())
             await asyncio.sleep(WATCH_SECONDS)
 
     async def _revive(self, postgres: EmbeddedPostgres) -> None:
@@ -290,6 +295,7 @@ class Hub:
             host_pids=self.fleet.pids() if self.fleet is not None else [],
             gateway_pids=[gateway.pid for gateway in self.gateways],
             postgres_pid=embedded.pid() if embedded is not None else None,
+            ray_session=str(self.ray_session) if self.ray_session is not None else None,
         )
 
     @property
@@ -327,9 +333,13 @@ async def _ended(task: asyncio.Task[None]) -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
-def _write(path: Path, address: Address) -> None:
+def write_address(path: Path, address: Address) -> None:
+    """Puts the address file in its place at once, for its owner only: it names what to kill."""
     draft = path.with_suffix(".new")
-    draft.write_bytes(msgspec.json.encode(address))
+    draft.unlink(missing_ok=True)
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(msgspec.json.encode(address))
     draft.replace(path)
 
 

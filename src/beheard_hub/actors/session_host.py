@@ -46,6 +46,8 @@ class HostOrder(msgspec.Struct, frozen=True, kw_only=True):
     folder: str
     """Where unix sockets go."""
     log_level: str = "info"
+    logs: str = ""
+    """Folder of log files on the host's machine; empty: lines go to stderr, which Ray keeps."""
     bind: str = ""
     """Empty: a unix socket; else the address of a TCP listener, or `NODE`."""
     cert: str = ""
@@ -86,9 +88,12 @@ class SessionHost:
         self._running: RunningHost | None = None
         self._server: LinkServer | None = None
         self._host_id = ""
-        with contextlib.suppress(OSError):  # needs root; without it we stay nice
-            os.nice(-NICENESS_OF_RAY)
+        if os.nice(0) >= NICENESS_OF_RAY:  # a Ray that is not ours: it knows nothing of our wish
+            with contextlib.suppress(OSError):  # needs root; without it we stay nice
+                os.nice(-NICENESS_OF_RAY)
         telemetry.configure(order.log_level)
+        if order.logs:
+            telemetry.keep_in(Path(order.logs) / f"session-host-{number}.log", instead=True)
 
     def __repr__(self) -> str:
         if self._running is None:

@@ -72,6 +72,21 @@ class HubProcess:
         """``ws://...`` of the first gateway."""
         return self.url.replace("http", "ws", 1) + "/v1/ws"
 
+    def logs(self) -> list[Path]:
+        """Every log of the running hub and of what it stands on: what it said, its own files, those
+        of Postgres and those of its session of Ray. Raises FileNotFoundError where one of these
+        kinds is missing."""
+        session = self.address()["ray_session"]
+        kinds = [[self.log_path], sorted((self.data_dir / "logs").glob("*.log*"))]
+        if (self.data_dir / "postgres").exists():
+            kinds.append([self.data_dir / "postgres" / "server.log"])
+        if session is not None:
+            found = (Path(session) / "logs").rglob("*")
+            kinds.append(sorted(path for path in found if path.is_file()))
+        if not all(kinds):
+            raise FileNotFoundError("the hub wrote no log files, or Ray did not")
+        return [path for kind in kinds for path in kind]
+
     async def stop(self) -> int:
         """Ctrl-C; returns the exit code. Raises TimeoutError when it does not end."""
         assert self._process is not None

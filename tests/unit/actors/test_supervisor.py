@@ -8,13 +8,16 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import msgspec
+import pytest
 import pytest_asyncio
 
 from beheard_hub.actors.host import Host
 from beheard_hub.actors.session_host import HostOrder
-from beheard_hub.actors.supervisor import RayOptions, Supervisor, start_ray, stop_ray
+from beheard_hub.actors.supervisor import OWN_RAY, RayOptions, Supervisor, start_ray, stop_ray
 from beheard_hub.link_messages import Acked, CommandTo, ToGateway
 from beheard_hub.links.socket_link import SocketDialer
+from beheard_hub.settings import process_environment
 from tests.unit.actors.world import World
 
 
@@ -42,14 +45,18 @@ async def toy_host(sessions: list[str], host_id: str, on_fenced: Callable[[], No
 
 
 @pytest_asyncio.fixture
-async def supervisor(tmp_path: Path) -> AsyncIterator[Supervisor]:
+async def supervisor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Supervisor]:
     """Two hosts on a Ray of our own."""
-    await start_ray(RayOptions(cpus=1))
+    for name in OWN_RAY:
+        monkeypatch.delenv(name, raising=False)
+    session = await start_ray(RayOptions(cpus=1), process_environment())
+    assert (session / "logs" / "raylet.out").exists()
     order = HostOrder(
         factory="tests.unit.actors.test_supervisor:toy_host",
         runtime=["s1"],
         secret="secret",
         folder=str(tmp_path),
+        logs=str(tmp_path / "logs"),
     )
     supervisor = Supervisor(order, 2)
     try:
@@ -78,6 +85,9 @@ async def test_a_killed_host_is_noticed_and_comes_back(supervisor: Supervisor) -
         assert isinstance(message, Acked)
         assert message.data == {"total": 1}
     assert len({address.pid for address in (first, second)}) == 2
+    for address in (first, second):
+        niceness = os.getpriority(os.PRIO_PROCESS, address.pid)
+        assert niceness == os.getpriority(os.PRIO_PROCESS, 0), "hosts are as urgent as the hub"
     os.kill(first.pid, signal.SIGKILL)
     async with asyncio.timeout(30):
         await supervisor.changed(lambda hosts: first not in hosts and len(hosts) == 2)
@@ -87,3 +97,28 @@ async def test_a_killed_host_is_noticed_and_comes_back(supervisor: Supervisor) -
     assert isinstance(await ask(back.endpoint, 2), Acked)
     stats = await supervisor.stats()
     assert [answer["gateways"] >= 0 for answer in stats] == [True, True]
+
+
+async def test_hosts_log_where_the_operator_looks(supervisor: Supervisor, tmp_path: Path) -> None:
+    for number, address in enumerate(supervisor.addresses):
+        await ask(address.endpoint, 1)
+        path = tmp_path / "logs" / f"session-host-{number}.log"
+        lines = [msgspec.json.decode(line) for line in path.read_bytes().splitlines()]
+        assert lines, "a host says when a gateway's line opens"
+        assert {line["level"] for line in lines} <= {"info", "warning"}
+        assert path.stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_cluster_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, object] = {}
+
+    def nobody(**options: object) -> None:
+        asked.update(options)
+        raise ConnectionError
+
+    monkeypatch.setattr("ray.init", nobody)
+    environ: dict[str, str] = {}
+    with pytest.raises(ConnectionError):
+        await start_ray(RayOptions(address="10.0.0.1:6379"), environ)
+    assert environ == {}
+    assert asked["address"] == "10.0.0.1:6379"
