@@ -68,6 +68,9 @@ class Spoken(msgspec.Struct, frozen=True, kw_only=True):
     """Stage 1: the facilitator thinks the question may be offered; it never answers it."""
     offer_support: str | None = None
     """BREATHING_EXERCISE, BODY_SCAN, GROUNDING or PAUSE_SESSION."""
+    ask_to_share: tuple[str, str] | None = None
+    """Content type and id of something of the user's own that the partner might be shown, if the
+    user agrees (spec 2.3, consent.request: the facilitator may ask by itself)."""
 
 
 class Need(msgspec.Struct, frozen=True, kw_only=True):

@@ -29,7 +29,7 @@ from beheard_hub.domain.mediation.commands import AiFailed, AiReplied, Safety
 from beheard_hub.domain.mediation.vocabulary import ROLE_USER
 from beheard_hub.facilitation import FacilitatorFailed, Spoken
 from beheard_hub.ports import Actor, Mailbox, StoreUnavailable
-from beheard_hub.reactions import retrieval
+from beheard_hub.reactions import retrieval, work
 from beheard_hub.reactions.streaming import speak
 from beheard_hub.reactions.tools import Tools, as_ai
 
@@ -114,8 +114,25 @@ async def _answered(tools: Tools, mailbox: Mailbox, session_id: str, due: Due) -
         stage=stage,
         message=_stored(message_id, spoken, assembled, heard),
         support_type=spoken.offer_support,
+        consent=await _wording(tools, actor, spoken.ask_to_share),
         offer_feel_heard=spoken.offer_feel_heard and await _may_offer(tools, actor, heard),
     )
+
+
+async def _wording(
+    tools: Tools, actor: Actor, wanted: tuple[str, str] | None
+) -> dict[str, Any] | None:
+    """What would cross of the user's own content, for them to decide on; None where nothing was
+    thought of, or where it would have to be invented. The answer does not depend on it."""
+    if wanted is None:
+        return None
+    args = dict(zip(("contentType", "originalContentId"), wanted, strict=True))
+    try:
+        made = await work.preview(tools, actor.session_id, actor.id, args)
+    except (work.Gone, FacilitatorFailed):
+        return None
+    described = {key: made[key] for key in ("preview", "description")}
+    return None if made["preview"] is None else {**args, **described}
 
 
 def _stored(message_id: str, spoken: Spoken, assembled: Assembled, heard: Heard) -> dict[str, Any]:

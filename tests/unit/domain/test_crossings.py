@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from beheard_hub.domain.kernel import Read, Ref, Work
+from beheard_hub.domain.mediation.internal import AiReplied
 from beheard_hub.domain.mediation.kind import HANDLERS, MEDIATION
 from beheard_hub.domain.mediation.state import Seat
 from beheard_hub.domain.refusals import Code
@@ -386,6 +387,42 @@ def test_without_a_preview_or_a_question_nothing_is_asked_for() -> None:
     play = Play().to_stage(2)
     refusal = asked_about_an_event(play, preview=None, clarifications=[])
     assert refusal.code == Code.GATE_NOT_SATISFIED
+    assert not play.tables.rows("ConsentRecord")
+
+
+def facilitator_asks(play: Play, target: str) -> None:
+    """An answer that brings a wording of one of A's events with it."""
+    play.do(A, "message.send", content="I wish she knew")
+    said = {"id": f"ai-{len(play.tables.rows('Message'))}", "content": "Would you?"}
+    asked = {"contentType": "EVENT_SUMMARY", "originalContentId": target}
+    data = AiReplied(
+        reminder_id=seat(play, A).ai_turn or "",
+        answered=tuple(seat(play, A).unanswered),
+        stage=2,
+        message=said,
+        consent={**asked, "preview": "softly", "description": "An event"},
+    )
+    play.internal("internal.ai_replied", A, data)
+
+
+def test_the_facilitator_may_ask_by_itself_and_only_once() -> None:
+    play = Play().to_stage(2)
+    play.do(A, "event.add", description="the dinner", attributedTo="OTHER")
+    target = seat(play, A).events[0]
+    facilitator_asks(play, target)
+    [record] = play.tables.rows("ConsentRecord")
+    assert (record["userId"], record["requestedByUserId"]) == (A, None)
+    assert "consent.requested" in [name for name, _ in play.told[A]]
+    assert "consent.requested" not in [name for name, _ in play.told[B]]
+    play.do(A, "consent.decide", consentRequestId=record["id"], decision="DENIED")
+    facilitator_asks(play, target)
+    assert len(play.tables.rows("ConsentRecord")) == 1
+
+
+def test_the_facilitator_asks_for_ones_own_only() -> None:
+    play = Play().to_stage(2)
+    play.do(B, "event.add", description="the dinner", attributedTo="OTHER")
+    facilitator_asks(play, seat(play, B).events[0])
     assert not play.tables.rows("ConsentRecord")
 
 

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from beheard_hub.ai.memory_intent import Intent
-from beheard_hub.facilitation import Delta, FacilitatorFailed, Spoken
+from beheard_hub.facilitation import Delta, FacilitatorFailed, Spoken, Transformation
 from beheard_hub.reactions import turns
 from tests.unit.reactions.fakes import (
     ANA,
@@ -250,6 +250,22 @@ async def test_probing_is_named_and_not_quoted() -> None:
     done = await answered(world)
     assert set(done.message["probes"]) == {"partner_content", "override"}
     assert "instructions" not in repr(done.message)
+
+
+# ---- asking to share
+
+
+@pytest.mark.parametrize("found", [True, False])
+async def test_a_wording_comes_with_the_answer_where_one_can_be_had(found: bool) -> None:
+    world = World(said("Would you share it?", ask_to_share=("EVENT_SUMMARY", "e1")))
+    world.reads.rows["work.event"] = [{"text": "he left"}] if found else []
+    world.facilitator.transformation = Transformation(can_transform=True, text="softly")
+    world.hear(message(1, "I wish he knew."))
+    done = await answered(world)
+    assert done.message["content"] == "Would you share it?"
+    assert (done.consent is not None) == found
+    if found:
+        assert (done.consent["originalContentId"], done.consent["preview"]) == ("e1", "softly")
 
 
 # ---- failures

@@ -61,6 +61,7 @@ class OfflineFacilitator:
             prompt_version=f"offline/{replies.route_of(turn)}-{bundle.stage}/{VERSION}",
             offer_feel_heard=answer.offer_feel_heard,
             offer_support=answer.offer_support,
+            ask_to_share=answer.ask_to_share,
         )
 
     async def synthesise_needs(self, bundle: Bundle) -> Synthesis:

@@ -15,12 +15,13 @@ import msgspec
 from beheard_hub.ai.crisis import Crisis, Severity, assess
 from beheard_hub.ai.memory_intent import Intent
 from beheard_hub.ai.offline import mirror
-from beheard_hub.ai.offline.choosing import choose, fresh
+from beheard_hub.ai.offline.choosing import choose, fresh, last_use
 from beheard_hub.ai.offline.listening import Heard, listen
+from beheard_hub.ai.offline.softening import transform
 from beheard_hub.ai.offline.texts import pattern, table
 from beheard_hub.ai.offline.thread import Thread
 from beheard_hub.ai.offline.words import capitalised, content_stems, words
-from beheard_hub.facilitation import Bundle
+from beheard_hub.facilitation import Bundle, Item
 
 SUPPORT_INTENSITY_MIN = 8
 SHARP_RISE_MIN = 3
@@ -28,6 +29,8 @@ FEEL_HEARD_MESSAGES_MIN = 4
 _SHORT_WORDS_MAX = 3
 _NEED_QUESTION_STAGES = (1, 3)
 _GUESSING_STAGES = (1, 3)
+_SHARING_STAGES = (2,)
+_SHARED_STEMS_MIN = 2
 _SKIPPED = {3: 0.6, 4: 0.8}
 """Stages that do not see the earlier conversation → part of a pool that is taken as used there."""
 
@@ -38,6 +41,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     offer_feel_heard: bool = False
     offer_support: str | None = None
+    ask_to_share: tuple[str, str] | None = None
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +53,8 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     thread: Thread
     heard: Heard
     crisis: Crisis | None
+    events: Sequence[Item] = ()
+    """What the user noted down of what happened; only where the stage may see it."""
 
     @property
     def heart_confirmed(self) -> bool:
@@ -71,6 +77,7 @@ _CORRECTION = pattern("cues", "correction")
 _EASED = pattern("cues", "eased")
 _BRIGHT = pattern("cues", "bright")
 _ENDING = pattern("cues", "ending")
+_WANTS_KNOWN = pattern("cues", "wants_known")
 _ASIDES = {name: pattern("cues", "aside", name) for name in table("cues")["aside"]}
 
 
@@ -134,6 +141,34 @@ def _short(turn: Turn) -> Answer:
     )
 
 
+def _share(turn: Turn) -> Answer:
+    event = _meant(turn)
+    text = _joined(_echo(turn), turn.fill(turn.pick("share", "asked")))
+    return Answer(text=text, ask_to_share=("EVENT_SUMMARY", event.id) if event else None)
+
+
+def _meant(turn: Turn) -> Item | None:
+    """The note that the user would like to be known, once in a thread: the wish is in their words,
+    the note is about the same, and it can be softened without inventing."""
+    asked: Sequence[str] = table("replies")["share"]["asked"]
+    thread = turn.thread
+    lines = [turn.fill(line) for line in asked]
+    if (
+        turn.stage not in _SHARING_STAGES
+        or not _WANTS_KNOWN.search(thread.newest)
+        or any(last_use(line, thread.answers) >= 0 for line in lines)
+    ):
+        return None
+    told = content_stems(thread.newest)
+    near = [
+        (len(content_stems(event.text) & told), event)
+        for event in turn.events
+        if transform("EVENT_SUMMARY", event.text).can_transform
+    ]
+    shared, event = max(near, key=lambda n: n[0], default=(0, None))
+    return event if shared >= _SHARED_STEMS_MIN else None
+
+
 def _by_stage(turn: Turn) -> Answer:
     note = _stage_note(turn)
     guess = "" if note or turn.stage not in _GUESSING_STAGES else _guess(turn)
@@ -160,6 +195,7 @@ ROUTES: tuple[tuple[str, Applies, Callable[[Turn], Answer]], ...] = (
         lambda t: t.stage in (2, 3) and mirror.trap_in(t.thread.newest, t.thread.partner),
         _mirror,
     ),
+    ("share", lambda t: _meant(t) is not None, _share),
     ("short", lambda t: len(words(t.thread.newest)) <= _SHORT_WORDS_MAX, _short),
     ("stage", lambda t: True, _by_stage),
 )
@@ -184,6 +220,7 @@ def turn_of(bundle: Bundle, thread: Thread) -> Turn:
         thread=thread,
         heard=listen(thread),
         crisis=assess(thread.newest),
+        events=[item for item in bundle.items if item.type == "user_event"],
     )
 
 

@@ -26,6 +26,9 @@ class AiReplied(Internal, frozen=True, kw_only=True):
     offer_feel_heard: bool = False
     safety: dict[str, Any] | None = None
     """{severity, resources}"""
+    consent: dict[str, Any] | None = None
+    """What the facilitator would ask leave to share: {contentType, originalContentId, preview,
+    description}."""
 
 
 class AiFailed(Internal, frozen=True, kw_only=True):

@@ -299,6 +299,36 @@ async def test_danger_ends_all_coaching(facilitator: OfflineFacilitator, stage: 
     assert "?" not in spoken.text
 
 
+def _noted(number: int, text: str) -> Any:
+    return item(number, text, type="user_event", fields={"attributedTo": "OTHER", "emotions": []})
+
+
+async def test_it_asks_to_share_what_they_want_to_be_known(facilitator: OfflineFacilitator) -> None:
+    noted = [_noted(1, "I paid the bill alone in March."), _noted(2, "We ate at my sister's.")]
+    wish = "I wish she knew that I paid that bill alone."
+    spoken = await ask(facilitator, bundle([*noted, item(3, wish, stage=2)], 2))
+    assert spoken.ask_to_share == ("EVENT_SUMMARY", noted[0].id)
+    answered = item(4, spoken.text, stage=2, fields={"role": "AI"})
+    again = [*noted, item(3, wish, stage=2), answered, item(5, wish, stage=2)]
+    assert (await ask(facilitator, bundle(again, 2))).ask_to_share is None
+
+
+@pytest.mark.parametrize(
+    ("text", "stage"),
+    [
+        ("I paid that bill alone.", 2),
+        ("I wish she knew how I am.", 2),
+        ("I wish she knew that I paid that bill alone.", 1),
+        ("I wish she knew that I paid that bill, and last night she hit me.", 2),
+    ],
+)
+async def test_it_does_not_ask_to_share_otherwise(
+    facilitator: OfflineFacilitator, text: str, stage: int
+) -> None:
+    items = [_noted(1, "I paid the bill alone in March."), item(2, text, stage=stage)]
+    assert (await ask(facilitator, bundle(items, stage))).ask_to_share is None
+
+
 @pytest.mark.parametrize("stage", range(5))
 async def test_openings(facilitator: OfflineFacilitator, stage: int) -> None:
     parts = [p async for p in facilitator.open_stage(bundle([], stage))]

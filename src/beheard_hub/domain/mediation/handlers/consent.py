@@ -6,20 +6,19 @@ from collections.abc import Mapping
 
 import msgspec
 
-from beheard_hub.domain.kernel import Json, Read, Ref, Work
+from beheard_hub.domain.kernel import Json, Read, Work
 from beheard_hub.domain.limits import CONSENTS_MAX
 from beheard_hub.domain.mediation import commands as c
 from beheard_hub.domain.mediation.handlers.crossing import (
     READER_STAGE,
+    ask,
     request_analysis,
     revoke,
     share,
 )
 from beheard_hub.domain.mediation.handlers.thread import paged, speak
 from beheard_hub.domain.mediation.protocol import CROSSINGS
-from beheard_hub.domain.mediation.state import Consent
 from beheard_hub.domain.mediation.turn import Handler, Outcome, Turn, WorkHandler, no
-from beheard_hub.domain.mediation.views import shape, viewer_of
 from beheard_hub.domain.mediation.vocabulary import (
     ACTIVE,
     BOUNDARY,
@@ -30,8 +29,6 @@ from beheard_hub.domain.mediation.vocabulary import (
 )
 from beheard_hub.domain.refusals import Code, Refusal
 from beheard_hub.domain.validation import refused
-
-PREVIEW_CHARS_MAX = 1200
 
 
 def request(turn: Turn) -> Outcome:
@@ -83,32 +80,7 @@ def requested(turn: Turn, work: Work, result: Mapping[str, Json]) -> Outcome:
         return no(Code.GATE_NOT_SATISFIED, originalContentId="too vague to be shared as it is")
     if questions:
         speak(turn, " ".join(questions))
-    return {"consentRequest": _asked(turn, work.args, result)}
-
-
-def _asked(turn: Turn, asked: Mapping[str, Json], result: Mapping[str, Json]) -> Ref:
-    """The record that waits for a decision; its preview is None where only the user can word it."""
-    key, preview = turn.ids.ordered(), result["preview"]
-    row: dict[str, Json] = {
-        "id": key,
-        "contentType": asked["contentType"],
-        "contentDescription": result["description"],
-        "transformedPreview": None if preview is None else preview[:PREVIEW_CHARS_MAX],
-        "targetId": asked["originalContentId"],
-    }
-    turn.insert(
-        "ConsentRecord",
-        userId=turn.user,
-        sessionId=turn.state.id,
-        requestedByUserId=turn.user,
-        createdAt=turn.now,
-        **row,
-    )
-    turn.me.consents[key] = Consent(row["contentType"], row["targetId"], None)
-    shown = shape("consent_request", row, viewer_of(turn.state, turn.user))
-    ref = turn.ref("consent_request", key, shown)
-    turn.tell("consent.requested", consentRequest=ref)
-    return ref
+    return {"consentRequest": ask(turn, {**work.args, **result}, turn.user)}
 
 
 def decide(turn: Turn) -> Outcome:

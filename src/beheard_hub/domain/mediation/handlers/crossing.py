@@ -10,13 +10,16 @@ from collections.abc import Mapping
 
 import msgspec
 
-from beheard_hub.domain.kernel import Json
+from beheard_hub.domain.kernel import Json, Ref
+from beheard_hub.domain.limits import CONSENTS_MAX
 from beheard_hub.domain.mediation.protocol import CROSSINGS
 from beheard_hub.domain.mediation.state import Consent, Content, Seat
 from beheard_hub.domain.mediation.turn import Turn
+from beheard_hub.domain.mediation.views import shape, viewer_of
 from beheard_hub.domain.mediation.vocabulary import (
     ABANDONED,
     ACTIVE,
+    BOUNDARY,
     EMPATHY_ATTEMPT,
     EVENT_SUMMARY,
     FEEDBACK,
@@ -26,6 +29,8 @@ from beheard_hub.domain.mediation.vocabulary import (
     REVOKED,
     STRATEGY_PROPOSAL,
 )
+
+PREVIEW_CHARS_MAX = 1200
 
 DESCRIPTIONS: Mapping[str, str] = {
     EMPATHY_ATTEMPT: "How you understand your partner",
@@ -117,6 +122,52 @@ def deactivate(turn: Turn, content_id: str, **columns: Json) -> None:
         turn.state.contents[content_id] = msgspec.structs.replace(content, active=False)
         turn.update("ConsentedContent", {"id": content_id}, consentActive=False, **columns)
         turn.effects.append(f"revoked:{content_id}")
+
+
+# ---- asking
+
+
+def ask(turn: Turn, asked: Mapping[str, Json], by: str | None) -> Ref:
+    """A request that waits for the caller's decision. `asked` has contentType, originalContentId,
+    description and preview, which is None where only the user can word it; `by` is None for the
+    facilitator."""
+    key, preview = turn.ids.ordered(), asked["preview"]
+    row: dict[str, Json] = {
+        "id": key,
+        "contentType": asked["contentType"],
+        "contentDescription": asked["description"],
+        "transformedPreview": None if preview is None else preview[:PREVIEW_CHARS_MAX],
+        "targetId": asked["originalContentId"],
+    }
+    turn.insert(
+        "ConsentRecord",
+        userId=turn.user,
+        sessionId=turn.state.id,
+        requestedByUserId=by,
+        createdAt=turn.now,
+        **row,
+    )
+    turn.me.consents[key] = Consent(row["contentType"], row["targetId"], None)
+    shown = shape("consent_request", row, viewer_of(turn.state, turn.user))
+    ref = turn.ref("consent_request", key, shown)
+    turn.tell("consent.requested", consentRequest=ref)
+    return ref
+
+
+def ask_unbidden(turn: Turn, asked: Mapping[str, Json]) -> None:
+    """The facilitator asks by itself, once for each content: whoever said no is not asked again."""
+    me, kind, target = turn.me, asked["contentType"], asked["originalContentId"]
+    crossing = CROSSINGS[kind]
+    own = {EVENT_SUMMARY: me.events, BOUNDARY: me.boundaries}.get(kind, ())
+    known = {(c.content_type, c.target_id) for c in me.consents.values()}
+    if (
+        turn.state.status == ACTIVE
+        and me.stage >= crossing.from_stage
+        and target in own
+        and (kind, target) not in known
+        and len(me.consents) < CONSENTS_MAX
+    ):
+        ask(turn, asked, None)
 
 
 # ---- calling back

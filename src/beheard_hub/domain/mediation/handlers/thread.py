@@ -17,6 +17,7 @@ from beheard_hub.domain.limits import (
     UNANSWERED_MESSAGES_MAX,
 )
 from beheard_hub.domain.mediation import commands as c
+from beheard_hub.domain.mediation.handlers.crossing import ask_unbidden
 from beheard_hub.domain.mediation.pace import can_advance
 from beheard_hub.domain.mediation.reads import page_args
 from beheard_hub.domain.mediation.state import Reading, Seat
@@ -212,6 +213,8 @@ def ai_replied(turn: Turn) -> Outcome:
     if data.message is not None:
         _log_bundle(turn, data.message)
         _store_answer(turn, seat, data)
+    if data.consent is not None:
+        ask_unbidden(turn, data.consent)
     if data.support_type is not None:
         turn.tell("support.offered", seat, supportType=data.support_type)
     if data.offer_feel_heard and not seat.has_gate(1, "feelHeardConfirmed") and seat.stage == 1:
