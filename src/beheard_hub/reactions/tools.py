@@ -23,6 +23,9 @@ class Tools(msgspec.Struct, frozen=True, kw_only=True):
     first_word_seconds_max: float = 20.0
     answer_seconds_max: float = 60.0
     """From the first read to the last word."""
+    locale: str = "en"
+    """Whose places to turn to are shown in danger, like ``en-GB`` or ``de``: the hub's, because
+    nothing in the data model says where a user is."""
 
 
 def as_ai(session_id: str, user_id: str, stage: int) -> Actor:

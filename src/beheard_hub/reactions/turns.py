@@ -33,7 +33,6 @@ from beheard_hub.reactions import retrieval, work
 from beheard_hub.reactions.streaming import speak
 from beheard_hub.reactions.tools import Tools, as_ai
 
-LOCALE = "en"
 FEEL_HEARD_FIRST = 4
 FEEL_HEARD_EVERY = 3
 
@@ -189,7 +188,7 @@ def _look_after(tools: Tools, mailbox: Mailbox, actor: Actor, heard: Heard) -> N
     found = crisis.assess(heard.text)
     if found is None or not found.shows_resources:
         return
-    places = [msgspec.to_builtins(place) for place in crisis.resources(LOCALE)]
+    places = [msgspec.to_builtins(place) for place in crisis.resources(tools.locale)]
     safety = Safety(severity=found.severity.name.lower(), resources=places)
     mailbox.submit_internal(
         actor.session_id,
