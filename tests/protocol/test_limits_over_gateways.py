@@ -44,7 +44,9 @@ async def test_ten_connections_over_all_gateways(start_hub: StartHub) -> None:
     await knows(second, 6)
     await knows(first, 4)
     for hub in (first, second):
-        assert await (await hub.open()).closed() == CloseCode.TOO_MANY
+        eleventh = await hub.open()
+        await eleventh.expect("error")
+        assert await eleventh.closed() == CloseCode.TOO_MANY
         await hub.enter("bob")
     await second.clients[0].socket.close()
     await knows(first, 3)
