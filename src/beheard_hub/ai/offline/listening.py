@@ -166,7 +166,7 @@ def _own_part(sentence: str) -> str:
     if back:
         return sentence[back.end() :].strip()
     before = [m.start() for m in _PART.finditer(sentence, 0, reports[0].start())]
-    return sentence[: before[-1]].strip() if before else ""
+    return sentence[: before[-1]].strip(" ,;:") if before else ""
 
 
 def _untouchable(sentence: str) -> bool:
@@ -206,7 +206,7 @@ def _echoable(clause: str) -> bool:
         and bool(_FINITE_VERB.match(_IMAGINING.sub("", clause)))
         and "  " not in clause
         and ":" not in clause
-        and not re.search(r"[\"':;]$|(?<!\w)'|'(?!\w)|\b(?:a|an|the|of|to|and|with)$", clause)
+        and not re.search(r"[\"':;,]$|(?<!\w)'|'(?!\w)|\b(?:a|an|the|of|to|and|with)$", clause)
     )
 
 
@@ -221,7 +221,7 @@ def _weight(clause: str, other: re.Pattern[str]) -> float:
     weight += 1.0 if _FELT.search(clause) else 0.0
     weight += 1.0 if _IMAGINING.match(clause) else 0.0
     weight += 0.4 if _WEIGHTY.search(clause) else 0.0
-    weight -= 1.5 if _SELF_REPORT.match(clause) else 0.0
+    weight -= 2.0 if _SELF_REPORT.match(clause) else 0.0
     weight -= 1.0 if other.match(clause) else 0.0
     weight -= 0.8 if _POINTING.match(clause) else 0.0
     weight -= 0.3 if re.search(r"\b(?:we|us|our)\b", clause, re.IGNORECASE) else 0.0

@@ -286,6 +286,8 @@ def _guess(turn: Turn) -> str:
 def _ask(turn: Turn) -> str:
     """One open question that this thread has not heard yet; after the last one, room."""
     thread = turn.thread
+    if turn.stage == 4 and _bright(turn) and not _ends(turn):
+        return turn.pick("ask", "space")
     pool = [turn.fill(line) for line in table("replies")["ask"][_questions(turn)]]
     if turn.stage in _NEED_QUESTION_STAGES and len(thread.answers) % 2:
         own = [kind.question for kind in turn.heard.needs[:2]]

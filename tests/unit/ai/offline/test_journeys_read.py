@@ -141,6 +141,11 @@ def test_nobody_is_left_in_the_first_person(reader: Reader) -> None:
         assert wrong.findall(unquoted) == [], text
 
 
+def test_no_seam_shows(reader: Reader) -> None:
+    for _, spoken in reader.answers:
+        assert not re.search(r"[,;:]\.|,,|\.\.|  |\s[.,;:]|[.?!] [a-z]", spoken.text), spoken.text
+
+
 def test_names_are_those_of_the_journey(reader: Reader) -> None:
     everybody = {p.name for n in names() for p in (load(n).a, load(n).b)}
     strangers = everybody - set(reader.names)
