@@ -24,6 +24,16 @@ def logs(town: Town) -> list[Path]:
     return found
 
 
+def kept_files(town: Town) -> list[Path]:
+    """What else lies in the data directory, beside the database itself."""
+    home = town.hub.data_dir
+    return sorted(
+        path
+        for path in home.rglob("*")
+        if path.is_file() and path.relative_to(home).parts[0] != "postgres"
+    )
+
+
 def titles(town: Town) -> list[bytes]:
     """What `ps` shows of the hub's processes."""
     address = town.hub.address()

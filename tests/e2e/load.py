@@ -63,11 +63,12 @@ class Player:
             self.acks[command_id] = (name, ack)
             load.progressed()
 
-    async def listen(self) -> None:
+    async def listen(self, load: Load) -> None:
         """All events of the session, from the first on."""
         async for frame in self.hub.session(self.session_id).events(after=0):
             if isinstance(frame, Event):
                 self.heard.append(frame)
+                load.progressed()
 
     @property
     def sent(self) -> Counter[str]:
@@ -84,20 +85,36 @@ class Load:
         self._progress = asyncio.Event()
 
     def progressed(self) -> None:
-        """Somebody got an ack."""
+        """Somebody got an ack or an event."""
         self._progress.set()
 
     async def everybody_gets(self, count: int) -> None:
         """Waits until each player has that many acks more than now."""
         goals = [len(player.acks) + count for player in self.players]
+        await self._reached(goals, lambda player: len(player.acks), "acks")
+
+    async def everybody_heard_all(self) -> None:
+        """Waits until each player heard the newest event that the hub has for them."""
+        views = [
+            await player.hub.command("session.get", session_id=player.session_id)
+            for player in self.players
+        ]
+        goals = [view.seq for view in views]
+        await self._reached(goals, lambda player: len(player.heard), "events")
+
+    async def _reached(
+        self, goals: Sequence[int], count: Callable[[Player], int], what: str
+    ) -> None:
+        def late() -> int:
+            return sum(count(p) < goal for p, goal in zip(self.players, goals, strict=True))
+
         try:
             async with asyncio.timeout(PROGRESS_SECONDS_MAX):
-                while any(len(p.acks) < goal for p, goal in zip(self.players, goals, strict=True)):
+                while late():
                     self._progress.clear()
                     await self._progress.wait()
         except TimeoutError:
-            late = sum(len(p.acks) < g for p, g in zip(self.players, goals, strict=True))
-            raise AssertionError(f"{late} players got no {count} acks in time") from None
+            raise AssertionError(f"{late()} players did not get their {what} in time") from None
 
 
 @asynccontextmanager
@@ -108,7 +125,7 @@ async def under_load(town: Town) -> AsyncIterator[Load]:
         pairs = await asyncio.gather(*(_pair(town, stack, n) for n in range(PAIRS)))
         load.players = [player for pair in pairs for player in pair]
         async with asyncio.TaskGroup() as listening:
-            ears = [listening.create_task(player.listen()) for player in load.players]
+            ears = [listening.create_task(player.listen(load)) for player in load.players]
             async with asyncio.TaskGroup() as sending:
                 for player in load.players:
                     sending.create_task(player.send_on(load))
@@ -116,7 +133,7 @@ async def under_load(town: Town) -> AsyncIterator[Load]:
                     yield load
                 finally:
                     load.over = True
-            await asyncio.gather(*(_heard_all(player) for player in load.players))
+            await load.everybody_heard_all()
             for ear in ears:
                 ear.cancel()
 
@@ -139,13 +156,6 @@ async def _pair(town: Town, stack: AsyncExitStack, number: int) -> Sequence[Play
         Player(side, hub, session_id, user)
         for side, hub, user in zip(("a", "b"), hubs, ids, strict=True)
     ]
-
-
-async def _heard_all(player: Player) -> None:
-    last = (await player.hub.command("session.get", session_id=player.session_id)).seq
-    async with asyncio.timeout(PROGRESS_SECONDS_MAX):
-        while len(player.heard) < last:  # noqa: ASYNC110 - the stream belongs to its own task
-            await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
 
 # ---- kills

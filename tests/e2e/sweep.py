@@ -89,9 +89,12 @@ class Author(Phone):
 
     async def look(self) -> None:
         """Everything that can be read at this moment."""
-        for command, row in ALL.items():
-            if row.reads and (command in NOT_EMPTY or not required(row.data)):
-                await self._try(command)
+        reads = [
+            command
+            for command, row in ALL.items()
+            if row.reads and (command in NOT_EMPTY or not required(row.data))
+        ]
+        await asyncio.gather(*(self._try(command) for command in reads))
 
     async def _try(self, command: str) -> None:
         with contextlib.suppress(Refused):
@@ -244,14 +247,21 @@ async def _side_sessions(x: Author, y: Author) -> None:
 
 async def _refused_at_stage_0(x: Author) -> None:
     """Everything of a later stage, everything about ids that do not exist, every bad text."""
-    for command, row in ALL.items():
-        by_id = any(name.endswith(("_id", "_ids")) for name in row.data.__struct_fields__)
-        if row.stages is not None or by_id:
-            await x.refused(command, sample(command, x.sown, Reach.REFUSED))
-    for path, most in text_fields().items():
-        for way, data in spoilt(path, most, x.sown):
-            refusal = await x.refused(command_of(path), data)
-            assert refusal.code in ("VALIDATION_ERROR", "NOT_FOUND"), f"{path}, {way}"
+    wrong = [
+        (command, sample(command, x.sown, Reach.REFUSED))
+        for command, row in ALL.items()
+        if row.stages is not None
+        or any(name.endswith(("_id", "_ids")) for name in row.data.__struct_fields__)
+    ]
+    await asyncio.gather(*(x.refused(command, data) for command, data in wrong))
+    bad = [
+        (path, way, data)
+        for path, most in text_fields().items()
+        for way, data in spoilt(path, most, x.sown)
+    ]
+    refusals = await asyncio.gather(*(x.refused(command_of(path), data) for path, _, data in bad))
+    for (path, way, _), refusal in zip(bad, refusals, strict=True):
+        assert refusal.code in ("VALIDATION_ERROR", "NOT_FOUND"), f"{path}, {way}"
 
 
 # ---- stage 1
