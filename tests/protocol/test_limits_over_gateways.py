@@ -64,6 +64,13 @@ async def test_of_two_who_come_at_once_the_later_one_goes(start_hub: StartHub) -
     await stays.still_lives()
 
 
+async def test_of_too_many_the_newest_is_ended(hub: Hub) -> None:
+    older, newer = await hub.enter(), await hub.enter()
+    hub.gateway.lobby.tally._on_excess("alice", 1)
+    assert await newer.closed() == CloseCode.TOO_MANY
+    await older.still_lives()
+
+
 async def test_what_is_spent_on_one_gateway_is_missing_on_the_other(start_hub: StartHub) -> None:
     first, second = await gateways(start_hub)
     one = await first.enter()

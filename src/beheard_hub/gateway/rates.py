@@ -136,9 +136,8 @@ class Rates:
         noted = self.shared.get(user_id)
         if noted is None:
             return
-        for name in spent:
-            if name != "@":
-                noted[name] = noted.get(name, 0) + 1
+        for name in spent:  # "@" too: whoever hears of it has no such bucket
+            noted[name] = noted.get(name, 0) + 1
         self.on_spent()
 
     def owed(self, user_id: str, now: float) -> dict[str, float]:
