@@ -16,6 +16,7 @@ import msgspec
 
 from beheard_hub.domain.kernel import Command, CommandSpec, Json, Loaded, Ref, SessionKind
 from beheard_hub.domain.sharding import shard_of
+from beheard_hub.link_messages import CommandTo
 from beheard_hub.ports import GatewayPeer
 
 if TYPE_CHECKING:
@@ -76,6 +77,19 @@ class Turn:
         """`sessionId` of its receipt: ``''`` for commands that carry none (spec 2.3)."""
         spec = self.spec
         return "" if spec is None or spec.sessionless or spec.by_invitation else self.session_id
+
+
+def turn_of(
+    kind: SessionKind[Any], spec: CommandSpec, peer: GatewayPeer, message: CommandTo
+) -> Turn:
+    """The turn of a client's command; `peer` waits for its answer."""
+    turn = Turn(
+        kind, spec, message.user_id, message.id, message.name, message.data,
+        "" if spec.sessionless or spec.by_invitation else message.session_id,
+        digest_of(message.name, message.data),
+    )  # fmt: skip
+    turn.callers.append((peer, message.rid))
+    return turn
 
 
 class Cell:

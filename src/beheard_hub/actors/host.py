@@ -17,7 +17,7 @@ import msgspec
 
 from beheard_hub.actors.activation import NOT_FOUND, UNAVAILABLE, Activation, ActivationLimits
 from beheard_hub.actors.background import Background
-from beheard_hub.actors.cell import Cell, Kinds, Turn, digest_of
+from beheard_hub.actors.cell import Cell, Kinds, Turn, turn_of
 from beheard_hub.actors.directory import Directory
 from beheard_hub.actors.outs import Outs
 from beheard_hub.actors.placement import Placement
@@ -25,7 +25,7 @@ from beheard_hub.actors.reminders import Reminders
 from beheard_hub.actors.subscriptions import Subscriptions
 from beheard_hub.actors.tally import Tally
 from beheard_hub.actors.turns import Turns
-from beheard_hub.domain.kernel import Command, CommandSpec, Ids, SessionKind
+from beheard_hub.domain.kernel import Command, Ids
 from beheard_hub.domain.refusals import Code, Refusal
 from beheard_hub.domain.sharding import home_of, shard_of
 from beheard_hub.link_messages import (
@@ -233,7 +233,7 @@ class Host:
             if self.placement.generation(shard_of(home)) == 0:
                 peer.send(Moved(message.rid))
                 return
-        turn = _turn(kind, spec, peer, message)
+        turn = turn_of(kind, spec, peer, message)
         if spec.by_invitation:
             self._background.spawn(self._by_invitation(turn))
         elif spec.sessionless:
@@ -384,16 +384,6 @@ class Host:
                 if self.activation.sweep() < self._ports.limits.swept_at_once_max:
                     break
                 await asyncio.sleep(0)  # turns go between two slices
-
-
-def _turn(kind: SessionKind[Any], spec: CommandSpec, peer: GatewayPeer, message: CommandTo) -> Turn:
-    turn = Turn(
-        kind, spec, message.user_id, message.id, message.name, message.data,
-        "" if spec.sessionless or spec.by_invitation else message.session_id,
-        digest_of(message.name, message.data),
-    )  # fmt: skip
-    turn.callers.append((peer, message.rid))
-    return turn
 
 
 def _refuse(peer: GatewayPeer, rid: int | None, refusal: Refusal, sub: int | None = None) -> None:
