@@ -117,12 +117,12 @@ class Crowd:
             wave = range(start, min(start + AT_ONCE, numbers.stop))
             await asyncio.gather(*(activation.cell(session_id(n)) for n in wave))
 
-    async def command(self, numbers: Sequence[int]) -> None:
+    async def command(self, numbers: Sequence[int], at_once: int = AT_ONCE) -> None:
         """One command to each of these sessions, acked. Raises RuntimeError."""
         while not self.host.answering():
             await asyncio.sleep(0.01)
-        for start in range(0, len(numbers), AT_ONCE):
-            for number in numbers[start : start + AT_ONCE]:
+        for start in range(0, len(numbers), at_once):
+            for number in numbers[start : start + at_once]:
                 turn = self._turns[number] = self._turns.get(number, -1) + 1
                 user = self._templates[number % len(self._templates)].user(number)
                 data: Mapping[str, Any] = {}

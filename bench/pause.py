@@ -27,6 +27,8 @@ from bench.sample import templates
 
 SESSIONS = 100_000
 WOKEN = 1_000
+AT_ONCE = 10
+"""Commands in one turn of the loop: the sessions are idle, what comes is a trickle."""
 ROUNDS = 7
 TICK_SECONDS = 0.001
 IDLE_SECONDS = 1.0
@@ -78,7 +80,7 @@ async def measure(run: Run) -> Found:
     rounds = []
     for number in range(ROUNDS):
         async with ticking() as late:
-            await crowd.command(range(number * WOKEN, (number + 1) * WOKEN))
+            await crowd.command(range(number * WOKEN, (number + 1) * WOKEN), AT_ONCE)
             await crowd.packed()
             await asyncio.sleep(0.1)
             gc.collect()

@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 import uvloop
 
+from beheard_hub import telemetry
 from beheard_hub.gateway.auth import LocalKey
 from beheard_hub.runtime import SystemClock
 from beheard_hub.settings import process_environment
@@ -53,6 +54,7 @@ def measured(name: str, folder: Path) -> Found:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    telemetry.configure("error")
     module = importlib.import_module(f"bench.{name}")
     found: Found = uvloop.run(module.measure(Run(name, folder)))
     return found

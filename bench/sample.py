@@ -123,10 +123,10 @@ async def record() -> bytes:
         hub = Hub(settings.load(variables), Console(quiet=True))
         await hub.start(stack)
         key = LocalKey.open(hub.path, SystemClock())
-        plays = [
-            play(load_journey(name), hub.websocket_url, *(key.mint(f"{name}-{s}") for s in "ab"))
-            for name in names()
-        ]
+        plays = []
+        for name in names():
+            a, b = key.mint(f"{name}-a"), key.mint(f"{name}-b")
+            plays.append(play(load_journey(name), hub.websocket_url, a, b))
         results = await asyncio.gather(*plays)
         assert hub.prepared is not None
         db = await Database.open(hub.prepared.runtime_url, size_max=1)
