@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator, Iterator
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Generator, Iterator
 
 import asyncpg
 import msgspec
@@ -14,7 +16,26 @@ from beheard_hub.persistence.embedded import EmbeddedPostgres
 from beheard_hub.persistence.migrate import login_secret, migrate, runtime_url
 
 TEMPLATE = "beheard_template"
+FOLDER = pytest.StashKey[str]()
+SERVER = pytest.StashKey[EmbeddedPostgres]()
+LOG_CHARS_SHOWN = 3_000
 _numbers = itertools.count(1)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """A folder for this run alone. Pytest's own is shared by all runs of a user, and each that
+    begins closes it to everybody else: then the server of another run, which is another user where
+    we are root, may no longer enter its own directory."""
+    if config.option.basetemp is None:
+        config.option.basetemp = config.stash[FOLDER] = tempfile.mkdtemp(prefix="beheard-tests-")
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Where all went well nobody needs the folder any more."""
+    folder = session.config.stash.get(FOLDER, None)
+    if folder is not None and exitstatus == pytest.ExitCode.OK:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class TestDatabase(msgspec.Struct, frozen=True):
@@ -29,10 +50,13 @@ class TestDatabase(msgspec.Struct, frozen=True):
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+def postgres(
+    tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Iterator[EmbeddedPostgres]:
     """The embedded server of this test run."""
     server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"))
     server.start()
+    pytestconfig.stash[SERVER] = server
     try:
         yield server
     finally:
@@ -79,6 +103,20 @@ async def owner(database: TestDatabase) -> AsyncIterator[asyncpg.Connection]:
         yield connection
     finally:
         await connection.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Shows what the server last said beside a failure: why it cut a connection, it tells nobody
+    else. Its log holds no content (`cluster_conf.SILENT`)."""
+    report = yield
+    server = item.config.stash.get(SERVER, None)
+    if report.failed and server is not None and server.log_file().exists():
+        said = server.log_file().read_text(errors="replace")[-LOG_CHARS_SHOWN:]
+        report.sections.append((f"end of {server.log_file()}", said))
+    return report
 
 
 async def execute(url: str, statement: str) -> None:
