@@ -19,17 +19,6 @@ async def test_three_kills_of_hosts_under_load_lose_and_repeat_nothing(town: Tow
     await assert_stored_once(town, load)
 
 
-async def test_a_kill_of_each_gateway_under_load_loses_and_repeats_nothing(town: Town) -> None:
-    killed: list[int] = []
-    async with under_load(town) as load:
-        for _ in range(2):
-            await load.everybody_gets(ACKS_BETWEEN)
-            await kill_one(lambda: town.hub.address()["gateway_pids"], killed)
-        await load.everybody_gets(ACKS_BETWEEN)
-    assert len(killed) == 2
-    await assert_stored_once(town, load)
-
-
 async def test_a_kill_of_postgres_under_load_loses_and_repeats_nothing(town: Town) -> None:
     killed: list[int] = []
     async with under_load(town) as load:
