@@ -95,6 +95,11 @@ class Phone:
         self.wire.send(_encode({"type": "subscribe", "sessionId": session_id}))
         await asyncio.wait_for(self.arrived.wait(), ANSWER_SECONDS_MAX)
 
+    async def opened(self, session_id: str) -> None:
+        """Waits for the facilitator's opening, so that no AI turn runs beside the load."""
+        while not (await self.command("message.list", {}, session_id))["messages"]:
+            await asyncio.sleep(0.05)
+
     async def close(self) -> None:
         """Ends the connection."""
         await self.wire.close()
@@ -131,6 +136,8 @@ async def make_pair(url: str, token: Callable[[str], str], number: int) -> Pair:
     session_id = made["session"]["id"]
     await a.subscribe(session_id)
     await b.subscribe(session_id)
+    for phone in (a, b):
+        await phone.opened(session_id)
     return Pair(a, b, session_id)
 
 

@@ -230,10 +230,11 @@ def _changes(was: Progress | None, row: Progress) -> dict[str, Json]:
 
 
 def _shown(state: State, seat: Seat) -> dict[str, Json]:
+    row = seat.row
     return {
-        "stage": seat.stage,
-        "status": seat.row.status,
-        "gates": dict(gates_of(seat, seat.stage)),
+        "stage": row.stage,
+        "status": row.status,
+        "gates": gates_of(seat, row.stage),
         "canAdvance": can_advance(state, seat),
     }
 

@@ -2,41 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from beheard_hub.domain.mediation.protocol import GATES_OF, LAST_STAGE, STAGES, Pace
-from beheard_hub.domain.mediation.state import Seat, State
+from beheard_hub.domain.mediation.state import Progress, Seat, State
 from beheard_hub.domain.mediation.vocabulary import ACTIVE, GATE_PENDING, WAITING
 
 
-def gates_of(seat: Seat, stage: int) -> Mapping[str, bool]:
+def gates_of(seat: Seat, stage: int) -> dict[str, bool]:
     """Every gate of the stage in the order of the table, as the user sees it."""
-    return {gate.key: seat.has_gate(stage, gate.key) for gate in GATES_OF[stage]}
+    row = seat.progress.get(stage)
+    true = row.gates if row is not None else {}
+    return {gate.key: gate.key in true for gate in GATES_OF[stage]}
 
 
 def unsatisfied(seat: Seat, *, own: bool | None = None) -> Sequence[str]:
     """Keys of the current stage's gates that are not true; `own` picks own or partner gates."""
+    row = seat.row
+    true = row.gates
     return [
-        gate.key
-        for gate in GATES_OF[seat.stage]
-        if not seat.has_gate(gate.stage, gate.key) and own in (None, gate.own)
+        gate.key for gate in GATES_OF[row.stage] if gate.key not in true and own in (None, gate.own)
     ]
 
 
 def can_leave(state: State, seat: Seat) -> bool:
     """Whether the current stage may be left now: by advancing, or by resolving from the last."""
-    if state.status != ACTIVE or unsatisfied(seat):
+    return state.status == ACTIVE and _may_leave(state, seat, seat.row)
+
+
+def _may_leave(state: State, seat: Seat, row: Progress) -> bool:
+    if not _satisfied(row):
         return False
-    stage = STAGES[seat.stage]
-    if stage.pace is not Pace.TOGETHER or seat.row.latched:
+    if STAGES[row.stage].pace is not Pace.TOGETHER or row.latched:
         return True
     partner = state.partner_of(seat.user_id)
-    return partner is not None and partner.stage == seat.stage and not unsatisfied(partner)
+    theirs = partner.row if partner is not None else None
+    return theirs is not None and theirs.stage == row.stage and _satisfied(theirs)
+
+
+def _satisfied(row: Progress) -> bool:
+    true = row.gates
+    return all(gate.key in true for gate in GATES_OF[row.stage])
 
 
 def can_advance(state: State, seat: Seat) -> bool:
     """Whether stage.advance to the next stage would succeed now."""
-    return seat.stage < LAST_STAGE and can_leave(state, seat)
+    if state.status != ACTIVE:
+        return False
+    row = seat.row
+    return row.stage < LAST_STAGE and _may_leave(state, seat, row)
 
 
 def shown_status(state: State, seat: Seat | None) -> str:

@@ -29,6 +29,9 @@ from beheard_hub.domain.mediation.vocabulary import (
     STRATEGY_PROPOSAL,
 )
 
+UNDER_WAY = (IN_PROGRESS, GATE_PENDING)
+LATEST_FIRST = (4, 3, 2, 1, 0)
+
 
 class Progress(msgspec.Struct, frozen=True, array_like=True):
     """One "StageProgress" row. `gates` holds the gates that are true, with the time of each."""
@@ -195,17 +198,18 @@ class Seat(msgspec.Struct, array_like=True):
     @property
     def stage(self) -> int:
         """The current stage: the highest row IN_PROGRESS or GATE_PENDING (spec 2.1)."""
-        rows = self.progress
-        for stage in (4, 3, 2, 1, 0):
-            row = rows.get(stage)
-            if row is not None and row.status in (IN_PROGRESS, GATE_PENDING):
-                return stage
-        return 0
+        return self.row.stage if self.progress else 0
 
     @property
     def row(self) -> Progress:
-        """The current stage's row."""
-        return self.progress[self.stage]
+        """The current stage's row; the first one where none is under way."""
+        rows = self.progress
+        for stage in LATEST_FIRST:
+            if stage in rows:
+                row = rows[stage]
+                if row.status in UNDER_WAY:
+                    return row
+        return rows[0]
 
     def has_gate(self, stage: int, key: str) -> bool:
         """Whether the stored gate is true."""

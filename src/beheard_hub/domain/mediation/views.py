@@ -54,7 +54,7 @@ def progress(state: State, seat: Seat) -> Shape:
         "status": row.status,
         "startedAt": row.started_at,
         "completedAt": row.completed_at,
-        "gates": dict(gates_of(seat, row.stage)),
+        "gates": gates_of(seat, row.stage),
         "canAdvance": can_advance(state, seat),
     }
 
@@ -107,7 +107,7 @@ def gates(seat: Seat, stage: int) -> Shape:
     at = row.gates if row is not None else {}
     return {
         "stage": stage,
-        "gates": dict(gates_of(seat, stage)),
+        "gates": gates_of(seat, stage),
         "satisfiedAt": {gate.key: at.get(gate.key) for gate in GATES_OF[stage]},
     }
 
