@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 import msgspec
+import uvloop
 from rich.console import Console
 
 from beheard_hub import settings as variables
@@ -83,7 +84,7 @@ def serve(settings: Settings, *, journey: str | None, stay: bool) -> int:
     """
     script = _journey(journey) if journey else None
     check_parts(settings)
-    return asyncio.run(_serve(settings, script, stay))
+    return uvloop.run(_serve(settings, script, stay))
 
 
 def _journey(name: str) -> Journey:

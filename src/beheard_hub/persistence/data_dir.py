@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
-import hmac
 import os
 import secrets
 from pathlib import Path
@@ -14,6 +13,7 @@ from types import TracebackType
 from beheard_hub.settings import SetupError
 
 PID_FILE = "hub.pid"
+DERIVING_ITERATIONS = 200_000
 SECRET_BYTES = 32
 
 
@@ -96,5 +96,8 @@ def kept_secret(path: Path) -> str:
 
 
 def derived_secret(master: str, purpose: str) -> str:
-    """A secret for one purpose made from another secret: HMAC-SHA256, 64 hex digits."""
-    return hmac.new(master.encode(), purpose.encode(), hashlib.sha256).hexdigest()
+    """A secret for one purpose made from another one, which may be a password that somebody chose:
+    PBKDF2 with HMAC-SHA256, 64 hex digits."""
+    return hashlib.pbkdf2_hmac(
+        "sha256", master.encode(), purpose.encode(), DERIVING_ITERATIONS
+    ).hex()

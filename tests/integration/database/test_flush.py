@@ -167,6 +167,25 @@ async def test_a_refusal_does_not_repeat_what_was_written(world: World) -> None:
         assert "canary" not in said
 
 
+async def test_a_change_stays_prepared_when_its_flush_is_rolled_back(world: World) -> None:
+    closed = update("Session", ["id"], {"id": "s", "outcome": None, "strategyRound": 2})
+    for _ in range(2):
+        error = await refused(world, closed, insert("Message", message("m1", stage=9)))
+        assert error.sqlstate == "23514"
+    async with world.undone():
+        assert await world.flush(FOR_A, closed, closed) == "ok"
+        await reset(world)
+        assert await world.sql.fetchval("SELECT current_setting('app.rows')") == ""
+        shapes = "SELECT count(*) FROM pg_prepared_statements WHERE name LIKE 'change%'"
+        assert await world.sql.fetchval(shapes + " AND statement LIKE '%outcome%'") == 1
+
+
+async def test_a_refused_change_has_no_row_in_its_context(world: World) -> None:
+    private = {"id": "a", "description": "canary", "attributedTo": "NOBODY"}
+    error = await refused(world, update("UserEvent", ["id"], private))
+    assert "canary" not in " ".join(str(part) for part in (error, *vars(error).values()))
+
+
 async def test_a_session_begins_in_one_flush(world: World) -> None:
     async with world.undone():
         await world.sql.execute("""UPDATE "Session" SET status = 'ABANDONED'""")
