@@ -44,17 +44,17 @@ async def test_a_reader_that_never_reads_is_cut_off(hub: Hub) -> None:
 
 
 async def test_more_frames_than_the_outbox_holds_close_4408(start_hub: StartHub) -> None:
-    hub = await start_hub(outbox_frames_max=10)
+    hub = await start_hub(outbox_frames_max=10, outbox_bytes_max=1 << 40)
     client = await hub.listen()
-    for number in range(50):
-        hub.host.tell("s1", "alice", number + 1, "burst", {})
+    for number in range(400):  # without a breath: more than the socket's buffers and ten frames
+        hub.host.tell("s1", "alice", number + 1, "burst", {"text": BLOB})
     assert await client.closed() == 4408
 
 
 async def test_a_long_replay_is_paced_by_its_reader(start_hub: StartHub) -> None:
     hub = await start_hub(outbox_frames_max=100)
-    for number in range(2_000):
-        hub.host.emit("s1", "alice", "old", {"number": number})
+    for _ in range(2_000):
+        hub.host.emit("s1", "alice", "old", {"text": BLOB})
     client = await hub.listen(after=0)
     seqs = [(await client.expect("event"))["seq"] for _ in range(2_000)]
     assert seqs == list(range(1, 2_001))
@@ -74,8 +74,15 @@ async def test_replies_of_many_pages_reach_a_reader_that_reads(hub: Hub) -> None
 
 async def test_deltas_that_wait_are_merged(hub: Hub) -> None:
     client = await hub.listen()
+    events = 0
+    while hub.gateway.lobby.idle:  # until the socket takes no more
+        hub.host.emit("s1", "alice", "big", {"text": BLOB})
+        events += 1
+        await asyncio.sleep(0)
     for index in range(3_000):
         hub.host.delta("s1", f"{index} ", index)
+    for _ in range(events):
+        await client.expect("event")
     text, frames, last = "", 0, -1
     while last < 2_999:
         delta = await client.expect("delta")

@@ -43,6 +43,7 @@ class Connection:
         "_send",
         "_timer",
         "_timer_at",
+        "_write_now",
         "_writer",
         "closed",
         "protocol",
@@ -56,11 +57,13 @@ class Connection:
         receive: ASGIReceiveCallable,
         send: ASGISendCallable,
         address: str = "",
+        write_now: Callable[[str | bytes], bool] | None = None,
     ) -> None:
         self._lobby = lobby
         self._codec = codec
         self._receive = receive
         self._send = send
+        self._write_now = write_now
         self._outbox = Outbox(codec, lobby.bounds)
         self._writer: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
@@ -87,6 +90,9 @@ class Connection:
     def deliver(self, frame: Outgoing) -> None:
         """Queues a frame; a reader too slow for it is closed 4408."""
         if self.closed or self._closing is not None:
+            return
+        at_once = self._write_now if self._writer is None and not self._outbox else None
+        if at_once is not None and at_once(self._codec.encode(frame)):
             return
         self._outbox.put(frame)
         if self._outbox.overflowed:

@@ -12,7 +12,7 @@ import random
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from ipaddress import IPv6Address, ip_address, ip_network
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 from uuid import uuid4
 
@@ -24,6 +24,7 @@ from beheard_hub.gateway.frames import choose_codec
 from beheard_hub.gateway.rates import Rates
 from beheard_hub.gateway.router import Router
 from beheard_hub.gateway.tally import Tally
+from beheard_hub.gateway.wire import WRITE_NOW
 from beheard_hub.ports import Clock, Identities
 
 if TYPE_CHECKING:
@@ -89,7 +90,10 @@ class Lobby:
         codec, subprotocol = choose_codec(list(scope["subprotocols"]))
         full = len(self._connections) >= self.bounds.connections_max
         address = _address(scope)
-        connection = Connection(self, codec, str(uuid4()), receive, send, address)
+        write_now: Any = (scope["extensions"] or {}).get(WRITE_NOW, {})
+        connection = Connection(
+            self, codec, str(uuid4()), receive, send, address, write_now.get("write")
+        )
         await send({"type": "websocket.accept", "subprotocol": subprotocol, "headers": []})
         self._connections.add(connection)
         if full:
