@@ -47,7 +47,7 @@ def fill(folder: Path, sessions: int, limits: ActivationLimits) -> None:
     _Host.sessions = sessions
 
     async def start() -> Crowd:
-        crowd = await Crowd.start(await templates(folder), limits)
+        crowd = await Crowd.start((await templates(folder)).played, limits)
         await crowd.activate(range(sessions))
         return crowd
 

@@ -68,8 +68,8 @@ async def ticking() -> AsyncIterator[Late]:
 
 async def measure(run: Run) -> Found:
     """Milliseconds."""
-    played = await templates(run.folder)
-    crowd = await Crowd.start(played, ActivationLimits(idle_seconds=IDLE_SECONDS))
+    sample = await templates(run.folder)
+    crowd = await Crowd.start(sample.played, ActivationLimits(idle_seconds=IDLE_SECONDS))
     run.say(f"loading {SESSIONS:,} sessions")
     async with ticking() as coming:
         await crowd.activate(range(SESSIONS))

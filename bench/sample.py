@@ -1,9 +1,9 @@
 """Real facts for hosts on a stub store: what Postgres loads of sessions that were played.
 
 Every journey that comes with the hub is played to its end on a real hub, and its session is loaded
-the way a host does. That is as full as a session gets. A stub store hands out copies of these facts
-with ids of their own, decoded anew for each session, so that cells share no more than they do in a
-real host. The sessions are reopened (ACTIVE), so that they take commands.
+the way a host does: as full as a session gets. One more pair has only just met. A stub store hands
+out copies of these facts with ids of their own, decoded anew for each session, so that cells share
+no more than they do in a real host. The sessions are reopened (ACTIVE), so that they take commands.
 
 ``python -m bench.sample FILE`` writes them, in a process of its own.
 """
@@ -34,6 +34,7 @@ from beheard_hub.persistence.database import Database
 from beheard_hub.persistence.stores import PostgresSessionStore
 from beheard_hub.runtime import SystemClock
 from beheard_hub.serve import Hub
+from bench.pairs import make_pair
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 """The clock of a host on a stub store stands still, and so does the time of the last activity."""
@@ -94,8 +95,17 @@ def reopened(loaded: Loaded) -> Loaded:
     return msgspec.structs.replace(loaded, facts=facts)
 
 
-async def templates(folder: Path) -> Sequence[Template]:
-    """The played sessions; played once in a run."""
+class Templates(msgspec.Struct, frozen=True):
+    """What hosts on a stub store hold copies of."""
+
+    met: Sequence[Template]
+    """A session that both have joined, and nothing more."""
+    played: Sequence[Template]
+    """Sessions at the end of their journey."""
+
+
+async def templates(folder: Path) -> Templates:
+    """The sessions to copy; played once in a run."""
     path = folder / "played.json"
     if not path.exists():
         with (folder / "played.log").open("ab") as log:
@@ -104,8 +114,9 @@ async def templates(folder: Path) -> Sequence[Template]:
             )
             if await process.wait() != 0:
                 raise RuntimeError("the journeys could not be played")
-    played = msgspec.json.decode(path.read_bytes(), type=list[Loaded])
-    return [Template(reopened(loaded)) for loaded in played]
+    stored = msgspec.json.decode(path.read_bytes(), type=list[Loaded])
+    met, *played = [Template(reopened(loaded)) for loaded in stored]
+    return Templates([met], played)
 
 
 async def record() -> bytes:
@@ -129,10 +140,13 @@ async def record() -> bytes:
             plays.append(play(load_journey(name), hub.websocket_url, a, b))
         results = await asyncio.gather(*plays)
         assert hub.prepared is not None
+        met = await make_pair(hub.url.replace("http", "ws", 1), key.mint, 0)
+        await met.close()
         db = await Database.open(hub.prepared.runtime_url, size_max=1)
         stack.push_async_callback(db.close)
         store = PostgresSessionStore(db)
-        loaded = await store.load([(result.session_id, []) for result in results])
+        ids = [met.session_id, *(result.session_id for result in results)]
+        loaded = await store.load([(session, []) for session in ids])
         return _encode(loaded)
 
 
