@@ -97,7 +97,10 @@ class Phone:
 
     async def opened(self, session_id: str) -> None:
         """Waits for the facilitator's opening, so that no AI turn runs beside the load."""
-        while not (await self.command("message.list", {}, session_id))["messages"]:
+        while True:
+            page = await self.command("message.list", {}, session_id)
+            if msgspec.json.decode(page.data)["messages"]:
+                return
             await asyncio.sleep(0.05)
 
     async def close(self) -> None:
