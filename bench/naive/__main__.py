@@ -101,7 +101,11 @@ async def seed(runtime: Runtime, count: int) -> list[Seeded]:
         ]  # fmt: skip
         made = await caller.ask(a, "", "session.create", {"inviteName": "Bench"})
         await caller.ask(b, "", "invitation.accept", {"invitationId": made["invitationId"]})
-        seeded.append(Seeded(made["session"]["id"], a, b))
+        session = made["session"]["id"]
+        for user in (a, b):  # the facilitator's opening, so that both designs begin alike
+            while not (await caller.ask(user, session, "message.list", {}))["messages"]:
+                await asyncio.sleep(0.05)
+        seeded.append(Seeded(session, a, b))
     await parts.drain()
     return seeded
 
