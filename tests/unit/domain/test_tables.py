@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from beheard_hub.domain.mediation import state
+from beheard_hub.domain.mediation import directory, state
 from beheard_hub.domain.mediation.events import EVENTS
 from beheard_hub.domain.mediation.kind import DIRECTORY, HANDLERS, MEDIATION
 from beheard_hub.domain.mediation.protocol import (
@@ -20,6 +20,9 @@ from beheard_hub.domain.mediation.protocol import (
     INTERNAL,
     STAGES,
     Pace,
+)
+from beheard_hub.domain.mediation.protocol import (
+    DIRECTORY as OUTSIDE,
 )
 from beheard_hub.domain.mediation.reads import READS
 from beheard_hub.domain.mediation.render import page
@@ -135,6 +138,7 @@ def test_mirrors_name_an_own_gate_of_their_stage() -> None:
 
 def test_every_command_has_a_handler_and_no_handler_stands_alone() -> None:
     assert set(HANDLERS.commands) == {*COMMANDS, *INTERNAL}
+    assert set(directory.HANDLERS) == set(OUTSIDE)
 
 
 def test_every_data_struct_has_a_check_on_every_field() -> None:

@@ -24,6 +24,7 @@ from beheard_hub.domain.kernel import (
 )
 from beheard_hub.domain.limits import INACTIVITY_AGE_MAX, INVITATION_AGE_MAX
 from beheard_hub.domain.mediation import commands as c
+from beheard_hub.domain.mediation.directory_state import Directory, Handler, Known
 from beheard_hub.domain.mediation.protocol import DIRECTORY as TABLE
 from beheard_hub.domain.mediation.reads import page_args
 from beheard_hub.domain.mediation.state import Invitation, Progress, Seat, State
@@ -39,21 +40,6 @@ from beheard_hub.domain.refusals import Code, Refusal
 from beheard_hub.domain.validation import refused, validate
 
 INVITATION_URL = "beheard://invite/{}"
-
-
-class Known(msgspec.Struct, frozen=True, array_like=True):
-    """A relationship of the user, and whether a session of it is open."""
-
-    id: str
-    partner_id: str | None
-    open_session_id: str | None
-
-
-class Directory(msgspec.Struct, array_like=True):
-    """What a user has outside any session."""
-
-    user_id: str
-    relationships: tuple[Known, ...] = ()
 
 
 class Made(msgspec.Struct, frozen=True):
@@ -109,12 +95,7 @@ class DirectoryKind:
         self, state: Directory, command: Command, now: datetime, ids: Ids
     ) -> Decision[Directory]:
         """One command without a session."""
-        if command.name == "session.create":
-            return _create(state, command, now, ids)
-        if command.name == "session.list":
-            return Decision(state, _list(command.data))
-        data: c.InvitationId = command.data
-        return Decision(state, Read("invitation.get", {"invitation_id": data.invitation_id}))
+        return HANDLERS[command.name](state, command, now, ids)
 
     def members(self, state: Directory) -> Sequence[str]:
         """Only the user."""
@@ -136,12 +117,23 @@ class DirectoryKind:
 DIRECTORY = DirectoryKind()
 
 
-def _list(data: c.SessionList) -> Read | Refusal:
+def _preview(
+    directory: Directory, command: Command, now: datetime, ids: Ids
+) -> Decision[Directory]:
+    """invitation.get"""
+    data: c.InvitationId = command.data
+    return Decision(directory, Read("invitation.get", {"invitation_id": data.invitation_id}))
+
+
+def _list(directory: Directory, command: Command, now: datetime, ids: Ids) -> Decision[Directory]:
+    """session.list"""
+    data: c.SessionList = command.data
     page = page_args(data.cursor, data.limit)
     if page is None:
-        return refused({"cursor": "a cursor of this list"})
+        return Decision(directory, refused({"cursor": "a cursor of this list"}))
     stored = ACTIVE if data.status == WAITING else data.status
-    return Read("session.list", {**page, "status": stored, "shown": data.status})
+    args = {**page, "status": stored, "shown": data.status}
+    return Decision(directory, Read("session.list", args))
 
 
 def _create(directory: Directory, command: Command, now: datetime, ids: Ids) -> Decision[Directory]:
@@ -290,3 +282,11 @@ def _dues(state: State, ids: Ids) -> list[Due]:
         Due(id=ids.ordered(), kind="invitation_expiry", at=sent.expires_at, session_id=of),
         Due(id=ids.ordered(), kind="inactivity", at=now + INACTIVITY_AGE_MAX, session_id=of),
     ]
+
+
+HANDLERS: Mapping[str, Handler] = {
+    "session.create": _create,
+    "session.list": _list,
+    "invitation.get": _preview,
+}
+"""One handler for each row of `protocol.DIRECTORY`."""
