@@ -20,6 +20,7 @@ from pathlib import Path
 
 import uvloop
 
+from beheard_hub import telemetry
 from beheard_hub.actors.activation import ActivationLimits
 from bench.bars import Found
 from bench.crowded_host import Crowd
@@ -43,6 +44,7 @@ class _Host:
 
 def fill(folder: Path, sessions: int, limits: ActivationLimits) -> None:
     """Starts this process's host and loads its sessions."""
+    telemetry.configure("error")
     _Host.runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
     _Host.sessions = sessions
 
