@@ -6,7 +6,7 @@ and passes the same suite.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
@@ -381,6 +381,17 @@ class Accounts(Protocol):
         """(user id, role, name), made on first sight; two first sights at once give one user.
 
         Raises StoreUnavailable.
+        """
+
+
+class Exports(Protocol):
+    """What a user may take along (spec 4.5)."""
+
+    def lines(self, user_id: str) -> AsyncIterator[bytes]:
+        """Everything that the user owns, as JSON Lines, each with its line feed.
+
+        Raises StoreUnavailable; after the first line that leaves an export which is not whole.
+        Cancelling ends it.
         """
 
 

@@ -51,7 +51,7 @@ async def test_previews_of_invitations_have_a_rate_per_address(
 ) -> None:
     hub.host.moves_invitations_to = "s1"
     addresses = iter(["192.0.2.1", "192.0.2.1", "192.0.2.2"])
-    monkeypatch.setattr(lobby, "_address", lambda scope: next(addresses))
+    monkeypatch.setattr(lobby, "address_of", lambda scope: next(addresses))
     clients = [await hub.enter(name) for name in ("alice", "bob", "carol")]
     answers = [
         await client.call(f"c{number}", "invitation.get", {"invitationId": "i"})

@@ -33,6 +33,16 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     """How long a command waits for its shard to have a reachable owner."""
     answer_seconds_max: float = 75.0
     """How long a command waits for its answer: longer than a host's own `WORK_SECONDS_MAX`."""
+    facilitator_seconds_max: float = 75.0
+    """How long a request for a message waits for the facilitator: longer than a turn may take."""
+    calls_per_user_max: int = 64
+    """Requests of one user under way by REST."""
+    request_bytes_max: int = limits.FRAME_BYTES_MAX
+    """Body of a request."""
+    body_seconds_max: float = 10.0
+    """For the whole body to come."""
+    beat_seconds: float = 15.0
+    """Between two comments in a stream of events where nothing else is said."""
     refresh_seconds: float = 1.0
     """Between two looks at the routing table when nothing happens."""
     refresh_seconds_min: float = 0.05

@@ -12,7 +12,7 @@ import random
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from ipaddress import IPv6Address, ip_address, ip_network
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
 from uuid import uuid4
 
@@ -28,7 +28,12 @@ from beheard_hub.gateway.wire import WRITE_NOW
 from beheard_hub.ports import Clock, Identities
 
 if TYPE_CHECKING:
-    from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, WebSocketScope
+    from uvicorn._types import (
+        ASGIReceiveCallable,
+        ASGISendCallable,
+        HTTPScope,
+        WebSocketScope,
+    )
 
 TOKEN_NAMES = frozenset(
     {"token", "access_token", "accesstoken", "id_token", "auth", "authorization", "bearer", "jwt"}
@@ -36,6 +41,13 @@ TOKEN_NAMES = frozenset(
 """Query parameters that look like a token: tokens never travel in a URL (spec 5.1)."""
 
 _log = telemetry.logger("gateway.lobby")
+
+
+class Endable(Protocol):
+    """A request that waits for its answer."""
+
+    def end(self) -> None:
+        """Answers it at once: retryable."""
 
 
 class Lobby:
@@ -65,6 +77,8 @@ class Lobby:
             router.hosts, rates, clock, bounds.connections_per_user_max, self._end_newest
         )
         router.tally = self.tally
+        self.calls: set[Endable] = set()
+        """Requests under way by REST."""
         self._stirred = asyncio.Event()
 
     def __len__(self) -> int:
@@ -72,8 +86,8 @@ class Lobby:
 
     @property
     def idle(self) -> bool:
-        """No connection waits for anything."""
-        return all(connection.idle for connection in self._connections)
+        """No connection waits for anything, nor does a request."""
+        return not self.calls and all(connection.idle for connection in self._connections)
 
     # ---- coming in
 
@@ -89,7 +103,7 @@ class Lobby:
             return
         codec, subprotocol = choose_codec(list(scope["subprotocols"]))
         full = len(self._connections) >= self.bounds.connections_max
-        address = _address(scope)
+        address = address_of(scope)
         write_now: Any = (scope["extensions"] or {}).get(WRITE_NOW, {})
         connection = Connection(
             self, codec, str(uuid4()), receive, send, address, write_now.get("write")
@@ -129,6 +143,12 @@ class Lobby:
         self._users[user_id] = theirs
         self.tally.count(user_id, len(theirs))
         return True
+
+    def visited(self, user_id: str) -> None:
+        """Somebody asked by REST, perhaps without any connection: what they spend counts on other
+        gateways too."""
+        if self.rates.enabled and not self.tally.knows(user_id):
+            self.tally.count(user_id, len(self._users.get(user_id, ())))
 
     # ---- going
 
@@ -178,12 +198,14 @@ class Lobby:
             connection.drain(random.randint(low, high))  # noqa: S311 (jitter)
 
     def end_all(self, code: CloseCode) -> None:
-        """Closes every connection."""
+        """Closes every connection; requests are told to come again."""
+        for call in list(self.calls):
+            call.end()
         for connection in list(self._connections):
             connection.end(code)
 
 
-def _address(scope: WebSocketScope) -> str:
+def address_of(scope: WebSocketScope | HTTPScope) -> str:
     """Who is counted where a limit is per address: the peer, an IPv6 one as its network of 64 bits.
 
     Empty for a peer on this machine: that is a proxy, behind which everybody would be one.

@@ -20,8 +20,21 @@ COMMAND_RATES: Mapping[str, Rate] = {
     "emotions.record": limits.EMOTION_RATE,
     "exercises.complete": limits.EXERCISE_RATE,
     "invitation.get": limits.INVITATION_PREVIEW_RATE,
+    "auth.me": limits.ACCOUNT_RATE,
+    "auth.push_token": limits.PUSH_TOKEN_RATE,
 }
-"""Commands with a rate of their own, beside `limits.COMMAND_RATE` for all of them."""
+"""Commands with a rate of their own, beside `limits.COMMAND_RATE` for all of them; or a name that
+several of them share."""
+
+SHARED: Mapping[str, str] = {
+    "profile.get": "auth.me",
+    "profile.update": "auth.me",
+    "account.erase": "auth.me",
+    "account.export": "auth.me",
+    "push_token.set": "auth.push_token",
+    "push_token.clear": "auth.push_token",
+}
+"""Command → the name of `COMMAND_RATES` under which it is counted."""
 
 PER_ADDRESS = frozenset({"invitation.get"})
 """Of these, the ones that are counted per address where one is known, else per user."""
@@ -107,6 +120,7 @@ class Rates:
         if not self.enabled:
             return 0
         chosen = {"": self._bucket(user_id, "", now)}
+        name = SHARED.get(name, name)
         if name in self._named:
             by_address = bool(address) and name in PER_ADDRESS
             holder = f"@{address}" if by_address else user_id

@@ -75,6 +75,10 @@ class Tally:
         user = self._users.get(user_id)
         return user.elsewhere if user is not None else 0
 
+    def knows(self, user_id: str) -> bool:
+        """Whether this gateway speaks for the user."""
+        return user_id in self._users
+
     def count(self, user_id: str, connections: int) -> None:
         """The user has so many connections here now."""
         user = self._users.get(user_id)

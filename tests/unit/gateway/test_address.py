@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from beheard_hub.gateway.lobby import _address
+from beheard_hub.gateway.lobby import address_of
 
 
 @pytest.mark.parametrize(
@@ -25,4 +25,4 @@ from beheard_hub.gateway.lobby import _address
 def test_the_peer_is_counted_unless_it_is_this_machine(
     client: tuple[str, int] | None, counted: str
 ) -> None:
-    assert _address(cast(Any, {"client": client})) == counted
+    assert address_of(cast(Any, {"client": client})) == counted

@@ -74,8 +74,6 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """No token needed; counted per address."""
     role: str | None = None
     """Only users of this role; the command itself refuses others."""
-    rate: str | None = None
-    """A bucket of `rates.REST_RATES`, beside those of the command."""
     status: int = 200
     """Of a success."""
 
@@ -95,8 +93,6 @@ PAGE = _fields("cursor", limit=NUMBER)
 NONE: Mapping[str, Field] = {}
 INVITATION = _fields("invitationId")
 ADMIN = "ADMIN"
-ME = "auth.me"
-PUSH_TOKEN = "auth.push_token"  # noqa: S105 (the name of a bucket)
 
 
 def _get(path: str, command: str, query: Mapping[str, Field] = NONE) -> Route:
@@ -189,21 +185,14 @@ _OF_A_SESSION: tuple[Route, ...] = (
 )  # fmt: skip
 
 _OF_A_USER: tuple[Route, ...] = (
-    Route(method=Method.GET, path="/auth/me", command="profile.get", rate=ME),
-    Route(method=Method.PATCH, path="/auth/me", command="profile.update", body=True, rate=ME),
-    Route(method=Method.DELETE, path="/auth/me", command="account.erase", rate=ME),
+    _get("/auth/me", "profile.get"),
+    Route(method=Method.PATCH, path="/auth/me", command="profile.update", body=True),
+    Route(method=Method.DELETE, path="/auth/me", command="account.erase"),
     Route(
-        method=Method.GET, path="/auth/me/export", command="account.export",
-        answer=Answer.LINES, rate=ME,
+        method=Method.GET, path="/auth/me/export", command="account.export", answer=Answer.LINES
     ),
-    Route(
-        method=Method.POST, path="/auth/push-token", command="push_token.set", body=True,
-        rate=PUSH_TOKEN,
-    ),
-    Route(
-        method=Method.DELETE, path="/auth/push-token", command="push_token.clear",
-        rate=PUSH_TOKEN,
-    ),
+    _post("/auth/push-token", "push_token.set"),
+    Route(method=Method.DELETE, path="/auth/push-token", command="push_token.clear"),
     _get("/notifications/unread", "notifications.unread"),
     _post("/notifications/read", "notifications.read"),
 )  # fmt: skip
