@@ -27,6 +27,7 @@ Problems = dict[str, str]
 """Path of a field → what it must be."""
 
 _FORBIDDEN = re.compile("[\u0000\ud800-\udfff]")
+_LINK = re.compile(r"https://[!-~]+")
 _BAD: Any = object()
 
 
@@ -104,6 +105,18 @@ class Id(msgspec.Struct, frozen=True):
             or _FORBIDDEN.search(value)
         ):
             return _bad(path, problems, f"id of 1 to {ID_CHARS_MAX} characters")
+        return value
+
+
+class Link(msgspec.Struct, frozen=True):
+    """An address of at most `most` characters that an app may load a picture from: https only."""
+
+    most: int
+
+    def __call__(self, value: Any, path: str, problems: Problems) -> Any:
+        """Exactly as written, without spaces and control characters."""
+        if not isinstance(value, str) or len(value) > self.most or not _LINK.fullmatch(value):
+            return _bad(path, problems, f"https address of at most {self.most} characters")
         return value
 
 
@@ -206,6 +219,11 @@ def _check_one_of(
     if kind.one_of and sum(data.get(name) is not None for name in kind.one_of) != 1:
         for name in kind.one_of:
             problems.setdefault(prefix + name, "exactly one of " + ", ".join(kind.one_of))
+
+
+def checks_of(kind: type[Data]) -> list[tuple[str, bool, Check]]:
+    """(name on the wire, required, check) of every field: what documents are written from."""
+    return [(name, required, check) for _, name, required, check in _fields(kind)]
 
 
 def compile_checks(kind: type[Data]) -> None:
