@@ -1,10 +1,12 @@
-"""The assembler: what one model call may see, and the table that says so (spec 4.3).
+"""The assembler: what one model call may see, by the retrieval contract (spec 4.3).
 
 What is not in the bundle cannot slip out of it, so this is the narrow place of the facilitator.
 Rows come from reads that were already made as role ``ai`` of one user; here every one of them must
-show where it comes from (source, type, id, time, consent, stage), must be of a type that the stage
-allows, and must fit that type's line of the contract. What does not fit is left out and named, by
-id and reason, for the audit log; the rest goes on.
+show where it comes from (source, type, id, time, consent, stage, and whose it is where it comes
+from a vessel), must be of a type that the stage allows, and must fit that type's row of
+`contract.TABLE`. What does not fit is left out and named, by id and reason, for the audit log; the
+rest goes on. Nothing here trusts the queries: a partner's row that a wrong query brought is
+refused as one.
 """
 
 from __future__ import annotations
@@ -17,80 +19,11 @@ from typing import Any
 import msgspec
 
 from beheard_hub.ai.memory_intent import Intent
+from beheard_hub.domain.mediation.contract import ROWS, Row, Vessel
 from beheard_hub.facilitation import Bundle, Item
 
-_ALL = frozenset(range(5))
-
-
-class ItemRule(msgspec.Struct, frozen=True, kw_only=True):
-    """What may be in a bundle: one type of item, from one source."""
-
-    type: str
-    source: str
-    consent: str
-    stages: frozenset[int]
-    """Stages of the user in which the type may be seen."""
-    same_stage: frozenset[int] = frozenset()
-    """Stages in which only items written in that very stage may be seen."""
-    own_session: bool = False
-    """Must belong to this session (`fields.sessionId`, where the row carries one)."""
-    requires: Mapping[str, Any] = {}
-    """Fields that must have this value."""
-    requires_in_stage: Mapping[int, Mapping[str, Any]] = {}
-    """Stage of the user → fields that must have this value there."""
-    count_max: int = 50
-    """Newest first; older ones are left out in silence."""
-    survives_avoid_recall: bool = False
-    """Stays although nothing is to be recalled: the conversation itself."""
-
-
-def _rule(type_: str, source: str, consent: str, stages: frozenset[int], **more: Any) -> ItemRule:
-    return ItemRule(type=type_, source=source, consent=consent, stages=stages, **more)
-
-
-CONTRACT: tuple[ItemRule, ...] = (
-    _rule("session_metadata", "user", "not_applicable", _ALL, survives_avoid_recall=True),
-    _rule("relationship_metadata", "user", "not_applicable", _ALL),
-    _rule("session_outcome", "shared", "active", frozenset({0})),
-    _rule(
-        "message",
-        "user",
-        "not_applicable",
-        frozenset({1, 2, 3, 4}),
-        same_stage=frozenset({3, 4}),
-        own_session=True,
-        count_max=30,
-        survives_avoid_recall=True,
-    ),
-    _rule("emotional_reading", "user", "not_applicable", frozenset({1, 2}), own_session=True),
-    _rule("user_event", "user", "not_applicable", frozenset({1, 2})),
-    _rule("boundary", "user", "not_applicable", frozenset({1, 2})),
-    _rule("prior_theme", "user", "not_applicable", frozenset({1, 2}), count_max=3),
-    _rule("clarification", "user", "not_applicable", frozenset({1, 2, 3})),
-    _rule("draft", "user", "not_applicable", frozenset({2}), count_max=1),
-    _rule("need", "user", "not_applicable", frozenset({1, 2, 3})),
-    _rule(
-        "consented_content",
-        "shared",
-        "active",
-        frozenset({2, 3}),
-        requires_in_stage={3: {"contentType": "IDENTIFIED_NEED"}},
-    ),
-    _rule("common_ground", "shared", "active", frozenset({3, 4})),
-    _rule("strategy", "shared", "active", frozenset({4})),
-    _rule("ranking", "user", "not_applicable", frozenset({4}), requires={"mine": True}),
-    _rule("ranking", "shared", "active", frozenset({4}), requires={"bothSubmitted": True}),
-    _rule("agreement", "shared", "active", frozenset({4})),
-    _rule("micro_experiment", "shared", "active", frozenset({4})),
-    _rule("experiment_suggestion", "global", "not_applicable", frozenset({4}), count_max=5),
-)
-
-_BY_KEY: Mapping[tuple[str, str], ItemRule] = {(r.type, r.source): r for r in CONTRACT}
-
-_FORBIDDEN_FIELDS: Mapping[str, frozenset[str]] = {
-    "strategy": frozenset({"createdByUserId", "source", "mine"}),
-}
-"""Fields whose mere presence would name an author (strategies are unlabelled)."""
+_STATES = frozenset({"active", "not_applicable"})
+"""Consent states that an item may have at all."""
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -99,7 +32,8 @@ class Refused(msgspec.Struct, frozen=True):
     type: str
     id: str
     reason: str
-    """``provenance``, ``contract``, ``consent``, ``stage``, ``session``, ``field``, ``intent``."""
+    """``provenance``, ``owner``, ``contract``, ``consent``, ``stage``, ``session``, ``field``,
+    ``intent``."""
 
 
 class Assembled(msgspec.Struct, frozen=True):
@@ -123,20 +57,21 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
 def assemble(
     stage: int, intent: Intent | str, rows: Sequence[Mapping[str, Any]], frame: Frame
 ) -> Assembled:
-    """Builds the bundle of one call: `rows` are candidate items as mappings with `Item`'s names.
+    """Builds the bundle of one call: `rows` are candidate items as mappings with `Item`'s names,
+    and with ``owner`` where they come from a user's vessel. One id is taken once, the first time.
 
     Ordering: items by time, then id. Pure: the same rows give the same bundle.
     """
     avoid = Intent(intent) is Intent.AVOID_RECALL
-    kept: list[Item] = []
+    kept: dict[str, Item] = {}
     refused: list[Refused] = []
     for row in rows:
         item = _item(row)
-        reason = "provenance" if item is None else _objection(item, stage, avoid, frame)
+        reason = _flaw(row) if item is None else _objection(item, row, stage, avoid, frame)
         if item is None or reason is not None:
             refused.append(Refused(_name(row, "type"), _name(row, "id"), reason or "provenance"))
         else:
-            kept.append(item)
+            kept.setdefault(item.id, item)
     bundle = Bundle(
         user_id=frame.user_id,
         user_name=frame.user_name,
@@ -145,22 +80,36 @@ def assemble(
         stage=stage,
         intent=str(intent),
         gates=dict(frame.gates),
-        items=_newest(kept),
+        items=_newest(list(kept.values())),
     )
     return Assembled(bundle, refused)
 
 
 def provenance(bundle: Bundle) -> list[dict[str, Any]]:
     """What the audit log keeps of a bundle: types, ids, sources, consent; no text."""
-    return [
-        {"source": i.source, "type": i.type, "id": i.id, "consent": i.consent, "stage": i.stage}
-        for i in bundle.items
-    ]
+    return [provenance_of(item) for item in bundle.items]
+
+
+def provenance_of(item: Item) -> dict[str, Any]:
+    """The same of one item."""
+    return {
+        "source": item.source,
+        "type": item.type,
+        "id": item.id,
+        "consent": item.consent,
+        "stage": item.stage,
+    }
 
 
 def _name(row: Mapping[str, Any], key: str) -> str:
     value = row.get(key)
     return value if isinstance(value, str) else ""
+
+
+def _flaw(row: Mapping[str, Any]) -> str:
+    """Why a row is no item: its consent is over, or something is missing."""
+    consent = row.get("consent")
+    return "consent" if isinstance(consent, str) and consent not in _STATES else "provenance"
 
 
 def _item(row: Mapping[str, Any]) -> Item | None:
@@ -177,35 +126,45 @@ def _item(row: Mapping[str, Any]) -> Item | None:
         return None
 
 
-def _objection(item: Item, stage: int, avoid_recall: bool, frame: Frame) -> str | None:
+def _objection(
+    item: Item, given: Mapping[str, Any], stage: int, avoid_recall: bool, frame: Frame
+) -> str | None:
     """Why an item may not be seen in this stage, or None."""
-    rule = _BY_KEY.get((item.type, item.source))
-    if rule is None or stage not in rule.stages:
+    row = ROWS.get(item.type)
+    if row is None or item.source != row.source or stage not in row.stages:
         return "contract"
-    if item.consent != rule.consent:
+    if row.vessel is Vessel.USER and given.get("owner") != frame.user_id:
+        return "owner"
+    if item.consent != row.consent:
         return "consent"
-    if stage in rule.same_stage and item.stage != stage:
+    if stage in row.same_stage and item.stage != stage:
         return "stage"
-    if item.source == "user" and item.stage > stage:
+    if row.vessel is Vessel.USER and item.stage > stage:
         return "stage"
-    session = item.fields.get("sessionId")
-    if rule.own_session and session is not None and session != frame.session_id:
+    if not _of_the_session(row, given, stage, frame):
         return "session"
-    required = {**rule.requires, **rule.requires_in_stage.get(stage, {})}
-    if any(item.fields.get(key) != value for key, value in required.items()):
+    wanted = row.requires.get(stage, {})
+    if any(item.fields.get(key) not in values for key, values in wanted.items()):
         return "field"
-    if _FORBIDDEN_FIELDS.get(item.type, frozenset()) & item.fields.keys():
+    if row.hidden & item.fields.keys():
         return "field"
-    return "intent" if avoid_recall and not rule.survives_avoid_recall else None
+    return "intent" if avoid_recall and not row.kept else None
+
+
+def _of_the_session(row: Row, given: Mapping[str, Any], stage: int, frame: Frame) -> bool:
+    """Whether a row of a vessel is of this session, or of an earlier one where those are meant."""
+    if row.vessel is not Vessel.USER:
+        return True
+    here = given.get("session") == frame.session_id
+    return here is not (stage in row.earlier)
 
 
 def _newest(items: Sequence[Item]) -> list[Item]:
     """At most `count_max` of each type, the newest ones, in the order of time."""
-    seen: Counter[tuple[str, str]] = Counter()
+    seen: Counter[str] = Counter()
     kept: list[Item] = []
     for item in sorted(items, key=lambda i: (i.created_at, i.id), reverse=True):
-        key = (item.type, item.source)
-        seen[key] += 1
-        if seen[key] <= _BY_KEY[key].count_max:
+        seen[item.type] += 1
+        if seen[item.type] <= ROWS[item.type].count_max:
             kept.append(item)
     return kept[::-1]

@@ -9,16 +9,19 @@ nothing needs to: the rows do.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+
+import msgspec
 
 from beheard_hub import telemetry
 from beheard_hub.domain.kernel import Command, Due, Json, Work
-from beheard_hub.domain.mediation.commands import CommonGroundFound, Timer
+from beheard_hub.domain.mediation.commands import CommonGroundFound, Renamed, Timer
 from beheard_hub.domain.refusals import Code, Refusal
 from beheard_hub.ports import Mailbox, StoreUnavailable
 from beheard_hub.reactions import turns
 from beheard_hub.reactions import work as works
-from beheard_hub.reactions.tools import Tools
+from beheard_hub.reactions.tools import Tools, Trail
 
 AT_ONCE_MAX = 64
 """Reminders that run side by side in one host."""
@@ -42,9 +45,15 @@ class Reactor:
         self._running: dict[str, asyncio.Task[None]] = {}
         self._threads: dict[str, tuple[str, str | None]] = {}
         """Running ``ai_turn`` reminder → whose thread it speaks in."""
+        self._sharing: dict[asyncio.Task[works.Result], str] = {}
+        """Work under way on what the two share → its session."""
+        self._together: dict[tuple[str, ...], asyncio.Task[works.Result]] = {}
+        """Work under way that several may wait for."""
         self._not_before: dict[str, float] = {}
         self._failures: dict[str, int] = {}
         self._places = asyncio.Semaphore(AT_ONCE_MAX)
+        self.renaming = asyncio.Lock()
+        """Held while names are read anew and handed on."""
 
     def bind(self, mailbox: Mailbox) -> None:
         """The host is there: reactions may answer."""
@@ -62,26 +71,87 @@ class Reactor:
                     self._threads[due.id] = (session_id, due.user_id)
 
     def cancelled(self, session_id: str, effects: Sequence[str]) -> None:
-        """See the port. ``revoked:`` needs nothing here: whatever starts from now on reads anew."""
+        """See the port. Called twice for each effect, which does no harm: what begins between the
+        two may have read what is taken back."""
         for effect in effects:
-            word, _, user_id = effect.partition(":")
-            if word == "cancel":
-                for due_id, thread in list(self._threads.items()):
-                    if thread == (session_id, user_id):
-                        self._running[due_id].cancel()
+            word, _, about = effect.partition(":")
+            EFFECTS[word](self, session_id, about)
+
+    def _hush(self, session_id: str, user_id: str) -> None:
+        for due_id, thread in list(self._threads.items()):
+            if thread == (session_id, user_id):
+                self._running[due_id].cancel()
+
+    def _drop(self, session_id: str, due_id: str) -> None:
+        if due_id in self._running:
+            self._running[due_id].cancel()
+
+    def _revoked(self, session_id: str, content_id: str) -> None:
+        self.tools.revocations.revoked(session_id)
+        for task, of in list(self._sharing.items()):
+            if of == session_id:
+                task.cancel()
 
     async def work(
         self, session_id: str, user_id: str, work: Work, command: Command
     ) -> Mapping[str, Json] | Refusal:
         """See the port."""
+        doing = self._done
+        if work.kind in works.SHARED:
+            doing = self._standing
+        elif work.kind in works.ONCE:
+            doing = self._once
         try:
-            return await works.run(self.tools, session_id, user_id, work)
+            return await doing(session_id, user_id, work)
         except works.Gone:
             return Refusal(Code.NOT_FOUND)
 
+    async def _done(self, session_id: str, user_id: str, work: Work) -> works.Result:
+        async with self.auditing(session_id, user_id) as tools:
+            return await works.run(tools, session_id, user_id, work)
+
+    @contextlib.asynccontextmanager
+    async def auditing(self, session_id: str, user_id: str) -> AsyncIterator[Tools]:
+        """Tools whose notes go into the audit log, whatever becomes of the work."""
+        trail = Trail()
+        try:
+            yield msgspec.structs.replace(self.tools, noted=trail.note)
+        finally:
+            if self.mailbox is not None:
+                turns.audit(self.tools, self.mailbox, session_id, user_id, trail)
+
+    async def _standing(self, session_id: str, user_id: str, work: Work) -> works.Result:
+        """Begins anew whenever something is taken back that it may have seen."""
+        while True:
+            before = self.tools.revocations.newest(session_id)
+            task = asyncio.create_task(self._done(session_id, user_id, work))
+            self._sharing[task] = session_id
+            try:
+                await asyncio.wait({task})
+            finally:
+                del self._sharing[task]
+                task.cancel()
+            if not task.cancelled() or self.tools.revocations.newest(session_id) == before:
+                return task.result()
+
+    async def _once(self, session_id: str, user_id: str, work: Work) -> works.Result:
+        """One run for all who wait for the same; whoever leaves does not stop it."""
+        key = (session_id, user_id, work.kind, repr(sorted(work.args.items())))
+        task = self._together.get(key)
+        if task is None:
+            task = asyncio.create_task(self._done(session_id, user_id, work))
+            self._together[key] = task
+            task.add_done_callback(lambda done: self._together_done(key, done))
+        return await asyncio.shield(task)
+
+    def _together_done(self, key: tuple[str, ...], task: asyncio.Task[works.Result]) -> None:
+        del self._together[key]
+        if not task.cancelled():
+            task.exception()  # looked at, also where nobody waits any more
+
     async def stop(self) -> None:
         """Cancels everything under way; the rows bring it back elsewhere."""
-        running = list(self._running.values())
+        running = [*self._running.values(), *self._together.values()]
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
@@ -130,7 +200,8 @@ async def _ai_turn(reactor: Reactor, session_id: str, due: Due) -> None:
 
 async def _common_ground(reactor: Reactor, session_id: str, due: Due) -> None:
     member = due.payload.get("userId") or await works.any_member(reactor.tools, session_id)
-    ids, items = await works.common_ground(reactor.tools, session_id, member)
+    async with reactor.auditing(session_id, member) as tools:
+        ids, items = await works.common_ground(tools, session_id, member)
     data = CommonGroundFound(
         reminder_id=due.id, content_ids=tuple(ids), items=tuple(map(dict, items))
     )
@@ -143,11 +214,29 @@ async def _timer(reactor: Reactor, session_id: str, due: Due) -> None:
     reactor.submit(session_id, _internal("internal.timer", session_id, due, data))
 
 
+async def _renamed(reactor: Reactor, session_id: str, due: Due) -> None:
+    """One after the other, so that of two new names the later one stays."""
+    async with reactor.renaming:
+        [loaded] = await reactor.tools.sessions.load([(session_id, ())])
+        if loaded is None:
+            return
+        names = {user: name for user, name in loaded.names.items() if user}
+        data = Renamed(reminder_id=due.id, names=names)
+        reactor.submit(session_id, _internal("internal.renamed", session_id, due, data))
+
+
 def _internal(name: str, session_id: str, due: Due, data: object) -> Command:
     return Command(
         id=due.id, name=name, user_id=due.user_id or "", session_id=session_id, data=data
     )
 
+
+EFFECTS: Mapping[str, Callable[[Reactor, str, str], None]] = {
+    "cancel": Reactor._hush,
+    "drop": Reactor._drop,
+    "revoked": Reactor._revoked,
+}
+"""Words of `Decision.effects` → what they do here."""
 
 HANDLERS: Mapping[str, Handler] = {
     "ai_turn": _ai_turn,
@@ -156,5 +245,6 @@ HANDLERS: Mapping[str, Handler] = {
     "pause_limit": _timer,
     "inactivity": _timer,
     "follow_up": _timer,
+    "renamed": _renamed,
 }
 """Kinds of reminders (docs/architecture.md) → what runs them."""

@@ -3,11 +3,47 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import msgspec
 
 from beheard_hub.facilitation import Embedder, Facilitator
 from beheard_hub.ports import Actor, Clock, Ids, ReadStore, SessionStore, Sleep
+from beheard_hub.reactions.standing import Revocations
+
+
+class PlanRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a planner may know: the stage, the intent, and what waits for an answer."""
+
+    stage: int
+    intent: str
+    words: str
+    """The user's unanswered words; data, never instructions."""
+
+
+Planner: TypeAlias = Callable[[PlanRequest], Awaitable[Sequence[Any]]]
+"""Asks for queries beside the standing bundle (spec 06, retrieval plan): each a mapping like
+``{"query": "user_event", "source": "vector", "words": "..."}``. Not trusted. Raises
+FacilitatorFailed."""
+
+Noted: TypeAlias = Callable[[str, str, Mapping[str, Any]], None]
+"""(action, outcome, target) for the audit log: ids and words of ours, no text."""
+
+
+class Trail:
+    """What one reaction has to say to the audit log."""
+
+    def __init__(self) -> None:
+        self.entries: list[tuple[str, str, Mapping[str, Any]]] = []
+
+    def note(self, action: str, outcome: str, target: Mapping[str, Any]) -> None:
+        """Implements `Noted`."""
+        self.entries.append((action, outcome, target))
+
+
+def _unnoted(action: str, outcome: str, target: Mapping[str, Any]) -> None:
+    """Nobody keeps an audit log here."""
 
 
 class Tools(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,9 +56,14 @@ class Tools(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     ids: Ids
     sleep: Sleep = asyncio.sleep
+    planner: Planner | None = None
+    """None: by rules (`retrieval.plan.RULES`)."""
+    noted: Noted = _unnoted
     first_word_seconds_max: float = 20.0
     answer_seconds_max: float = 60.0
     """From the first read to the last word."""
+    revocations: Revocations = msgspec.field(default_factory=Revocations)
+    """What was taken back in the sessions of this host."""
     locale: str = "en"
     """Whose places to turn to are shown in danger, like ``en-GB`` or ``de``: the hub's, because
     nothing in the data model says where a user is."""

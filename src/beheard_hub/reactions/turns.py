@@ -1,4 +1,4 @@
-"""One answer of the facilitator: crisis check → intent → fetch → assemble → one call → store.
+"""One answer of the facilitator: crisis check → intent → plan → fetch → one call → store.
 
 A turn begins with an ``ai_turn`` reminder that was committed with the user's message, so a crash in
 between is answered after reactivation, once. Its result is an internal command; nothing empty or
@@ -26,12 +26,13 @@ from beheard_hub.ai.probing import probes
 from beheard_hub.domain.kernel import Command, Due
 from beheard_hub.domain.limits import INTENSITY_RISE_WINDOW
 from beheard_hub.domain.mediation.commands import AiFailed, AiReplied, Safety
+from beheard_hub.domain.mediation.internal import Audited
 from beheard_hub.domain.mediation.vocabulary import ROLE_USER
 from beheard_hub.facilitation import FacilitatorFailed, Spoken
 from beheard_hub.ports import Actor, Mailbox, StoreUnavailable
 from beheard_hub.reactions import retrieval, work
 from beheard_hub.reactions.streaming import speak
-from beheard_hub.reactions.tools import Tools, as_ai
+from beheard_hub.reactions.tools import PlanRequest, Tools, Trail, as_ai
 
 FEEL_HEARD_FIRST = 4
 FEEL_HEARD_EVERY = 3
@@ -62,9 +63,12 @@ async def answer(tools: Tools, mailbox: Mailbox, session_id: str, due: Due) -> N
     """
     assert due.user_id is not None, "an ai_turn is one user's"
     data: Any
+    trail = Trail()
     try:
         async with asyncio.timeout(tools.answer_seconds_max):
-            data = await _answered(tools, mailbox, session_id, due)
+            noting = msgspec.structs.replace(tools, noted=trail.note)
+            data = await _answered(noting, mailbox, session_id, due)
+        data = msgspec.structs.replace(data, audit=tuple(trail.entries))
         name = "internal.ai_replied"
     except StoreUnavailable:
         raise
@@ -76,10 +80,23 @@ async def answer(tools: Tools, mailbox: Mailbox, session_id: str, due: Due) -> N
         )  # fmt: skip
         retryable = bool(getattr(failure, "retryable", True))
         data, name = AiFailed(reminder_id=due.id, retryable=retryable), "internal.ai_failed"
+        audit(tools, mailbox, session_id, due.user_id, trail)
     mailbox.submit_internal(
         session_id,
         Command(id=due.id, name=name, user_id=due.user_id, session_id=session_id, data=data),
     )
+
+
+def audit(tools: Tools, mailbox: Mailbox, session_id: str, user_id: str, trail: Trail) -> None:
+    """Puts into the audit log what no other command carries there."""
+    if trail.entries:
+        name, data = "internal.audited", Audited(entries=tuple(trail.entries))
+        mailbox.submit_internal(
+            session_id,
+            Command(
+                id=tools.ids.ordered(), name=name, user_id=user_id, session_id=session_id, data=data
+            ),
+        )
 
 
 async def _answered(tools: Tools, mailbox: Mailbox, session_id: str, due: Due) -> AiReplied:
@@ -92,16 +109,17 @@ async def _answered(tools: Tools, mailbox: Mailbox, session_id: str, due: Due) -
     actor = as_ai(session_id, actor.id, stage)
     heard = await _heard(tools, actor, stage)
     _look_after(tools, mailbox, actor, heard)
-    assembled = await retrieval.fetch(
-        tools, actor, stage=stage, gates=gates, said=heard.said,
-        intent=memory_intent(stage, heard.text, heard.intensity),
-    )  # fmt: skip
+    intent = memory_intent(stage, heard.text, heard.intensity)
+    request = PlanRequest(stage=stage, intent=intent, words=heard.text)
+    plan = await retrieval.made(tools, request)
+    assembled = await retrieval.fetch(tools, actor, plan, gates=gates, said=heard.said)
     answered = tuple(row["id"] for row in heard.waiting if _deals_with(row, stage, opening))
     message_id, reply_to = tools.ids.ordered(), answered[-1] if answered else ""
 
     def emit(index: int, text: str, reset: bool) -> None:
         mailbox.delta(session_id, actor.id, reply_to, message_id, index, text, reset)
 
+    work.note_sent(tools, assembled, messageId=message_id, probes=list(probes(heard.text)))
     call = tools.facilitator.open_stage if opening else tools.facilitator.reply
     spoken = await speak(
         call(assembled.bundle), emit, tools.clock, tools.sleep, tools.first_word_seconds_max
@@ -111,7 +129,7 @@ async def _answered(tools: Tools, mailbox: Mailbox, session_id: str, due: Due) -
         answered=answered,
         opening=opening,
         stage=stage,
-        message=_stored(message_id, spoken, assembled, heard),
+        message=_stored(message_id, spoken, assembled),
         support_type=spoken.offer_support,
         consent=await _wording(tools, actor, spoken.ask_to_share),
         offer_feel_heard=spoken.offer_feel_heard and await _may_offer(tools, actor, heard),
@@ -134,16 +152,13 @@ async def _wording(
     return None if made["preview"] is None else {**args, **described}
 
 
-def _stored(message_id: str, spoken: Spoken, assembled: Assembled, heard: Heard) -> dict[str, Any]:
-    """The message as `AiReplied` has it, with what the audit log is to know: ids and words of
-    ours, no text."""
+def _stored(message_id: str, spoken: Spoken, assembled: Assembled) -> dict[str, Any]:
+    """The message as `AiReplied` has it, with the ids of what it was made from."""
     return {
         "id": message_id,
         "content": spoken.text,
         "promptVersion": spoken.prompt_version,
         "bundle": {"items": provenance(assembled.bundle)},
-        "refused": [msgspec.to_builtins(item) for item in assembled.refused],
-        "probes": list(probes(heard.text)),
     }
 
 

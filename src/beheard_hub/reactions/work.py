@@ -11,11 +11,12 @@ from typing import Any
 
 import msgspec
 
+from beheard_hub.ai.bundles import Assembled, provenance
 from beheard_hub.ai.memory_intent import Intent
 from beheard_hub.domain.kernel import Json, Work
 from beheard_hub.facilitation import CommonItem, Item, SharedNeed, Suggestion, Transformation
 from beheard_hub.ports import Actor
-from beheard_hub.reactions import library, retrieval
+from beheard_hub.reactions import inbox, library, retrieval
 from beheard_hub.reactions.tools import Tools, as_ai
 
 Result = Mapping[str, Json]
@@ -23,6 +24,11 @@ Handler = Callable[[Tools, str, str, Mapping[str, Any]], Awaitable[Result]]
 """(tools, session id, user id, args of the work) → its result."""
 
 OWN_WORDS_MAX = 200
+SYNTHESIS = tuple(
+    {"query": name, "limit": 50}
+    for name in ("user_event", "emotional_reading", "need", "clarification")
+)
+"""What need synthesis reads beside the own words, all of it open in stage 2."""
 PATTERN_READINGS_MAX = 10
 
 
@@ -58,16 +64,14 @@ async def synthesise(
     A need without one literal quote of the user is dropped, and one that they confirmed already.
     """
     actor = as_ai(session_id, user_id, 2)
-    assembled = await retrieval.fetch(
-        tools, actor, stage=2, intent=Intent.OFFER_CONTINUITY, gates={},
-        types=frozenset({"user_event", "emotional_reading", "need", "clarification"}),
-    )  # fmt: skip
+    plan = retrieval.checked(2, Intent.OFFER_CONTINUITY, SYNTHESIS, standing=False)
+    assembled = await retrieval.fetch(tools, actor, plan, gates={})
     rows = await tools.reads.read(actor, "work.own_words", {"limit": OWN_WORDS_MAX})
     words = [_own_message(row) for row in rows]
     items = sorted([*assembled.bundle.items, *words], key=lambda item: (item.created_at, item.id))
-    found = await tools.facilitator.synthesise_needs(
-        msgspec.structs.replace(assembled.bundle, items=items)
-    )
+    bundle = msgspec.structs.replace(assembled.bundle, items=items)
+    note_sent(tools, Assembled(bundle, assembled.refused))
+    found = await tools.facilitator.synthesise_needs(bundle)
     kept = {i.fields["need"] for i in items if i.type == "need" and i.fields["confirmed"]}
     needs = [
         need
@@ -116,14 +120,20 @@ async def share_needs(
         SharedNeed(content_id=n["id"], mine=True, text=need_text(n), category=n["category"])
         for n in needs
     ]
+    standing = tools.revocations.standing
     sharing += [
         need
-        for need in await _shared_needs(tools, actor)
+        for need in await standing(session_id, lambda: _shared_needs(tools, actor))
         if need.content_id not in wanted
         and (need.mine or need.content_id in args["partnerContentIds"])
     ]
-    found = await tools.facilitator.common_ground(sharing)
+    found = await _compare(tools, sharing)
     return {"needs": needs, "common": [_common(item, sharing) for item in found]}
+
+
+async def _compare(tools: Tools, sharing: Sequence[SharedNeed]) -> Sequence[CommonItem]:
+    note_items(tools, [("consented_content", need.content_id) for need in sharing], "shared")
+    return await tools.facilitator.common_ground(sharing)
 
 
 async def any_member(tools: Tools, session_id: str) -> str:
@@ -138,8 +148,11 @@ async def common_ground(
     tools: Tools, session_id: str, user_id: str
 ) -> tuple[Sequence[str], Sequence[Result]]:
     """All active consented needs of both, and what they have in common, read as a member."""
-    sharing = await _shared_needs(tools, as_ai(session_id, user_id, 3), own_by_need=False)
-    found = await tools.facilitator.common_ground(sharing)
+    actor = as_ai(session_id, user_id, 3)
+    sharing = await tools.revocations.standing(
+        session_id, lambda: _shared_needs(tools, actor, own_by_need=False)
+    )
+    found = await _compare(tools, sharing)
     items = [
         {
             "need": item.need,
@@ -161,9 +174,9 @@ async def preview(tools: Tools, session_id: str, user_id: str, args: Mapping[str
     text = await _ORIGINALS[kind](tools, actor, args["originalContentId"])
     made = Transformation(can_transform=True, text=text)
     if kind not in _LITERAL:
-        assembled = await retrieval.fetch(
-            tools, actor, stage=2, intent=Intent.AVOID_RECALL, gates={}, types=frozenset()
-        )
+        plan = retrieval.checked(2, Intent.AVOID_RECALL, (), standing=False)
+        assembled = await retrieval.fetch(tools, actor, plan, gates={})
+        note_items(tools, [(kind.lower(), args["originalContentId"])], "user")
         made = await tools.facilitator.transform(kind, text, assembled.bundle)
     return {
         "preview": made.text if made.can_transform else None,
@@ -174,11 +187,16 @@ async def preview(tools: Tools, session_id: str, user_id: str, args: Mapping[str
 
 async def grant(tools: Tools, session_id: str, user_id: str, args: Mapping[str, Any]) -> Result:
     """The text that is about to cross: the user's edit with its warnings, or the preview; None
-    where neither is there, because nothing crosses that the user did not see.
+    where neither is there, because nothing crosses that the user did not see, and where a need was
+    worded anew since its preview, because it crosses literally as confirmed.
     """
-    row = await _one(tools, as_ai(session_id, user_id, 2), "work.consent", args["recordId"])
+    actor = as_ai(session_id, user_id, 2)
+    row = await _one(tools, actor, "work.consent", args["recordId"])
     edited = args["edited"]
     text = row["text"] if edited is None else edited
+    if edited is None and args["contentType"] in _LITERAL:
+        now = await _ORIGINALS[args["contentType"]](tools, actor, row["targetId"])
+        text = text if text == now else None
     warnings = [] if edited is None else list(tools.facilitator.heat(edited))
     return {"text": text, "warnings": warnings, "category": row.get("category")}
 
@@ -190,10 +208,18 @@ async def suggest(tools: Tools, session_id: str, user_id: str, args: Mapping[str
     answers, no idea is said to address anything but common ground.
     """
     actor = as_ai(session_id, user_id, 4)
-    ground = await tools.reads.read(actor, "bundle.common_ground", {})
-    common = [str(row["need"]) for row in ground]
     focus = list(args["focusNeeds"])
-    items = [Item(**row) for row in await library.near(tools, actor, [*focus, *common])]
+
+    async def seen() -> tuple[Mapping[str, str], list[Item]]:
+        rows = await tools.reads.read(actor, "bundle.common_ground", {})
+        ground = {str(row["id"]): str(row["need"]) for row in rows}
+        near = await library.near(tools, actor, [*focus, *ground.values()])
+        return ground, [Item(**row) for row in near]
+
+    ground, items = await tools.revocations.standing(session_id, seen)
+    common = list(ground.values())
+    note_items(tools, [("common_ground", id_) for id_ in ground], "shared")
+    note_items(tools, [(item.type, item.id) for item in items], "global")
     found = await tools.facilitator.suggest(common, focus, items, args["count"])
     return {"suggestions": [_suggestion(item, common) for item in found]}
 
@@ -214,7 +240,13 @@ WORK: Mapping[str, Handler] = {
     "consent.grant": grant,
     "strategies.suggest": suggest,
     "strategies.library": add_ideas,
+    "notifications.find": inbox.find,
 }
+
+SHARED = frozenset({"needs.share", "strategies.suggest"})
+"""Work that puts what the two share before a model: begun anew when something is taken back."""
+ONCE = frozenset({"needs.synthesise"})
+"""Work that several who wait for the same have done once."""
 
 DESCRIPTIONS: Mapping[str, str] = {
     "EVENT_SUMMARY": "A summary of something that happened",
@@ -233,6 +265,23 @@ async def run(tools: Tools, session_id: str, user_id: str, work: Work) -> Result
 def need_text(need: Mapping[str, Any]) -> str:
     """What crosses of a need: literally the need and the description that were confirmed."""
     return f"{need['need']}: {need['description']}"
+
+
+# ---- what the audit log learns: ids and provenance, no text
+
+
+def note_sent(tools: Tools, assembled: Assembled, **more: Json) -> None:
+    """A bundle is about to go to a model."""
+    refused = [msgspec.to_builtins(item) for item in assembled.refused]
+    items = provenance(assembled.bundle)
+    tools.noted("ai.bundle", "SENT", {"items": items, "refused": refused, **more})
+
+
+def note_items(tools: Tools, items: Sequence[tuple[str, str]], source: str) -> None:
+    """The same for (type, id) that go to a model without a bundle; nothing for nothing."""
+    sent = [{"source": source, "type": type_, "id": id_} for type_, id_ in items]
+    if sent:
+        tools.noted("ai.bundle", "SENT", {"items": sent})
 
 
 # ---- the texts behind a request for consent

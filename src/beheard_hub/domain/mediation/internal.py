@@ -29,6 +29,8 @@ class AiReplied(Internal, frozen=True, kw_only=True):
     consent: dict[str, Any] | None = None
     """What the facilitator would ask leave to share: {contentType, originalContentId, preview,
     description}."""
+    audit: tuple[tuple[str, str, Any], ...] = ()
+    """As `Audited.entries`."""
 
 
 class AiFailed(Internal, frozen=True, kw_only=True):
@@ -63,8 +65,42 @@ class Timer(Internal, frozen=True, kw_only=True):
     agreement_id: str | None = None
 
 
+class Renamed(Internal, frozen=True, kw_only=True):
+    """internal.renamed: somebody in the session has another name now."""
+
+    reminder_id: str
+    names: dict[str, str | None]
+    """userId → name, of all who are in it."""
+
+    def __repr__(self) -> str:
+        return "Renamed"
+
+
+class EraseSeat(Internal, frozen=True, kw_only=True):
+    """internal.erase_seat: `Command.user_id` leaves, and nothing of theirs stays in this session."""
+
+    reminder_id: str
+
+
+class EraseAccount(Internal, frozen=True, kw_only=True):
+    """internal.erase_account, to the leaving user's directory: what is left to do."""
+
+    reminder_id: str
+    sessions: tuple[str, ...] = ()
+    """Those in which the user still has, or is still awaited in, a seat."""
+    asked: tuple[str, ...] = ()
+    """Those that were asked already."""
+
+
 class BudgetReached(Internal, frozen=True, kw_only=True):
     """internal.ai_budget: the daily budget of the user is spent."""
 
     reminder_id: str
     resets_at: datetime
+
+
+class Audited(Internal, frozen=True, kw_only=True):
+    """internal.audited: what was sent to a model, or refused to it, outside any reply."""
+
+    entries: tuple[tuple[str, str, Any], ...]
+    """(action, outcome, target): ids and words of ours, no text."""

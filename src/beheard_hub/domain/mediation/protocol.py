@@ -27,8 +27,10 @@ from enum import Enum
 
 import msgspec
 
+from beheard_hub.domain.mediation import account as a
 from beheard_hub.domain.mediation import commands as c
 from beheard_hub.domain.mediation import guards
+from beheard_hub.domain.mediation import internal as i
 from beheard_hub.domain.mediation.guards import Cause
 from beheard_hub.domain.mediation.vocabulary import (
     ACTIVE,
@@ -249,6 +251,10 @@ def _in(stage: int, data: type[Data] = c.Nothing, phases: frozenset[str] | None 
     return Row(data=data, stages=frozenset({stage}), phases=phases)
 
 
+def _own(data: type[Data] = c.Nothing) -> Row:
+    return Row(data=data, statuses=ANY, sessionless=True)
+
+
 def _by_invitation(data: type[Data], *, anyone: bool, alone: bool = False) -> Row:
     return Row(
         data=data, statuses=ANY, sessionless=True, by_invitation=True, anyone=anyone, alone=alone
@@ -328,10 +334,20 @@ INTERNAL: Mapping[str, type[msgspec.Struct]] = {
     "internal.safety": c.Safety,
     "internal.common_ground": c.CommonGroundFound,
     "internal.timer": c.Timer,
+    "internal.erase_seat": c.EraseSeat,
+    "internal.renamed": c.Renamed,
+    "internal.audited": i.Audited,
 }
 
 DIRECTORY: Mapping[str, Row] = {
     "session.create": Row(data=c.SessionCreate, statuses=ANY, sessionless=True, alone=True),
     "session.list": _read(c.SessionList, sessionless=True),
     "invitation.get": _read(c.InvitationId, sessionless=True, anyone=True),
+    "account.erase": Row(statuses=ANY, sessionless=True, alone=True),
+    "profile.get": _read(sessionless=True),
+    "profile.update": _own(a.ProfileUpdate),
+    "push_token.set": _own(a.PushTokenSet),
+    "push_token.clear": _own(),
+    "notifications.unread": _read(c.Page, sessionless=True),
+    "notifications.read": _own(a.NotificationsRead),
 }

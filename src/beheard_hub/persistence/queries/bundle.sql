@@ -1,6 +1,9 @@
 -- What a model call may see (spec 4.3), read as role `ai` of one user in one session: one statement
--- per kind of item, every row with its provenance. Which of them a stage may ask is the retrieval
--- contract's affair; row-level security says no on its own where the contract would err.
+-- per kind of item, every row with its provenance: rows of a vessel say whose (owner) and of which
+-- session, rows that stand on a consent say whether it stands (active). Which of them a stage may
+-- ask is the retrieval contract's affair; row-level security says no on its own where the contract
+-- would err. A statement called near_ finds ids by vector, candidates and no more: what stands
+-- behind them is read by the statement without it, which takes `ids`.
 
 -- name: bundle.people
 -- args: user_id
@@ -55,76 +58,133 @@ WHERE m."sessionId" = $1 AND m."forUserId" = $2 AND m.role = 'USER' AND m.stage 
 -- The newest of the own thread, newest first; `stage` NULL = all stages. `bundle` names what an AI
 -- reply was made from and which messages it answered.
 -- args: session_id, user_id, stage, limit
-SELECT m.id, m.role, m.content AS text, m.stage, m.timestamp AS "createdAt", m.bundle
+SELECT m.id, m.role, m.content AS text, m.stage, m.timestamp AS "createdAt", m.bundle,
+       m."forUserId" AS owner, m."sessionId" AS session
 FROM "Message" m
 WHERE m."sessionId" = $1 AND m."forUserId" = $2 AND ($3::int IS NULL OR m.stage = $3)
 ORDER BY m.timestamp DESC, m.id DESC
 LIMIT $4::int;
 
 -- name: bundle.readings
--- args: session_id, user_id, limit
-SELECT r.id, r.intensity, r.context AS text, r.stage, r.timestamp AS "createdAt"
+-- args: session_id, user_id, limit, ids
+SELECT r.id, r.intensity, r.context AS text, r.stage, r.timestamp AS "createdAt",
+       v."userId" AS owner, v."sessionId" AS session
 FROM "EmotionalReading" r JOIN "UserVessel" v ON v.id = r."vesselId"
-WHERE v."sessionId" = $1 AND v."userId" = $2
+WHERE v."sessionId" = $1 AND v."userId" = $2 AND ($4::text[] IS NULL OR r.id = ANY ($4))
 ORDER BY r.timestamp DESC, r.id DESC
 LIMIT $3::int;
 
+-- name: bundle.near_readings
+-- args: session_id, user_id, vector, model, limit
+WITH vessel AS MATERIALIZED (
+    SELECT id FROM "UserVessel" WHERE "sessionId" = $1 AND "userId" = $2
+)
+SELECT r.id FROM "EmotionalReading" r
+WHERE r."vesselId" IN (SELECT id FROM vessel) AND r."embeddingModel" = $4
+ORDER BY r.embedding <=> $3::text::vector, r.id
+LIMIT $5::int;
+
 -- name: bundle.events
--- args: session_id, user_id, limit
-SELECT e.id, e.description AS text, e."attributedTo", e.emotions, e.timestamp AS "createdAt"
+-- args: session_id, user_id, limit, ids
+SELECT e.id, e.description AS text, e."attributedTo", e.emotions, e.timestamp AS "createdAt",
+       v."userId" AS owner, v."sessionId" AS session
 FROM "UserEvent" e JOIN "UserVessel" v ON v.id = e."vesselId"
-WHERE v."sessionId" = $1 AND v."userId" = $2
+WHERE v."sessionId" = $1 AND v."userId" = $2 AND ($4::text[] IS NULL OR e.id = ANY ($4))
 ORDER BY e.timestamp DESC, e.id DESC
 LIMIT $3::int;
 
+-- name: bundle.near_events
+-- args: session_id, user_id, vector, model, limit
+WITH vessel AS MATERIALIZED (
+    SELECT id FROM "UserVessel" WHERE "sessionId" = $1 AND "userId" = $2
+)
+SELECT e.id FROM "UserEvent" e
+WHERE e."vesselId" IN (SELECT id FROM vessel) AND e."embeddingModel" = $4
+ORDER BY e.embedding <=> $3::text::vector, e.id
+LIMIT $5::int;
+
 -- name: bundle.boundaries
 -- args: session_id, user_id, limit
-SELECT b.id, b.description AS text, b."nonNegotiable", b."createdAt"
+SELECT b.id, b.description AS text, b."nonNegotiable", b."createdAt",
+       v."userId" AS owner, v."sessionId" AS session
 FROM "Boundary" b JOIN "UserVessel" v ON v.id = b."vesselId"
 WHERE v."sessionId" = $1 AND v."userId" = $2
 ORDER BY b."createdAt" DESC, b.id DESC
 LIMIT $3::int;
 
 -- name: bundle.prior_themes
--- Confirmed own needs of earlier sessions of the same relationship, newest first.
+-- Confirmed own needs of earlier sessions of the same relationship, newest first. Which sessions
+-- those are the facilitator cannot see but through hub.earlier_vessels().
 -- args: session_id, user_id, limit
-SELECT n.id, n.need, n.category, n.description AS text, n."createdAt"
+SELECT n.id, n.need, n.category, n.description AS text, n."createdAt",
+       v."userId" AS owner, v."sessionId" AS session
 FROM "IdentifiedNeed" n JOIN "UserVessel" v ON v.id = n."vesselId"
 WHERE v."userId" = $2 AND v."sessionId" <> $1 AND n.confirmed
+  AND v.id = ANY ((SELECT hub.earlier_vessels())::text[])
 ORDER BY n."createdAt" DESC, n.id DESC
 LIMIT $3::int;
 
 -- name: bundle.draft
 -- args: session_id, user_id
-SELECT d.id, d.content AS text, d.version, d."readyToShare", d."createdAt"
+SELECT d.id, d.content AS text, d.version, d."readyToShare", d."createdAt",
+       d."userId" AS owner, d."sessionId" AS session
 FROM "EmpathyDraft" d WHERE d."sessionId" = $1 AND d."userId" = $2;
 
 -- name: bundle.needs
--- Own needs of this session: the confirmed, and the synthesised that wait for an answer. What the
--- user said no to is gone for the facilitator.
--- args: session_id, user_id
-SELECT n.id, n.need, n.category, n.description AS text, n.confirmed, n.source, n."createdAt"
+-- Own needs of this session, or with `earlier` of earlier ones of the relationship: the confirmed,
+-- and the synthesised that wait for an answer. What the user said no to is gone for the facilitator.
+-- args: session_id, user_id, limit, ids, earlier
+SELECT n.id, n.need, n.category, n.description AS text, n.confirmed, n.source, n."createdAt",
+       v."userId" AS owner, v."sessionId" AS session
 FROM "IdentifiedNeed" n JOIN "UserVessel" v ON v.id = n."vesselId"
-WHERE v."sessionId" = $1 AND v."userId" = $2
+WHERE v."userId" = $2
+  AND CASE WHEN $5::boolean THEN v.id = ANY ((SELECT hub.earlier_vessels())::text[])
+      ELSE v."sessionId" = $1 END
   AND (n.confirmed OR (n.source = 'SYNTHESISED' AND n."answeredAt" IS NULL))
-ORDER BY n."createdAt", n.id;
+  AND ($4::text[] IS NULL OR n.id = ANY ($4))
+ORDER BY n."createdAt" DESC, n.id DESC
+LIMIT $3::int;
+
+-- name: bundle.near_needs
+-- args: session_id, user_id, vector, model, limit, earlier
+WITH vessel AS MATERIALIZED (
+    SELECT v.id FROM "UserVessel" v
+    WHERE v."userId" = $2
+      AND CASE WHEN $6::boolean THEN v.id = ANY ((SELECT hub.earlier_vessels())::text[])
+          ELSE v."sessionId" = $1 END
+)
+SELECT n.id FROM "IdentifiedNeed" n
+WHERE n."vesselId" IN (SELECT id FROM vessel) AND n."embeddingModel" = $4
+ORDER BY n.embedding <=> $3::text::vector, n.id
+LIMIT $5::int;
 
 -- name: bundle.clarifications
--- args: session_id, user_id
-SELECT c.id, c."potentialNeed", c.question AS text, c."evidenceSoFar", c.answer, c."createdAt"
+-- args: session_id, user_id, limit
+SELECT c.id, c."potentialNeed", c.question AS text, c."evidenceSoFar", c.answer, c."createdAt",
+       v."userId" AS owner, v."sessionId" AS session
 FROM "NeedClarification" c JOIN "UserVessel" v ON v.id = c."vesselId"
 WHERE v."sessionId" = $1 AND v."userId" = $2
-ORDER BY c."createdAt", c.id;
+ORDER BY c."createdAt" DESC, c.id DESC
+LIMIT $3::int;
 
 -- name: bundle.contents
 -- What is consented and active, of both; `types` NULL = every content type.
--- args: session_id, user_id, types
+-- args: session_id, user_id, types, limit, ids
 SELECT c.id, c."transformedContent" AS text, c."contentType", c."consentedAt" AS "createdAt",
-       c."sourceUserId" = $2 AS mine, c."originalNeedId"
+       c."sourceUserId" = $2 AS mine, c."originalNeedId", c."consentActive" AS active
 FROM "ConsentedContent" c JOIN "SharedVessel" v ON v.id = c."sharedVesselId"
 WHERE v."sessionId" = $1 AND c."consentActive"
   AND ($3::text[] IS NULL OR c."contentType"::text = ANY ($3))
-ORDER BY c."consentedAt", c.id;
+  AND ($5::text[] IS NULL OR c.id = ANY ($5))
+ORDER BY c."consentedAt" DESC, c.id DESC
+LIMIT $4::int;
+
+-- name: bundle.near_contents
+-- args: session_id, vector, model, limit
+SELECT c.id FROM "ConsentedContent" c JOIN "SharedVessel" v ON v.id = c."sharedVesselId"
+WHERE v."sessionId" = $1 AND c."consentActive" AND c."embeddingModel" = $3
+ORDER BY c.embedding <=> $2::text::vector, c.id
+LIMIT $4::int;
 
 -- name: bundle.standing
 -- Which of these shared items still stand: a reply that was made from another one is left out.
@@ -134,37 +194,44 @@ UNION ALL
 SELECT g.id FROM "CommonGround" g WHERE g.id = ANY ($1::text[]) AND NOT g.stale;
 
 -- name: bundle.common_ground
--- args: session_id
+-- args: session_id, limit
 SELECT g.id, g.need, g.category, g.description AS text, g."createdAt",
-       g."confirmedAt" IS NOT NULL AS confirmed
+       g."confirmedAt" IS NOT NULL AS confirmed, NOT g.stale AS active
 FROM "CommonGround" g JOIN "SharedVessel" v ON v.id = g."sharedVesselId"
 WHERE v."sessionId" = $1 AND NOT g.stale
-ORDER BY g."createdAt", g.id;
+ORDER BY g."createdAt", g.id
+LIMIT $2::int;
 
 -- name: bundle.strategies
 -- Unlabelled, in an order that has nothing to do with who or when.
--- args: session_id
+-- args: session_id, limit
 SELECT p.id, p.description AS text, p."needsAddressed", p.duration, p."measureOfSuccess",
        s."createdAt"
 FROM "StrategyProposal" p JOIN "Session" s ON s.id = p."sessionId"
 WHERE p."sessionId" = $1
-ORDER BY md5(p.id || p."sessionId");
+ORDER BY md5(p.id || p."sessionId")
+LIMIT $2::int;
 
 -- name: bundle.rankings
--- The own ones, and the partner's of rounds in which both have ranked.
--- args: session_id, user_id
-SELECT r.id, r.round, r."rankedIds", r."userId" = $2 AS mine, r."submittedAt" AS "createdAt",
-       count(*) OVER (PARTITION BY r.round) = 2 AS "bothSubmitted"
-FROM "StrategyRanking" r WHERE r."sessionId" = $1
-ORDER BY r.round, mine DESC;
+-- The own ones, and the partner's of rounds in which both have ranked; `seen` says why.
+-- args: session_id, user_id, limit
+SELECT r.id, r.round, r."rankedIds", r.mine, r."submittedAt" AS "createdAt",
+       CASE WHEN r.mine THEN 'own' WHEN r."bothSubmitted" THEN 'both' ELSE 'one' END AS seen
+FROM (SELECT r.*, r."userId" = $2 AS mine,
+             count(*) OVER (PARTITION BY r.round) = 2 AS "bothSubmitted"
+      FROM "StrategyRanking" r WHERE r."sessionId" = $1) r
+WHERE r.mine OR r."bothSubmitted"
+ORDER BY r.round, r.mine DESC
+LIMIT $3::int;
 
 -- name: bundle.agreements
--- args: session_id
+-- args: session_id, limit
 SELECT a.id, a.description AS text, a.type, a.status, a.duration, a."measureOfSuccess",
        a."createdAt"
 FROM "Agreement" a JOIN "SharedVessel" v ON v.id = a."sharedVesselId"
 WHERE v."sessionId" = $1
-ORDER BY a."createdAt", a.id;
+ORDER BY a."createdAt" DESC, a.id DESC
+LIMIT $2::int;
 
 -- name: bundle.outcomes
 -- Agreements that earlier sessions of the relationship ended with.

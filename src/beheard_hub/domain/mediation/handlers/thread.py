@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from beheard_hub.domain.kernel import Json, Read
@@ -17,6 +17,7 @@ from beheard_hub.domain.limits import (
     UNANSWERED_MESSAGES_MAX,
 )
 from beheard_hub.domain.mediation import commands as c
+from beheard_hub.domain.mediation import internal as i
 from beheard_hub.domain.mediation.handlers.crossing import ask_unbidden
 from beheard_hub.domain.mediation.pace import can_advance
 from beheard_hub.domain.mediation.reads import page_args
@@ -93,7 +94,10 @@ def message_retry(turn: Turn) -> Outcome:
 def mark_dirty(turn: Turn, *, stage_bound: bool = False) -> None:
     """Synthesis no longer covers everything. Messages and readings count in stages 1 and 2 only."""
     me = turn.me
-    if me.dirty or (stage_bound and me.stage not in (1, 2)):
+    if stage_bound and me.stage not in (1, 2):
+        return
+    me.changes = me.changes.next()
+    if me.dirty:
         return
     me.dirty = True
     if 3 in me.progress:
@@ -204,6 +208,7 @@ def ai_replied(turn: Turn) -> Outcome:
     """internal.ai_replied: the answer is stored, and what was written meanwhile gets the next."""
     data: c.AiReplied = turn.command.data
     turn.done.append(data.reminder_id)
+    _audit(turn, data.audit)
     seat = turn.state.seat(turn.user)
     if seat is None or seat.ai_turn != data.reminder_id:
         return None  # hushed meanwhile: what it said was never shown as said
@@ -211,7 +216,6 @@ def ai_replied(turn: Turn) -> Outcome:
     if data.safety is not None:
         turn.tell("safety.resources", seat, **data.safety)
     if data.message is not None:
-        _log_bundle(turn, data.message)
         _store_answer(turn, seat, data)
     if data.consent is not None:
         ask_unbidden(turn, data.consent)
@@ -224,17 +228,17 @@ def ai_replied(turn: Turn) -> Outcome:
     return None
 
 
-def _log_bundle(turn: Turn, said: Mapping[str, Any]) -> None:
-    """What the model was given, what was kept from it and what was tried on it: no text."""
-    turn.audit(
-        "ai.bundle",
-        "SENT",
-        role="ai",
-        messageId=said["id"],
-        items=list((said.get("bundle") or {}).get("items", ())),
-        refused=list(said.get("refused", ())),
-        probes=list(said.get("probes", ())),
-    )
+def audited(turn: Turn) -> Outcome:
+    """internal.audited: what the facilitator was given, what was kept from it and what was tried
+    on it: no text."""
+    data: i.Audited = turn.command.data
+    _audit(turn, data.entries)
+    return None
+
+
+def _audit(turn: Turn, entries: Sequence[tuple[str, str, Any]]) -> None:
+    for action, outcome, target in entries:
+        turn.audit(action, outcome, role="ai", **target)
 
 
 def _store_answer(turn: Turn, seat: Seat, data: c.AiReplied) -> None:
@@ -323,4 +327,5 @@ THREAD: Mapping[str, Handler] = {
     "internal.ai_failed": ai_failed,
     "internal.ai_budget": ai_budget,
     "internal.safety": safety,
+    "internal.audited": audited,
 }

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from beheard_hub.domain.kernel import Json, Read
-from beheard_hub.domain.limits import VESSEL_ITEMS_MAX
+from beheard_hub.domain.limits import INTENSITY_HIGH, INTENSITY_RISE_WINDOW, VESSEL_ITEMS_MAX
+from beheard_hub.domain.mediation.contract import recalled
 from beheard_hub.domain.mediation.handlers.thread import mark_dirty, paged
 from beheard_hub.domain.mediation.state import Seat
 from beheard_hub.domain.mediation.turn import Handler, Outcome, Turn, no
@@ -95,20 +96,16 @@ def _list(item: Item) -> Handler:
     return lambda turn: paged(turn, item.listed)
 
 
-RECALLED: Mapping[int, tuple[str, ...]] = {
-    0: (),
-    1: ("user_event", "emotional_reading"),
-    2: ("user_event", "emotional_reading", "need"),
-    3: ("need",),
-    4: (),
-}
-"""What vectors may find in each stage: the retrieval contract (spec 4.3)."""
-
-
 def recall(turn: Turn) -> Outcome:
-    """recall.search: own moments, under the contract of the own stage."""
+    """recall.search: own moments of this session, under the contract of the own stage. Right after
+    a reading as strong as that nothing is recalled, here as in the thread (spec 4.3)."""
     data = turn.command.data
-    kinds = list(RECALLED[turn.me.stage])
+    newest = turn.me.readings[:1]
+    strong = any(
+        reading.intensity >= INTENSITY_HIGH and turn.now - reading.at <= INTENSITY_RISE_WINDOW
+        for reading in newest
+    )
+    kinds = [] if strong else list(recalled(turn.me.stage))
     return Read("recall.search", {"query": data.query, "kinds": kinds, "limit": data.limit})
 
 
