@@ -150,6 +150,10 @@ class FakeHost:
         self.subscribes: list[SubscribeTo] = []
         self.held: list[tuple[FakeLink, CommandTo]] = []
         self.moves_invitations_to = ""
+        self.holds = False
+        """Holds every command."""
+        self.refuses: str | None = None
+        """Refuses every command with this code."""
 
     @property
     def link(self) -> FakeLink:
@@ -200,7 +204,10 @@ class FakeHost:
             link.answer(Moved(message.rid))
         elif message.name.startswith("invitation.") and not message.session_id:
             link.answer(Moved(message.rid, self.moves_invitations_to))
-        elif message.name == "hold":
+        elif self.refuses is not None:
+            no = Refused(message.rid, self.refuses, "No.", False, None, {"content": "no"})
+            link.answer(no)
+        elif message.name == "hold" or self.holds:
             self.held.append((link, message))
         elif message.name == "refuse":
             code = str(message.data.get("code", "CONFLICT"))
@@ -262,6 +269,7 @@ class FakeIdentities:
 
     def __init__(self) -> None:
         self.seen: list[str] = []
+        self.forgotten: list[str] = []
         self.gate: asyncio.Event | None = None
         self.broken = False
 
@@ -276,3 +284,6 @@ class FakeIdentities:
         user_id, _, seconds = token.partition(":")
         expires_at = datetime.now(UTC).timestamp() + float(seconds or 3600)
         return Identity(user_id=user_id, role="USER", name=None, expires_at=expires_at)
+
+    def forget(self, user_id: str) -> None:
+        self.forgotten.append(user_id)

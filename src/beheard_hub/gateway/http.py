@@ -1,19 +1,25 @@
-"""The HTTP side of the one port: health now; the REST routes of spec 5.3 will be handlers here too.
-
-A route turns a request into the same `Submit` that a websocket's command becomes, gives it to the
-router with a sink of its own, and turns the answer into the envelope.
-"""
+"""The HTTP side of the one port: health, and the REST door (`rest/`)."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from litestar import Litestar, Response, get
+from litestar.config.cors import CORSConfig
 from litestar.status_codes import HTTP_200_OK, HTTP_503_SERVICE_UNAVAILABLE
 
 from beheard_hub.gateway.lobby import Lobby
+from beheard_hub.gateway.rest import envelope
+from beheard_hub.gateway.rest.door import Door
+from beheard_hub.gateway.rest.handlers import REFUSALS, handlers
+from beheard_hub.gateway.rest.requests import IDEMPOTENCY_KEY
+from beheard_hub.ports import Exports
 
 
-def http_app(lobby: Lobby) -> Litestar:
-    """The Litestar application of one gateway."""
+def http_app(
+    lobby: Lobby, exports: Exports | None = None, allowed_origins: Sequence[str] = ()
+) -> Litestar:
+    """The Litestar application of one gateway. Pages of `allowed_origins` may call it."""
 
     @get("/healthz", sync_to_thread=False)
     def healthz() -> dict[str, str]:
@@ -27,6 +33,18 @@ def http_app(lobby: Lobby) -> Litestar:
         status = HTTP_200_OK if state == "ready" else HTTP_503_SERVICE_UNAVAILABLE
         return Response({"status": state}, status_code=status)
 
+    cors = CORSConfig(
+        allow_origins=list(allowed_origins),
+        allow_methods=["GET", "POST", "PATCH", "DELETE"],
+        allow_headers=["Authorization", "Content-Type", IDEMPOTENCY_KEY, envelope.REQUEST_ID],
+        expose_headers=["Retry-After", envelope.REQUEST_ID, envelope.REPLAYED],
+    )
     return Litestar(
-        route_handlers=[healthz, readyz], openapi_config=None, logging_config=None, debug=False
+        route_handlers=[healthz, readyz, *handlers(Door(lobby, exports))],
+        exception_handlers=REFUSALS,
+        cors_config=cors if allowed_origins else None,
+        openapi_config=None,
+        logging_config=None,
+        request_max_body_size=None,
+        debug=False,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, cast
 
 import uvicorn
@@ -22,7 +22,7 @@ from beheard_hub.gateway.lobby import Lobby
 from beheard_hub.gateway.rates import Rates
 from beheard_hub.gateway.router import Router
 from beheard_hub.gateway.wire import Upgrade, Wire
-from beheard_hub.ports import Clock, Identities, LinkDialer, Routing
+from beheard_hub.ports import Clock, Exports, Identities, LinkDialer, Routing
 
 if TYPE_CHECKING:
     from uvicorn._types import (
@@ -61,14 +61,16 @@ class _Server(uvicorn.Server):
 class Gateway:
     """One gateway process's worth of connections."""
 
-    def __init__(self, lobby: Lobby) -> None:
+    def __init__(
+        self, lobby: Lobby, exports: Exports | None = None, allowed_origins: Sequence[str] = ()
+    ) -> None:
         self.lobby = lobby
         self.ready = asyncio.Event()
         """Set when the port is open."""
         self.port = 0
         """The port that is listened on, once `ready`."""
         self._server: _Server | None = None
-        self._http = cast("ASGI3Application", http_app(lobby))
+        self._http = cast("ASGI3Application", http_app(lobby, exports, allowed_origins))
 
     async def __call__(
         self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
@@ -172,11 +174,13 @@ def build_gateway(
     dialer: LinkDialer,
     identities: Identities,
     clock: Clock,
-    allowed_origins: Iterable[str] = (),
+    allowed_origins: Sequence[str] = (),
+    exports: Exports | None = None,
     limits: bool = True,
     bounds: Bounds | None = None,
 ) -> Gateway:
-    """A gateway on these ports. `limits` False lifts the rate limits; size limits stay."""
+    """A gateway on these ports. `limits` False lifts the rate limits; size limits stay.
+    `exports` None: there are none to have."""
     chosen = bounds or Bounds()
     router = Router(routing, dialer, clock, chosen)
     lobby = Lobby(
@@ -187,4 +191,4 @@ def build_gateway(
         bounds=chosen,
         allowed_origins=allowed_origins,
     )
-    return Gateway(lobby)
+    return Gateway(lobby, exports, allowed_origins)
