@@ -18,7 +18,7 @@ import uvloop
 from beheard_hub import telemetry
 from beheard_hub.actors.cell import Kinds
 from beheard_hub.actors.host import Host, Ports
-from beheard_hub.ai.registry import EMBEDDERS, FACILITATORS
+from beheard_hub.ai.registry import EMBEDDERS, FACILITATORS, embedder
 from beheard_hub.domain.mediation.directory import DIRECTORY
 from beheard_hub.domain.mediation.kind import MEDIATION
 from beheard_hub.gateway.auth import LocalKey, TokenIdentities, TokenVerifier
@@ -95,7 +95,7 @@ async def build_host(runtime: Runtime, host_id: str, on_fenced: Callable[[], Non
     settings, clock, ids = runtime.settings, SystemClock(), SystemIds()
     db = await Database.open(runtime.runtime_url, size_max=HOST_CONNECTIONS_MAX)
     sessions, reads = PostgresSessionStore(db), PostgresReadStore(db)
-    embedder = EMBEDDERS[settings.embeddings.kind]()
+    embedding = embedder(settings.embeddings)
     kinds = rendered_kinds(StoredSummaries(sessions, MEDIATION))
     flushes = PostgresFlushStore(runtime.runtime_url)
     ports = Ports(
@@ -103,15 +103,15 @@ async def build_host(runtime: Runtime, host_id: str, on_fenced: Callable[[], Non
         flushes=flushes,
         leases=PostgresLeaseStore(db),
         sessions=sessions,
-        renderer=PostgresRenderer(reads, PostgresAccounts(db), embedder, kinds),
+        renderer=PostgresRenderer(reads, PostgresAccounts(db), embedding, kinds),
         clock=clock,
         ids=ids,
     )
     tools = Tools(
         reads=reads,
         sessions=sessions,
-        facilitator=FACILITATORS[settings.ai.facilitator](embedder),
-        embedder=embedder,
+        facilitator=FACILITATORS[settings.ai.facilitator](embedding),
+        embedder=embedding,
         clock=clock,
         ids=ids,
     )

@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from beheard_hub import settings
-from beheard_hub.ai.registry import EMBEDDERS, FACILITATORS
+from beheard_hub.ai.registry import FACILITATORS, embedder
+from beheard_hub.embeddings.vocabulary import EmbeddingFailed
 from beheard_hub.persistence.data_dir import DataDirectory
 from beheard_hub.persistence.database import Database
 from beheard_hub.persistence.prepare import prepare, talkative
@@ -86,13 +87,13 @@ def _facilitator(chosen: Settings) -> Sequence[Finding]:
 
 
 def _embeddings(chosen: Settings) -> Sequence[Finding]:
-    name = chosen.embeddings.kind
-    if name not in EMBEDDERS:
-        advice = "Set BEHEARD_EMBEDDINGS=local."
-        return [Finding(False, f"{name} is not part of this version", advice)]
-    embedder = EMBEDDERS[name]()
-    asyncio.run(embedder.embed(["a test"]))
-    return [Finding(True, f"{name}: {embedder.model} answers")]
+    kind, making = chosen.embeddings.kind, embedder(chosen.embeddings)
+    try:
+        asyncio.run(making.embed(["a test"]))
+    except EmbeddingFailed as failed:
+        advice = "Check BEHEARD_EMBEDDINGS_URL, _KEY and _MODEL; texts wait for their vectors."
+        return [Finding(False, f"{kind}: {making.model} fails ({failed.reason})", advice)]
+    return [Finding(True, f"{kind}: {making.model} answers")]
 
 
 CHECKS: Sequence[tuple[str, Check]] = (

@@ -23,11 +23,12 @@ from rich.console import Console
 
 from beheard_hub import settings as variables
 from beheard_hub import telemetry
-from beheard_hub.ai.registry import EMBEDDERS
+from beheard_hub.ai.registry import embedder
 from beheard_hub.bootstrap import check_parts, make_gateway
 from beheard_hub.demo.player import play
 from beheard_hub.demo.record import PlayResult
 from beheard_hub.demo.screen import Screen
+from beheard_hub.embeddings.vocabulary import EmbeddingFailed
 from beheard_hub.fleet import Fleet, InprocessFleet, RayFleet, start_runtime, stop_runtime
 from beheard_hub.gateway.auth import LocalKey
 from beheard_hub.gateway_processes import GatewayProcess, start_gateways
@@ -209,8 +210,10 @@ class Hub:
 
     async def _prove(self) -> None:
         assert self.prepared is not None
-        embedder = EMBEDDERS[self.settings.embeddings.kind]()
-        await embed_library(self.prepared.owner_url, embedder)
+        try:
+            await embed_library(self.prepared.owner_url, embedder(self.settings.embeddings))
+        except EmbeddingFailed as failed:  # the embedding actors will go on trying
+            _log.warning("library_not_embedded", reason=failed.reason)
         db = await Database.open(self.prepared.runtime_url, size_max=1)
         try:
             await prove(db)

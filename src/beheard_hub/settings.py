@@ -97,6 +97,8 @@ class Embeddings(msgspec.Struct, frozen=True):
     """Where vectors come from."""
 
     kind: Literal["local", "openai-compatible"]
+    actors: int
+    """How many give stored texts their vectors; 0 = none in this hub."""
     url: str | None
     key: str | None
     model: str | None
@@ -260,7 +262,10 @@ VARIABLES: Sequence[Variable] = (
     Variable("BEHEARD_MODEL_SMALL", "ai.model_small", _text, None, "model for checks"),
     Variable("BEHEARD_EMBEDDINGS", "embeddings.kind", _one_of("local", "openai-compatible"),
              "local", "where vectors come from"),
-    Variable("BEHEARD_EMBEDDINGS_URL", "embeddings.url", _web_url, None, "their address"),
+    Variable("BEHEARD_EMBEDDERS", "embeddings.actors", _whole(0, 64), 1,
+             "embedding actors; 0 = texts wait for `beheard embed`"),
+    Variable("BEHEARD_EMBEDDINGS_URL", "embeddings.url", _web_url, None,
+             "their address, to which /embeddings is added"),
     Variable("BEHEARD_EMBEDDINGS_KEY", "embeddings.key", _text, None, "their key", secret=True),
     Variable("BEHEARD_EMBEDDINGS_MODEL", "embeddings.model", _text, None, "their model"),
     Variable("ABLY_API_KEY", "push.ably_api_key", _text, None, "Ably; empty = inbox only",

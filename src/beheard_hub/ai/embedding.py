@@ -10,15 +10,22 @@ from typing import Any
 
 import numpy as np
 
-DIMENSION = 1536
-"""Length of every stored vector (spec 03.7)."""
+from beheard_hub.embeddings.vocabulary import DIMENSION, Vectors
 
 _OWN_DIMENSION = 256
 _EMPTY_TEXT = "."
 
 
+def padded(vectors: Vectors) -> list[list[float]]:
+    """Rows of `DIMENSION` floats."""
+    rows = np.zeros((vectors.shape[0], DIMENSION))
+    rows[:, : vectors.shape[1]] = vectors
+    found: list[list[float]] = rows.tolist()
+    return found
+
+
 class LocalEmbedder:
-    """`Embedder` on wordllama: 256 dimensions, zero-padded to `DIMENSION`, unit length.
+    """`Embedder` and `VectorModel` on wordllama: 256 dimensions, unit length.
 
     The model (16 MB) is loaded at the first call, once per instance; every call runs in the
     loop's default executor, so the loop is never held up.
@@ -36,22 +43,22 @@ class LocalEmbedder:
         Cancelling: the thread ends its batch, the result is thrown away.
         Raises FileNotFoundError when the installed wheel lacks its weights.
         """
-        if not texts:
-            return []
-        return await asyncio.to_thread(self.embed_now, list(texts))
+        return padded(await self.vectors(texts)) if texts else []
 
-    def embed_now(self, texts: Sequence[str]) -> list[list[float]]:
+    async def vectors(self, texts: Sequence[str]) -> Vectors:
+        """The same, not padded."""
+        return await asyncio.to_thread(self.vectors_now, list(texts))
+
+    def vectors_now(self, texts: Sequence[str]) -> Vectors:
         """The same, blocking: for a process whose only work this is."""
-        vectors = np.asarray(
+        found = np.asarray(
             self._model().embed([text if text.strip() else _EMPTY_TEXT for text in texts]),
-            dtype=np.float64,
+            dtype=np.float32,
         )
-        padded = np.zeros((len(texts), DIMENSION))
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        padded[:, :_OWN_DIMENSION] = vectors / np.where(lengths == 0.0, 1.0, lengths)
-        padded[(lengths == 0.0).ravel(), 0] = 1.0  # a text without a known token
-        rows: list[list[float]] = padded.tolist()
-        return rows
+        lengths = np.linalg.norm(found, axis=1, keepdims=True)
+        unit: Vectors = (found / np.where(lengths == 0.0, 1.0, lengths)).astype(np.float32)
+        unit[(lengths == 0.0).ravel(), 0] = 1.0  # a text without a known token
+        return unit
 
     def _model(self) -> Any:
         with self._lock:

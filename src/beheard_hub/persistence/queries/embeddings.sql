@@ -1,0 +1,137 @@
+-- Vectors of stored texts: who lacks one, the texts, and putting them there (spec 3.7, 4.2).
+
+-- name: embeddings.lacking
+-- Rows without a vector, as `beheard_ops`: the share of one of several workers.
+-- args: share, shares, passed, limit
+SELECT e.kind, e.id, e."userId", e."sessionId"
+FROM hub."Embeddable" e
+WHERE e."embeddingModel" IS NULL
+  AND (hashtext(e.id) & 2147483647) % $2::int = $1::int
+  AND NOT e.id = ANY ($3::text[])
+LIMIT $4::int;
+
+-- name: embeddings.page
+-- A page of all rows of one kind, in the order of their ids, as `beheard_ops`; `other` tells those
+-- whose vector is another model's.
+-- args: kind, after, model, share, shares, limit
+SELECT p.kind, p.id, p."userId", p."sessionId",
+       p."embeddingModel" NOT IN ('', $3)
+           AND (hashtext(p.id) & 2147483647) % $5::int = $4::int AS other
+FROM (SELECT * FROM hub."Embeddable" e
+      WHERE e.kind = $1 AND e.id > $2
+      ORDER BY e.id
+      LIMIT $6::int) p
+ORDER BY p.id;
+
+-- name: embeddings.count
+-- How many rows lack a vector of this model.
+-- args: model
+SELECT count(*)::int AS count FROM hub."Embeddable" e
+WHERE e."embeddingModel" IS NULL OR e."embeddingModel" NOT IN ('', $1);
+
+-- name: embeddings.texts
+-- As nobody: the function reads as each owner's facilitator.
+-- args: wanted
+SELECT t.kind, t.id, t.version, t.text FROM hub.texts_to_embed($1::jsonb) t;
+
+-- name: embeddings.store.Message
+-- Gives rows their vectors, unless they have changed since or somebody is at them right now: then
+-- they are found again. An empty vector marks a row of which none can be made.
+-- args: model, ids, versions, vectors
+WITH given AS (
+    SELECT g.id, g.version, g.vector
+    FROM unnest($2::text[], $3::timestamptz[], $4::text[]) AS g (id, version, vector)
+), free AS (
+    SELECT t.id, g.vector FROM "Message" t JOIN given g ON g.id = t.id AND g.version = t."updatedAt"
+    FOR UPDATE OF t SKIP LOCKED
+)
+UPDATE "Message" t
+SET embedding = nullif(f.vector, '')::vector,
+    "embeddingModel" = CASE f.vector WHEN '' THEN '' ELSE $1 END
+FROM free f WHERE t.id = f.id
+RETURNING t.id;
+
+-- name: embeddings.store.UserEvent
+-- Gives rows their vectors, unless they have changed since or somebody is at them right now: then
+-- they are found again. An empty vector marks a row of which none can be made.
+-- args: model, ids, versions, vectors
+WITH given AS (
+    SELECT g.id, g.version, g.vector
+    FROM unnest($2::text[], $3::timestamptz[], $4::text[]) AS g (id, version, vector)
+), free AS (
+    SELECT t.id, g.vector FROM "UserEvent" t JOIN given g ON g.id = t.id AND g.version = t."updatedAt"
+    FOR UPDATE OF t SKIP LOCKED
+)
+UPDATE "UserEvent" t
+SET embedding = nullif(f.vector, '')::vector,
+    "embeddingModel" = CASE f.vector WHEN '' THEN '' ELSE $1 END
+FROM free f WHERE t.id = f.id
+RETURNING t.id;
+
+-- name: embeddings.store.EmotionalReading
+-- Gives rows their vectors, unless they have changed since or somebody is at them right now: then
+-- they are found again. An empty vector marks a row of which none can be made.
+-- args: model, ids, versions, vectors
+WITH given AS (
+    SELECT g.id, g.version, g.vector
+    FROM unnest($2::text[], $3::timestamptz[], $4::text[]) AS g (id, version, vector)
+), free AS (
+    SELECT t.id, g.vector FROM "EmotionalReading" t JOIN given g ON g.id = t.id AND g.version = t."updatedAt"
+    FOR UPDATE OF t SKIP LOCKED
+)
+UPDATE "EmotionalReading" t
+SET embedding = nullif(f.vector, '')::vector,
+    "embeddingModel" = CASE f.vector WHEN '' THEN '' ELSE $1 END
+FROM free f WHERE t.id = f.id
+RETURNING t.id;
+
+-- name: embeddings.store.IdentifiedNeed
+-- Gives rows their vectors, unless they have changed since or somebody is at them right now: then
+-- they are found again. An empty vector marks a row of which none can be made.
+-- args: model, ids, versions, vectors
+WITH given AS (
+    SELECT g.id, g.version, g.vector
+    FROM unnest($2::text[], $3::timestamptz[], $4::text[]) AS g (id, version, vector)
+), free AS (
+    SELECT t.id, g.vector FROM "IdentifiedNeed" t JOIN given g ON g.id = t.id AND g.version = t."updatedAt"
+    FOR UPDATE OF t SKIP LOCKED
+)
+UPDATE "IdentifiedNeed" t
+SET embedding = nullif(f.vector, '')::vector,
+    "embeddingModel" = CASE f.vector WHEN '' THEN '' ELSE $1 END
+FROM free f WHERE t.id = f.id
+RETURNING t.id;
+
+-- name: embeddings.store.ConsentedContent
+-- Gives rows their vectors, unless they have changed since or somebody is at them right now: then
+-- they are found again. An empty vector marks a row of which none can be made.
+-- args: model, ids, versions, vectors
+WITH given AS (
+    SELECT g.id, g.version, g.vector
+    FROM unnest($2::text[], $3::timestamptz[], $4::text[]) AS g (id, version, vector)
+), free AS (
+    SELECT t.id, g.vector FROM "ConsentedContent" t JOIN given g ON g.id = t.id AND g.version = t."updatedAt"
+    FOR UPDATE OF t SKIP LOCKED
+)
+UPDATE "ConsentedContent" t
+SET embedding = nullif(f.vector, '')::vector,
+    "embeddingModel" = CASE f.vector WHEN '' THEN '' ELSE $1 END
+FROM free f WHERE t.id = f.id
+RETURNING t.id;
+
+-- name: embeddings.store.GlobalLibraryItem
+-- Gives rows their vectors, unless they have changed since or somebody is at them right now: then
+-- they are found again. An empty vector marks a row of which none can be made.
+-- args: model, ids, versions, vectors
+WITH given AS (
+    SELECT g.id, g.version, g.vector
+    FROM unnest($2::text[], $3::timestamptz[], $4::text[]) AS g (id, version, vector)
+), free AS (
+    SELECT t.id, g.vector FROM "GlobalLibraryItem" t JOIN given g ON g.id = t.id AND g.version = t."updatedAt"
+    FOR UPDATE OF t SKIP LOCKED
+)
+UPDATE "GlobalLibraryItem" t
+SET embedding = nullif(f.vector, '')::vector,
+    "embeddingModel" = CASE f.vector WHEN '' THEN '' ELSE $1 END
+FROM free f WHERE t.id = f.id
+RETURNING t.id;
