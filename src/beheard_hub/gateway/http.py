@@ -1,4 +1,4 @@
-"""The HTTP side of the one port: health, and the REST door (`rest/`)."""
+"""The HTTP side of the one port: health, the REST door (`rest/`) and its documents (`documents/`)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from litestar import Litestar, Response, get
 from litestar.config.cors import CORSConfig
 from litestar.status_codes import HTTP_200_OK, HTTP_503_SERVICE_UNAVAILABLE
 
+from beheard_hub.gateway.documents import serving
 from beheard_hub.gateway.lobby import Lobby
 from beheard_hub.gateway.rest import envelope
 from beheard_hub.gateway.rest.door import Door
@@ -40,7 +41,7 @@ def http_app(
         expose_headers=["Retry-After", envelope.REQUEST_ID, envelope.REPLAYED],
     )
     return Litestar(
-        route_handlers=[healthz, readyz, *handlers(Door(lobby, exports))],
+        route_handlers=[healthz, readyz, *serving.handlers(), *handlers(Door(lobby, exports))],
         exception_handlers=REFUSALS,
         cors_config=cors if allowed_origins else None,
         openapi_config=None,

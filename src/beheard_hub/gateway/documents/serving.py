@@ -1,0 +1,47 @@
+"""The documents over HTTP, for everybody: they say nothing about anybody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import msgspec
+from litestar import Response, get
+from litestar.handlers import HTTPRouteHandler
+
+from beheard_hub.gateway.documents import openapi, page
+
+DOCUMENT_PATHS = ["/api/v1/openapi.json", "/schema/openapi.json"]
+PAGE_PATH = "/api/v1/docs"
+HEADERS: Mapping[str, str] = {
+    "Cache-Control": "public, max-age=300",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+@cache
+def _document() -> bytes:
+    return msgspec.json.encode(openapi.document())
+
+
+@cache
+def _page() -> bytes:
+    return page.page(openapi.document()).encode()
+
+
+def handlers() -> list[HTTPRouteHandler]:
+    """The OpenAPI document and its page. Each is made once, off the loop."""
+
+    @get(DOCUMENT_PATHS, sync_to_thread=True)
+    def document() -> Response[Any]:
+        """For programs."""
+        return Response(_document(), media_type="application/json", headers=dict(HEADERS))
+
+    @get(PAGE_PATH, sync_to_thread=True)
+    def human_page() -> Response[Any]:
+        """For people."""
+        headers = {**HEADERS, "Content-Security-Policy": page.policy()}
+        return Response(_page(), media_type="text/html; charset=utf-8", headers=headers)
+
+    return [document, human_page]
