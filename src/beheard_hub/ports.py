@@ -319,7 +319,8 @@ class Reactions(Protocol):
         run at most once at a time per id. Never blocks."""
 
     def cancelled(self, session_id: str, effects: Sequence[str]) -> None:
-        """`Decision.effects`, at once. Never blocks."""
+        """`Decision.effects`: at once, and again when they are durable and before the ack leaves.
+        Never blocks."""
 
     async def work(
         self, session_id: str, user_id: str, work: Work, command: Command

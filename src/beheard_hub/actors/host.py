@@ -23,6 +23,7 @@ from beheard_hub.actors.outs import Outs
 from beheard_hub.actors.placement import Placement
 from beheard_hub.actors.reminders import Reminders
 from beheard_hub.actors.subscriptions import Subscriptions
+from beheard_hub.actors.standing import StandingRenderer
 from beheard_hub.actors.tally import Tally
 from beheard_hub.actors.turns import Turns
 from beheard_hub.domain.kernel import Command, Ids
@@ -129,7 +130,8 @@ class Host:
             ports.limits,
         )  # fmt: skip
         self.subscriptions = Subscriptions(
-            self.activation, ports.sessions, ports.renderer, background, self.answering, ports.sleep
+        renderer = StandingRenderer(ports.renderer)
+            self.activation, ports.sessions, renderer, background, self.answering, ports.sleep
         )
         for peer in self.peers:
             self.subscriptions.attached(peer)
@@ -137,7 +139,8 @@ class Host:
         self.turns = Turns(
             self.write_behind, self.activation, ports.sessions, background, ports.clock, ports.ids
         )
-        self.turns.outs = Outs(ports.renderer, self.subscriptions, background, self.answering)
+        self.turns.outs = Outs(renderer, self.subscriptions, background, self.answering)
+        self.turns.durable = renderer.durable
         self.turns.reactions = reactions
         self.turns.settled = self._reminders.settled
         self._directory = Directory(

@@ -81,6 +81,8 @@ class Turns:
         """Told which reminders are done."""
 
     # ---- a client's command
+        self.durable: Callable[[str, Sequence[str]], None]
+        """Told the effects of committed turns, before their acks leave."""
 
     def command(self, cell: Cell, turn: Turn) -> None:
         """A client's command in a live cell (spec 01, `on_command`)."""
@@ -276,6 +278,9 @@ class Turns:
             seq = cell.committed_seqs.get(turn.user_id, 0)
             self._answer(cell, turn, decision.answer, decision.state, decision.fresh, seq)
         for event in entry.events:
+        if decision.effects:  # again: what began since then has read from before the commit
+            self.durable(cell.key, decision.effects)
+            self.reactions.cancelled(cell.key, decision.effects)
             self.outs.event(entry, event)
         if decision.done:
             self.settled(decision.done)

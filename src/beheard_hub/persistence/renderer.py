@@ -42,7 +42,7 @@ STAGED = frozenset(
     {
         *("by_id.attempt", "by_id.common_ground", "by_id.strategy", "by_id.agreement"),
         *("by_id.consented_content", "attempt.partner", "common_ground.list", "strategy.list"),
-        *("overlap.list", "agreement.list", "shared.list", "recall.vessel"),
+        *("agreement.list", "shared.list", "recall.vessel"),
     }
 )
 """Queries on the shared vessel, which asks for the reader's stage as a second lock."""

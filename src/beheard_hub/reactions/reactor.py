@@ -75,7 +75,8 @@ class Reactor:
         two may have read what is taken back."""
         for effect in effects:
             word, _, about = effect.partition(":")
-            EFFECTS[word](self, session_id, about)
+            if word in EFFECTS:
+                EFFECTS[word](self, session_id, about)
 
     def _hush(self, session_id: str, user_id: str) -> None:
         for due_id, thread in list(self._threads.items()):
@@ -236,7 +237,7 @@ EFFECTS: Mapping[str, Callable[[Reactor, str, str], None]] = {
     "drop": Reactor._drop,
     "revoked": Reactor._revoked,
 }
-"""Words of `Decision.effects` → what they do here."""
+"""Words of `Decision.effects` that concern work under way → what they do here."""
 
 HANDLERS: Mapping[str, Handler] = {
     "ai_turn": _ai_turn,

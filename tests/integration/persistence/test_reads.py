@@ -207,11 +207,6 @@ async def test_feedback_reaches_the_author_only_when_shared(reads: PostgresReadS
     assert await reads.read(person(B), "feedback.received", {}) == []
 
 
-async def test_overlap_is_the_top_three_of_both_by_sum_of_ranks(reads: PostgresReadStore) -> None:
-    rows = await reads.read(person(A), "overlap.list", {"round": 1})
-    assert [row["id"] for row in rows] == ["idea-2", "idea-3"]
-
-
 async def test_the_order_of_strategies_is_the_same_for_both_and_not_that_of_their_birth(
     reads: PostgresReadStore,
 ) -> None:

@@ -157,6 +157,24 @@ class Invitation(msgspec.Struct, frozen=True, array_like=True):
     sent_at: datetime
 
 
+class Changes(msgspec.Struct, frozen=True, array_like=True, eq=False):
+    """How often a user's content has changed since the session was loaded: a synthesis under way
+    tells by it whether it saw everything. Not a fact and not stored, so it never makes two states
+    differ; work does not outlive its host, nor need this."""
+
+    count: int = 0
+
+    def next(self) -> Changes:
+        """After one more change."""
+        return Changes(self.count + 1)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Changes)
+
+    def __hash__(self) -> int:
+        return hash(Changes)
+
+
 class Seat(msgspec.Struct, array_like=True):
     """One user's half of a session."""
 
@@ -173,6 +191,7 @@ class Seat(msgspec.Struct, array_like=True):
     clarifications: list[str] = []
     dirty: bool = True
     synthesised_at: datetime | None = None
+    changes: Changes = Changes()
     events: list[str] = []
     boundaries: list[str] = []
     documents: list[str] = []

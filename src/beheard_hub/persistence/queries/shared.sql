@@ -86,18 +86,6 @@ FROM "StrategyRanking" r
 WHERE r."sessionId" = $1
 ORDER BY r.round, r."userId";
 
--- name: overlap.list
--- Strategies in the top three of both, lowest sum of ranks first.
--- args: session_id, round
-SELECT p.id, p.description, p."needsAddressed", p.duration, p."measureOfSuccess"
-FROM "StrategyRanking" r
-CROSS JOIN LATERAL unnest(r."rankedIds"[1:3]) WITH ORDINALITY AS top (id, place)
-JOIN "StrategyProposal" p ON p.id = top.id AND p."sessionId" = r."sessionId"
-WHERE r."sessionId" = $1 AND r.round = $2
-GROUP BY p.id, p.description, p."needsAddressed", p.duration, p."measureOfSuccess"
-HAVING count(DISTINCT r."userId") = 2
-ORDER BY sum(top.place), p.id;
-
 -- name: by_id.agreement
 -- args: ids, session_id, user_id
 SELECT a.id, a.description, a.type, a.duration, a."measureOfSuccess", a.status, a."agreedByA",

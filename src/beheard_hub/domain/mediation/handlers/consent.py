@@ -18,6 +18,7 @@ from beheard_hub.domain.mediation.handlers.crossing import (
 )
 from beheard_hub.domain.mediation.handlers.thread import paged, speak
 from beheard_hub.domain.mediation.protocol import CROSSINGS
+from beheard_hub.domain.mediation.state import Consent
 from beheard_hub.domain.mediation.turn import Handler, Outcome, Turn, WorkHandler, no
 from beheard_hub.domain.mediation.vocabulary import (
     ACTIVE,
@@ -96,8 +97,9 @@ def decide(turn: Turn) -> Outcome:
         return _recorded(turn, data.consent_request_id, None)
     if turn.state.status != ACTIVE:
         return no(Code.SESSION_NOT_ACTIVE, status=turn.state.status)
-    if consent.content_type == IDENTIFIED_NEED and _is_shared(turn, consent.target_id):
-        return no(Code.CONFLICT, need="already shared")
+    refusal = _not_grantable(turn, consent)
+    if refusal is not None:
+        return refusal
     return Work(
         "consent.grant",
         {
@@ -106,6 +108,18 @@ def decide(turn: Turn) -> Outcome:
             "edited": data.edited_content,
         },
     )
+
+
+def _not_grantable(turn: Turn, consent: Consent) -> Refusal | None:
+    """A need may have been shared, or answered with a no, since its request."""
+    if consent.content_type != IDENTIFIED_NEED:
+        return None
+    need = turn.me.needs.get(consent.target_id or "")
+    if need is None or not need.confirmed:
+        return no(Code.GATE_NOT_SATISFIED, need="only a confirmed need can be shared")
+    if _is_shared(turn, consent.target_id):
+        return no(Code.CONFLICT, need="already shared")
+    return None
 
 
 def granted(turn: Turn, work: Work, result: Mapping[str, Json]) -> Outcome:

@@ -178,6 +178,10 @@ def revoke(turn: Turn, consent_id: str, *, told: bool = True) -> None:
     me = turn.me
     consent = me.consents[consent_id]
     readable = _readable(turn, me, consent_id)
+    if readable is not None:
+        _speak_anew(turn, turn.other)
+        if consent.content_type == EMPATHY_ATTEMPT:
+            _speak_anew(turn, me)  # who takes back sees no more either
     me.consents[consent_id] = msgspec.structs.replace(consent, decision=REVOKED)
     turn.update("ConsentRecord", {"id": consent_id}, decision=REVOKED, revokedAt=turn.now)
     turn.audit("consent.revoke", REVOKED, consentRecordId=consent_id)
@@ -190,6 +194,7 @@ def revoke(turn: Turn, consent_id: str, *, told: bool = True) -> None:
         _hide_feedback(turn, me, consent)
     if consent.content_type == STRATEGY_PROPOSAL:
         _stale_agreements(turn, consent.target_id)
+        turn.effects.append(f"revoked:{consent.target_id}")
     if told and readable is not None:
         turn.tell("consent.revoked", contentId=readable)
 
@@ -215,6 +220,20 @@ def _readable(turn: Turn, me: Seat, consent_id: str) -> str | None:
     return None
 
 
+def _speak_anew(turn: Turn, seat: Seat) -> None:
+    """What the facilitator is about to say in that thread may be made from what is called back: it
+    is stopped, never stored, and asked for again without it."""
+    if seat.ai_turn is not None:
+        _drop(turn, seat.ai_turn)
+        turn.open_thread(seat, opening=seat.opened < seat.stage)
+
+
+def _drop(turn: Turn, reminder_id: str) -> None:
+    """Settles a reminder whose work must not go on."""
+    turn.done.append(reminder_id)
+    turn.effects.append(f"drop:{reminder_id}")
+
+
 READER_STAGE = 2
 """Nothing of the shared vessel is read before this stage (spec 4.1)."""
 
@@ -237,6 +256,9 @@ def _unground(turn: Turn, content_id: str) -> None:
             turn.state.common_ground[key] = msgspec.structs.replace(item, stale=True)
             turn.update("CommonGround", {"id": key}, stale=True)
     _stale_agreements(turn, None)
+    if turn.state.analysis is not None:
+        _drop(turn, turn.state.analysis)
+        turn.state.analysis = None
     request_analysis(turn)
 
 

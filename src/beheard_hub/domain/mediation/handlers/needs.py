@@ -46,17 +46,24 @@ def needs_list(turn: Turn) -> Outcome:
         return no(Code.CONFLICT, needs="already shared")
     stale = me.dirty or me.synthesised_at is None or data.resynthesize
     if stale and not shared and me.stage == STAGE and turn.state.status == ACTIVE:
-        return Work("needs.synthesise")
-    found = {"synthesizedAt": me.synthesised_at, "isDirty": me.dirty}
+        return Work("needs.synthesise", {"since": me.synthesised_at, "changes": me.changes.count})
+    return _as_found(turn)
+
+
+def _as_found(turn: Turn) -> Read:
+    found = {"synthesizedAt": turn.me.synthesised_at, "isDirty": turn.me.dirty}
     return Read("needs.list", {"with": found})
 
 
 def synthesised(turn: Turn, work: Work, result: Mapping[str, Json]) -> Outcome:
-    """needs.list, with what synthesis found: unconfirmed findings are replaced, others kept."""
+    """needs.list, with what synthesis found: unconfirmed findings are replaced, others kept. Of
+    several readers the first one's result counts; what changed meanwhile is left to the next."""
     again = needs_list(turn)
     if not isinstance(again, Work):
         return again
     me = turn.me
+    if again.args["since"] != work.args["since"]:
+        return _as_found(turn)
     for key, need in list(me.needs.items()):
         if need.source == SYNTHESISED and not need.confirmed:
             turn.delete("IdentifiedNeed", key)
@@ -67,15 +74,16 @@ def synthesised(turn: Turn, work: Work, result: Mapping[str, Json]) -> Outcome:
         _found(turn, need)
     for question in list(result["clarifications"])[:NEEDS_SYNTHESISED_MAX]:
         _asked(turn, question)
-    me.dirty, me.synthesised_at = False, turn.now
-    row = {"isSynthesisDirty": False, "synthesisLastUpdated": turn.now}
+    me.dirty = again.args["changes"] != work.args["changes"]
+    me.synthesised_at = turn.now
+    row = {"isSynthesisDirty": me.dirty, "synthesisLastUpdated": turn.now}
     turn.update("StageProgress", {"id": me.row.id}, **row)
     turn.tell("needs.synthesized", count=len(found))
     return {
         "needs": [turn.ref("need", key) for key in me.needs],
         "clarifications": [turn.ref("clarification", key) for key in me.clarifications],
         "synthesizedAt": turn.now,
-        "isDirty": False,
+        "isDirty": me.dirty,
     }
 
 

@@ -209,7 +209,8 @@ def _compare(turn: Turn) -> None:
 
 
 def overlap(turn: Turn) -> Outcome:
-    """strategies.overlap: of the newest round in which both ranked."""
+    """strategies.overlap: of the newest round in which both ranked, without what was taken back:
+    not even its author finds it there."""
     state = turn.state
     with_phase = {"phase": state.phase}
     if state.phase == NEGOTIATING:
@@ -217,7 +218,7 @@ def overlap(turn: Turn) -> Outcome:
     rounds = [seat.ranking.round for seat in state.seats if seat.ranking is not None]
     if rounds != [state.round, state.round]:
         return no(Code.PARTNER_NOT_READY)
-    return Read("strategies.overlap", {"round": state.round, "with": with_phase})
+    return {"overlap": [Ref("strategy", key) for key in overlap_ids(state)], **with_phase}
 
 
 # ---- agreements
