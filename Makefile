@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test check format bench clean help
+.PHONY: run test check format bench docs fuzz clean help
 
 help:            ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -34,6 +34,13 @@ format: $(READY) ## put the code in shape
 
 bench: $(READY)  ## the speed table of the quality bars
 	@$(BIN)/python -m bench
+
+docs: $(READY)   ## the generated documents: protocol.md, openapi.yaml, asyncapi.yaml
+	@$(BIN)/python -m beheard_hub.domain.mediation.render > docs/protocol.md
+	@$(BIN)/python -m beheard_hub.gateway.documents docs
+
+fuzz: $(READY)   ## requests by the thousand from the OpenAPI document, against a hub of their own
+	@BEHEARD_FUZZ_CASES=20000 $(BIN)/python -m pytest tests/e2e/test_schemathesis.py
 
 clean:           ## forget the environment and the embedded data
 	rm -rf $(VENV) .beheard

@@ -1,4 +1,4 @@
-"""The HTTP side of the one port: health, the REST door (`rest/`) and its documents (`documents/`)."""
+"""The HTTP side of the one port: health, the REST door (`rest/`) and its `documents/`."""
 
 from __future__ import annotations
 
