@@ -227,6 +227,7 @@ async def suggest(tools: Tools, session_id: str, user_id: str, args: Mapping[str
 async def add_ideas(tools: Tools, session_id: str, user_id: str, args: Mapping[str, Any]) -> Result:
     """Ideas that nobody has seen, for the pool (spec 2.3, strategies.ready)."""
     items = await library.unseen(tools, as_ai(session_id, user_id, 4))
+    note_items(tools, [(item.type, item.id) for item in items], "global")
     found = await tools.facilitator.suggest([], [], items, args["count"])
     return {"items": [_suggestion(item, ()) for item in found]}
 

@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from beheard_hub.ai.bundles import CONTRACT, Frame, assemble, provenance
+from beheard_hub.ai.bundles import Frame, assemble, provenance
 from beheard_hub.ai.memory_intent import Intent
+from beheard_hub.domain.mediation.contract import TABLE, Row, Vessel
 from tests.unit.ai.bundles_for_tests import item
 
 FRAME = Frame(user_id="u1", session_id="s1")
@@ -16,7 +17,8 @@ FRAME = Frame(user_id="u1", session_id="s1")
 
 def row(number: int = 1, **more: Any) -> dict[str, Any]:
     given = item(number, "text")
-    return {name: getattr(given, name) for name in given.__struct_fields__} | more
+    whose = {"owner": "u1", "session": "s1"}
+    return {name: getattr(given, name) for name in given.__struct_fields__} | whose | more
 
 
 @pytest.mark.parametrize("key", ["source", "type", "id", "created_at", "consent", "stage"])
@@ -32,39 +34,84 @@ def test_provenance_is_needed(key: str, missing: bool) -> None:
     assert [r.reason for r in made.refused] == ["provenance"]
 
 
-@pytest.mark.parametrize("stage", range(5))
-@pytest.mark.parametrize("rule", CONTRACT, ids=lambda r: f"{r.type}-{r.source}")
-def test_the_contract_row_by_row(stage: int, rule: Any) -> None:
-    candidate = row(
+def fitting(rule: Row, stage: int) -> dict[str, Any]:
+    """An item that the rule lets in, if the stage does."""
+    return row(
         source=rule.source,
-        type=rule.type,
+        type=rule.query,
         consent=rule.consent,
         stage=stage,
-        fields={**rule.requires, **rule.requires_in_stage.get(stage, {})},
+        session="s0" if stage in rule.earlier else "s1",
+        fields={key: values[0] for key, values in rule.requires.get(stage, {}).items()},
     )
-    made = assemble(stage, Intent.OFFER_CONTINUITY, [candidate], FRAME)
+
+
+@pytest.mark.parametrize("stage", range(5))
+@pytest.mark.parametrize("rule", TABLE, ids=lambda r: r.query)
+def test_the_contract_row_by_row(stage: int, rule: Row) -> None:
+    made = assemble(stage, Intent.OFFER_CONTINUITY, [fitting(rule, stage)], FRAME)
     assert bool(made.bundle.items) == (stage in rule.stages)
+    assert [r.reason for r in made.refused] == ([] if stage in rule.stages else ["contract"])
 
 
-@pytest.mark.parametrize("stage", [0, 1])
-def test_nothing_shared_before_stage_two_but_outcomes(stage: int) -> None:
-    types = {r.type for r in CONTRACT if r.source == "shared" and stage in r.stages}
-    assert types <= {"session_outcome"}
+@pytest.mark.parametrize(
+    "rule", [r for r in TABLE if r.vessel is Vessel.USER], ids=lambda r: r.query
+)
+@pytest.mark.parametrize("owner", ["u2", None, ""])
+def test_nobody_elses_vessel(rule: Row, owner: str | None) -> None:
+    for stage in rule.stages:
+        made = assemble(
+            stage, Intent.OFFER_CONTINUITY, [{**fitting(rule, stage), "owner": owner}], FRAME
+        )
+        assert made.bundle.items == []
+        assert [r.reason for r in made.refused] == ["owner"]
 
 
-def test_no_vessel_in_stage_four() -> None:
-    seen = {r.type for r in CONTRACT if r.source == "user" and 4 in r.stages}
-    assert seen == {"message", "ranking", "session_metadata", "relationship_metadata"}
+@pytest.mark.parametrize(
+    "rule", [r for r in TABLE if r.vessel is Vessel.USER], ids=lambda r: r.query
+)
+def test_no_other_session_but_where_earlier_ones_are_meant(rule: Row) -> None:
+    for stage in rule.stages:
+        other = "s1" if stage in rule.earlier else "s0"
+        made = assemble(
+            stage, Intent.OFFER_CONTINUITY, [{**fitting(rule, stage), "session": other}], FRAME
+        )
+        assert [r.reason for r in made.refused] == ["session"]
+
+
+@pytest.mark.parametrize("rule", [r for r in TABLE if r.consent == "active"], ids=lambda r: r.query)
+@pytest.mark.parametrize("state", ["revoked", "not_applicable", "pending"])
+def test_what_was_shared_needs_a_consent_in_force(rule: Row, state: str) -> None:
+    for stage in rule.stages:
+        made = assemble(
+            stage, Intent.OFFER_CONTINUITY, [{**fitting(rule, stage), "consent": state}], FRAME
+        )
+        assert [r.reason for r in made.refused] == ["consent"]
+
+
+def test_three_prior_themes_and_no_more() -> None:
+    themes = [row(n, type="prior_theme", session="s0") for n in range(1, 6)]
+    made = assemble(1, Intent.EMOTIONAL_VALIDATION, themes, FRAME)
+    assert [i.id for i in made.bundle.items] == ["i0003", "i0004", "i0005"]
 
 
 @pytest.mark.parametrize(
     ("stage", "more", "reason"),
     [
         (3, {"stage": 2}, "stage"),
-        (2, {"fields": {"role": "USER", "sessionId": "other"}}, "session"),
+        (2, {"session": "other"}, "session"),
         (1, {"type": "user_event", "source": "shared"}, "contract"),
         (2, {"type": "consented_content", "source": "shared"}, "consent"),
-        (4, {"type": "ranking", "fields": {"mine": False}}, "field"),
+        (
+            4,
+            {
+                "type": "ranking",
+                "source": "shared",
+                "consent": "active",
+                "fields": {"mine": False, "seen": "one"},
+            },
+            "field",
+        ),
         (
             4,
             {

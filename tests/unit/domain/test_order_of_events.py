@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from beheard_hub.domain.mediation.commands import AiFailed, AiReplied, Safety, Timer
+from beheard_hub.domain.mediation.internal import Audited
 from tests.unit.domain.play import A, B, Play
 
 
@@ -170,12 +171,27 @@ def test_what_a_model_was_given_is_in_the_audit_log() -> None:
     item = {"source": "user", "type": "message", "id": "m1", "consent": "not_applicable"}
     kept = {"type": "need", "id": "n1", "reason": "stage"}
     said = {"id": "m2", "content": "I hear you", "bundle": {"items": [item]}}
-    more = {"refused": [kept], "probes": ["other_side"]}
-    data = AiReplied(reminder_id=play.state.a.ai_turn, stage=1, message={**said, **more})
+    sent = {"messageId": "m2", "items": [item], "refused": [kept], "probes": ["other_side"]}
+    data = AiReplied(
+        reminder_id=play.state.a.ai_turn,
+        stage=1,
+        message=said,
+        audit=(("ai.bundle", "SENT", sent),),
+    )
     play.internal("internal.ai_replied", A, data)
     [entry] = [row for row in play.tables.rows("hub.AuditLog") if row["action"] == "ai.bundle"]
     assert (entry["actorId"], entry["actorRole"], entry["sessionId"]) == (A, "ai", play.session_id)
-    assert entry["target"] == {"messageId": "m2", "items": [item], **more}
+    assert entry["target"] == sent
+
+
+def test_what_no_reply_carries_is_audited_too() -> None:
+    play = Play().to_stage(1)
+    rejected = {"query": "strategy", "source": "structured", "reason": "contract"}
+    entries = (("retrieval.rejected", "CONTRACT", rejected),)
+    play.internal("internal.audited", A, Audited(entries=entries))
+    [entry] = [row for row in play.tables.rows("hub.AuditLog") if row["action"] == entries[0][0]]
+    assert (entry["actorId"], entry["actorRole"], entry["outcome"]) == (A, "ai", "CONTRACT")
+    assert entry["target"] == rejected
 
 
 def test_a_revocation_is_told_only_if_it_could_be_read() -> None:

@@ -285,6 +285,8 @@ def message(minute: int, text: str, **more: Any) -> dict[str, Any]:
         "createdAt": at(minute),
         "bundle": None,
         "answered": False,
+        "owner": ANA,
+        "session": SESSION,
     }
     return given | more
 

@@ -116,10 +116,13 @@ async def test_a_need_without_literal_quotes_is_dropped(evidence: tuple[str, ...
     assert (await run(world, "needs.synthesise"))["needs"] == []
 
 
+MINE = {"owner": ANA, "session": SESSION}
+
+
 async def test_what_is_confirmed_is_not_found_again() -> None:
-    confirmed = own_need(confirmed=True, source="USER", text="d", createdAt=at(0))
+    confirmed = own_need(confirmed=True, source="USER", text="d", createdAt=at(0), **MINE)
     open_ = own_need("n2", need="Room", confirmed=False, source="SYNTHESISED", text="d",
-                     createdAt=at(0))  # fmt: skip
+                     createdAt=at(0), **MINE)  # fmt: skip
     world = World(work__own_words=words("sleep"), bundle__needs=[confirmed, open_])
     world.facilitator.synthesis = Synthesis(
         [found("Rest", "sleep"), found("Room", "sleep")],
@@ -265,7 +268,7 @@ async def test_suggestions_come_from_common_ground_and_library() -> None:
         asked.append(args)
         return [item("l1"), item("l2")]
 
-    ground = [{"need": "Rest", "text": "both"}]
+    ground = [{"id": "g1", "need": "Rest", "text": "both"}]
     world = World(bundle__common_ground=ground, bundle__library_near=near)
     result = await run(world, "strategies.suggest", count=1, focusNeeds=["calm"])
     assert result == {
@@ -279,7 +282,7 @@ async def test_suggestions_come_from_common_ground_and_library() -> None:
     assert world.reads.queries() == {"bundle.common_ground", "bundle.library_near"}
 
 
-@pytest.mark.parametrize("common", [[], [{"need": "Rest", "text": "both"}]])
+@pytest.mark.parametrize("common", [[], [{"id": "g1", "need": "Rest", "text": "both"}]])
 async def test_without_vectors_or_common_ground_any_item_will_do(
     common: list[dict[str, Any]],
 ) -> None:

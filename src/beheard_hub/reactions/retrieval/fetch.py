@@ -165,5 +165,5 @@ def _item(row: Row, source: Source, found: DbRow, stage: int) -> dict[str, Any]:
         "fields": {name: found[name] for name in source.fields},
     }
     if row.vessel is Vessel.USER:
-        item |= {"owner": found["owner"], "session": found["session"]}
+        item |= {"owner": found.get("owner"), "session": found.get("session")}
     return item

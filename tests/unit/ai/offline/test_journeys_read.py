@@ -52,6 +52,8 @@ class Reader:
                 "stage": self.stage,
                 "text": text,
                 "fields": fields,
+                "owner": f"{self.journey.name} {self.names[0]}",
+                "session": self.journey.name,
             }
         )
 
