@@ -211,7 +211,6 @@ READS: Mapping[str, Plan] = {
         {"rows": "common_ground.list"}, _all("common_ground", "commonGround")
     ),
     "strategies.list": Plan({"rows": "strategy.list"}, _all("strategy", "strategies")),
-    "strategies.overlap": Plan({"rows": "overlap.list"}, _all("strategy", "overlap")),
     "agreement.list": Plan({"rows": "agreement.list"}, _all("agreement", "agreements")),
     "consent.pending": Plan(
         {"rows": "consent.pending"}, _all("consent_request", "pendingRequests")
