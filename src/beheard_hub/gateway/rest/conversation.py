@@ -85,10 +85,8 @@ class Conversation:
         self._router.subscriptions.add(self, self._user_id, self._command.session_id, None)
         await self._listening
         answer = await self._submit(self._command)
-        if isinstance(answer, frames.Ack):
-            self._message_id = answer.data["userMessage"]["id"]
-            if answer.duplicate:
-                await self._look_back()
+        if isinstance(answer, frames.Ack) and answer.duplicate:
+            await self._look_back()
         return answer
 
     async def next(self, seconds_max: float) -> Piece | None:
@@ -154,9 +152,7 @@ class Conversation:
     def deliver(self, frame: frames.Outgoing) -> None:
         """Picks what is ours."""
         if isinstance(frame, frames.Ack | frames.Error) and frame.id is not None:
-            answer = self._answers.get(frame.id)
-            if answer is not None and not answer.done():
-                answer.set_result(frame)
+            self._answer(frame, frame.id)
         elif isinstance(frame, frames.Snapshot | frames.Error):
             if not self._listening.done():  # refused: the command will say why
                 self._listening.set_result(None)
@@ -168,6 +164,14 @@ class Conversation:
             self._event(frame)
 
     # ---- what is told
+
+    def _answer(self, frame: frames.Ack | frames.Error, command_id: str) -> None:
+        """Events may come right behind the ack: what is ours must be known before them."""
+        if isinstance(frame, frames.Ack) and command_id == self._command.id:
+            self._message_id = frame.data["userMessage"]["id"]
+        answer = self._answers.get(command_id)
+        if answer is not None and not answer.done():
+            answer.set_result(frame)
 
     def _delta(self, delta: frames.Delta) -> None:
         if len(self._reply_to) < ANSWERS_FOLLOWED_MAX:
