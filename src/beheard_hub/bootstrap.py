@@ -21,6 +21,8 @@ from beheard_hub.actors.host import Host, Ports
 from beheard_hub.ai.registry import EMBEDDERS, FACILITATORS, embedder
 from beheard_hub.domain.mediation.directory import DIRECTORY
 from beheard_hub.domain.mediation.kind import MEDIATION
+from beheard_hub.embeddings.hints import Tell, TellingFlushes
+from beheard_hub.embeddings.worker import EmbeddingWorker
 from beheard_hub.gateway.auth import LocalKey, TokenIdentities, TokenVerifier
 from beheard_hub.gateway.jwks import JwksVerifier, fetch_by_http
 from beheard_hub.gateway.server import Gateway, build_gateway
@@ -38,6 +40,7 @@ from beheard_hub.persistence.stores import (
     PostgresSessionStore,
 )
 from beheard_hub.persistence.summaries import StoredSummaries
+from beheard_hub.persistence.vectors import PostgresVectors, Share
 from beheard_hub.ports import Clock, LinkDialer
 from beheard_hub.reactions.reactor import Reactor
 from beheard_hub.reactions.tools import Tools
@@ -46,6 +49,7 @@ from beheard_hub.settings import Settings, SetupError
 
 GATEWAY_CONNECTIONS_MAX = 4
 HOST_CONNECTIONS_MAX = 6
+EMBEDDER_CONNECTIONS_MAX = 1
 """Database connections of one process, beside a host's flushing one."""
 
 
@@ -90,8 +94,15 @@ class HostParts(msgspec.Struct, frozen=True):
         await self.db.close()
 
 
-async def build_host(runtime: Runtime, host_id: str, on_fenced: Callable[[], None]) -> HostParts:
-    """One session host on Postgres. Raises StoreUnavailable."""
+def _tell_nobody() -> None:
+    """New text waits for a scan."""
+
+
+async def build_host(
+    runtime: Runtime, host_id: str, on_fenced: Callable[[], None], tell: Tell = _tell_nobody
+) -> HostParts:
+    """One session host on Postgres; `tell` is called after commits that may have brought text.
+    Raises StoreUnavailable."""
     settings, clock, ids = runtime.settings, SystemClock(), SystemIds()
     db = await Database.open(runtime.runtime_url, size_max=HOST_CONNECTIONS_MAX)
     sessions, reads = PostgresSessionStore(db), PostgresReadStore(db)
@@ -100,7 +111,7 @@ async def build_host(runtime: Runtime, host_id: str, on_fenced: Callable[[], Non
     flushes = PostgresFlushStore(runtime.runtime_url)
     ports = Ports(
         kinds=Kinds([MEDIATION], [DIRECTORY]),
-        flushes=flushes,
+        flushes=TellingFlushes(flushes, tell),
         leases=PostgresLeaseStore(db),
         sessions=sessions,
         renderer=PostgresRenderer(reads, PostgresAccounts(db), embedding, kinds),
@@ -116,6 +127,27 @@ async def build_host(runtime: Runtime, host_id: str, on_fenced: Callable[[], Non
         ids=ids,
     )
     return HostParts(Host(host_id, ports, on_fenced), Reactor(tools), db, flushes)
+
+
+# ---- embedding
+
+
+class EmbedderParts(msgspec.Struct, frozen=True):
+    """A worker and what has to be closed with it."""
+
+    worker: EmbeddingWorker
+    db: Database
+
+    async def close(self) -> None:
+        """Lets go of the database."""
+        await self.db.close()
+
+
+async def build_embedder(runtime: Runtime, number: int = 0, count: int = 1) -> EmbedderParts:
+    """Worker `number` of `count` on Postgres. Raises StoreUnavailable."""
+    db = await Database.open(runtime.runtime_url, size_max=EMBEDDER_CONNECTIONS_MAX)
+    store = PostgresVectors(db, Share(number, count))
+    return EmbedderParts(EmbeddingWorker(embedder(runtime.settings.embeddings), store), db)
 
 
 # ---- gateways

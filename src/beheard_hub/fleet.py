@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
 
+import msgspec
+
 from beheard_hub import telemetry
+from beheard_hub.actors.embedding_actor import EmbeddingOrder, EmbeddingPool
 from beheard_hub.actors.session_host import HostOrder
 from beheard_hub.actors.supervisor import RayOptions, Supervisor, machines, start_ray, stop_ray
-from beheard_hub.bootstrap import HostParts, build_host
+from beheard_hub.bootstrap import EmbedderParts, HostParts, build_embedder, build_host
 from beheard_hub.links.inprocess import InprocessNetwork
 from beheard_hub.runtime import Runtime
 from beheard_hub.settings import Settings, SetupError, process_environment
@@ -29,6 +33,9 @@ class Fleet(Protocol):
     def pids(self) -> list[int]:
         """Processes of the hosts that serve now."""
 
+    def embedder_pids(self) -> list[int]:
+        """Processes of the embedding actors that work now."""
+
 
 class RayFleet:
     """Hosts as Ray actors. `start_ray` must have run."""
@@ -47,6 +54,8 @@ class RayFleet:
         )
         self._settings = settings
         detached = settings.cluster.ray_address is not None
+        self._embedding = EmbeddingPool(_embedding_order(settings, runtime), detached=detached)
+        order = msgspec.structs.replace(order, embedders=self._embedding.handles)
         self._supervisor = Supervisor(order, settings.cluster.hosts, detached=detached)
 
     async def start(self) -> None:
@@ -54,40 +63,74 @@ class RayFleet:
         if await machines() > 1:
             check_reach(self._settings)
         await self._supervisor.start()
+        self._embedding.start()
 
     async def stop(self) -> None:
-        """Drains every host."""
+        """Drains every host, then ends the embedding actors."""
         await self._supervisor.stop()
+        await self._embedding.stop()
 
     def pids(self) -> list[int]:
         """Processes of the hosts that serve now."""
         return [address.pid for address in self._supervisor.addresses]
 
+    def embedder_pids(self) -> list[int]:
+        """Processes of the embedding actors that work now."""
+        return self._embedding.pids
+
+
+def _embedding_order(settings: Settings, runtime: Runtime) -> EmbeddingOrder:
+    return EmbeddingOrder(
+        factory="beheard_hub.bootstrap:build_embedder",
+        runtime=runtime,
+        count=settings.embeddings.actors,
+        log_level=settings.server.log,
+        logs=str(runtime.logs),
+    )
+
 
 class InprocessFleet:
-    """One host in this process; gateways of this process reach it by `network`."""
+    """One host in this process; gateways of this process reach it by `network`. Whatever
+    BEHEARD_EMBEDDERS says, one embedding worker at most is beside it, as a task."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self.network = InprocessNetwork("gateway-inprocess")
         self._parts: HostParts | None = None
+        self._embedder: EmbedderParts | None = None
+        self._embedding: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Starts the host."""
         host_id = f"inprocess-{uuid4().hex[:12]}"
         endpoint = f"inprocess:{host_id}"
-        parts = self._parts = await build_host(self._runtime, host_id, self._fenced)
+        parts = self._parts = await build_host(self._runtime, host_id, self._fenced, self._tell)
         await parts.start(endpoint)
+        if self._runtime.settings.embeddings.actors:
+            self._embedder = await build_embedder(self._runtime)
+            self._embedding = asyncio.create_task(self._embedder.worker.run())
         self.network.listen(endpoint, host_id, parts.host.lease.epoch, parts.host)
 
     async def stop(self) -> None:
         """Drains the host."""
         if self._parts is not None:
             await self._parts.drain()
+        if self._embedding is not None and self._embedder is not None:
+            self._embedding.cancel()
+            await asyncio.gather(self._embedding, return_exceptions=True)
+            await self._embedder.close()
 
     def pids(self) -> list[int]:
         """None of its own."""
         return []
+
+    def embedder_pids(self) -> list[int]:
+        """None of its own."""
+        return []
+
+    def _tell(self) -> None:
+        if self._embedder is not None:
+            self._embedder.worker.wake()
 
     def _fenced(self) -> None:
         _log.error("fenced")

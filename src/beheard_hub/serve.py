@@ -76,6 +76,7 @@ class Address(msgspec.Struct, frozen=True):
     postgres_pid: int | None
     ray_session: str | None
     """Folder of Ray's session, with Ray's own logs; None without Ray."""
+    embedder_pids: list[int] = []
 
 
 def serve(settings: Settings, *, journey: str | None, stay: bool) -> int:
@@ -297,6 +298,7 @@ class Hub:
             url=self.url,
             gateways=[self._url(port) for port in self.ports],
             host_pids=self.fleet.pids() if self.fleet is not None else [],
+            embedder_pids=self.fleet.embedder_pids() if self.fleet is not None else [],
             gateway_pids=[gateway.pid for gateway in self.gateways],
             postgres_pid=embedded.pid() if embedded is not None else None,
             ray_session=str(self.ray_session) if self.ray_session is not None else None,

@@ -13,7 +13,7 @@ import importlib
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
@@ -22,6 +22,7 @@ import msgspec
 import ray
 
 from beheard_hub import telemetry
+from beheard_hub.actors.embedding_actor import Hints
 from beheard_hub.actors.host import Host
 from beheard_hub.links import tls
 from beheard_hub.links.socket_link import LinkServer
@@ -39,7 +40,8 @@ class HostOrder(msgspec.Struct, frozen=True, kw_only=True):
     """What a host process is told; travels in a Ray call, never in a log."""
 
     factory: str
-    """``module:function``, called as ``await f(runtime, host_id, on_fenced)`` → `RunningHost`."""
+    """``module:function``, called as ``await f(runtime, host_id, on_fenced, tell)`` →
+    `RunningHost`; `tell` is called after every commit that brought text."""
     runtime: Any
     """Handed to the factory as it is."""
     secret: str
@@ -53,6 +55,8 @@ class HostOrder(msgspec.Struct, frozen=True, kw_only=True):
     cert: str = ""
     """With `bind`: files on the host's machine, for TLS."""
     key: str = ""
+    embedders: Sequence[Any] = ()
+    """Handles of the embedding actors, which are told of new text."""
 
     def __repr__(self) -> str:
         return f"HostOrder({self.factory})"
@@ -116,7 +120,8 @@ class SessionHost:
         module, _, name = order.factory.partition(":")
         factory = getattr(importlib.import_module(module), name)
         self._host_id = host_id = str(uuid4())
-        running: RunningHost = await factory(order.runtime, host_id, self._fenced)
+        hints = Hints(order.embedders)
+        running: RunningHost = await factory(order.runtime, host_id, self._fenced, hints.tell)
         host = running.host
         server = LinkServer(host, host_id, lambda: host.lease.epoch, order.secret)
         try:

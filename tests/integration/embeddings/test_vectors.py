@@ -14,7 +14,7 @@ from beheard_hub.embeddings.vocabulary import KINDS, Text, Vectors
 from beheard_hub.embeddings.worker import EmbeddingWorker, WorkerLimits
 from beheard_hub.persistence.database import Database
 from beheard_hub.persistence.vectors import PostgresVectors, Share
-from tests.integration.persistence.scene import A, SESSION, insert
+from tests.integration.persistence.scene import SESSION, A, insert
 
 AT_ONCE = WorkerLimits(rest_seconds=0.0, batch_rows_max=50)
 
@@ -291,7 +291,8 @@ async def test_finding_what_lacks_a_vector_costs_what_lacks_one(
     """Each table has an index that holds its backlog only; the library is small."""
     found = await bare.fetchval(
         """SELECT count(*) FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
-        WHERE c.relname = $1 AND pg_get_expr(i.indpred, i.indrelid) LIKE '%"embeddingModel" IS NULL%'
+        WHERE c.relname = $1
+          AND pg_get_expr(i.indpred, i.indrelid) LIKE '%"embeddingModel" IS NULL%'
         """,
         kind,
     )

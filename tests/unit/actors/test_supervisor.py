@@ -35,7 +35,9 @@ class ToyHost:
         await self.host.drain()
 
 
-async def toy_host(sessions: list[str], host_id: str, on_fenced: Callable[[], None]) -> ToyHost:
+async def toy_host(
+    sessions: list[str], host_id: str, on_fenced: Callable[[], None], _tell: Callable[[], None]
+) -> ToyHost:
     """The factory that the order names."""
     world = World()
     for session_id in sessions:
