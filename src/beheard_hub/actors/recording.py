@@ -76,9 +76,11 @@ class Entry:
         return events
 
     def _writing(self) -> Mapping[str, Sequence[str]]:
-        """The session is named even where nobody asked (a timer): its rows need it as a key."""
-        user = self.turn.user_id
-        return {self.session_id: [user] if user else []} if self.session_id else {}
+        """The session is named even where nobody asked (a timer), and ``''`` where there is none:
+        its rows need it as a key. So do those of dues for other sessions of the same user."""
+        users = [self.turn.user_id] if self.turn.user_id else []
+        others = {due.session_id for due in self.decision.dues if due.session_id}
+        return dict.fromkeys((self.session_id, *sorted(others)), users)
 
     def _own_rows(self, now: datetime) -> list[Row]:
         rows: list[Row] = [_event_row(self.session_id, event) for event in self.events]

@@ -163,6 +163,8 @@ class Turns:
         cell.state = decision.state
         if decision.effects:
             self.reactions.cancelled(cell.key, decision.effects)
+        if decision.names:
+            cell.names = {**cell.names, **decision.names}
         if entry is None:
             if cell.last is None:
                 cell.committed = decision.state
@@ -284,8 +286,8 @@ class Turns:
             self.outs.event(entry, event)
         if decision.done:
             self.settled(decision.done)
-        if entry.dues:
-            self.reactions.committed(entry.session_id, entry.dues)
+        for due in entry.dues:
+            self.reactions.committed(due.session_id or entry.session_id, [due])
         for released in entry.after:
             released(True)
 

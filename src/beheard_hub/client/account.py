@@ -1,6 +1,8 @@
-"""Commands that belong to no session: opening one, listing one's own, answering invitations."""
+"""Commands that belong to no session: opening one, answering invitations, the own account."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 from beheard_hub.client import commands as c
 from beheard_hub.client import replies as r
@@ -53,3 +55,41 @@ class Invitations(Group):
 
     async def resend(self, invitation_id: str) -> r.InvitationResent:
         return await self._do(c.INVITATION_RESEND, invitation_id=invitation_id)
+
+
+class Profile(Group):
+    """One's own account as others and the hub know it."""
+
+    async def get(self) -> r.ProfileShown:
+        return await self._do(c.PROFILE_GET)
+
+    async def update(
+        self, *, name: str | None = None, avatar_url: str | None = None
+    ) -> r.ProfileShown:
+        """What is given is replaced. `avatar_url` is an https address."""
+        return await self._do(c.PROFILE_UPDATE, name=name, avatar_url=avatar_url)
+
+    async def set_push_token(self, token: str, *, platform: Literal["ios", "android"]) -> bool:
+        """Where to push to, from now on. True: a token is there."""
+        return (await self._do(c.PUSH_TOKEN_SET, token=token, platform=platform)).registered
+
+    async def clear_push_token(self) -> bool:
+        """Nowhere, from now on: say so before somebody else uses the phone. False: none there."""
+        return (await self._do(c.PUSH_TOKEN_CLEAR)).registered
+
+
+class Notifications(Group):
+    """What happened while nobody looked."""
+
+    async def unread(
+        self, *, cursor: str | None = None, limit: int | None = None
+    ) -> r.NotificationPage:
+        """Newest first."""
+        return await self._do(c.NOTIFICATIONS_UNREAD, cursor=cursor, limit=limit)
+
+    async def read(self, *notification_ids: str) -> r.NotificationsRead:
+        """Marks these as read; none named means all."""
+        if notification_ids:
+            ids = list(notification_ids)
+            return await self._do(c.NOTIFICATIONS_READ, notification_ids=ids)
+        return await self._do(c.NOTIFICATIONS_READ, all=True)

@@ -32,6 +32,13 @@ INVITATION_ACCEPT: Final = Command("invitation.accept", r.SessionEntered)
 INVITATION_DECLINE: Final = Command("invitation.decline", r.InvitationDeclined)
 INVITATION_RESEND: Final = Command("invitation.resend", r.InvitationResent)
 
+PROFILE_GET: Final = Command("profile.get", r.ProfileShown)
+PROFILE_UPDATE: Final = Command("profile.update", r.ProfileShown)
+PUSH_TOKEN_SET: Final = Command("push_token.set", r.PushTokenKept)
+PUSH_TOKEN_CLEAR: Final = Command("push_token.clear", r.PushTokenKept)
+NOTIFICATIONS_UNREAD: Final = Command("notifications.unread", r.NotificationPage)
+NOTIFICATIONS_READ: Final = Command("notifications.read", r.NotificationsRead)
+
 SESSION_GET: Final = Command("session.get", r.SessionShown)
 SESSION_PAUSE: Final = Command("session.pause", r.SessionPaused)
 SESSION_RESUME: Final = Command("session.resume", r.SessionResumed)

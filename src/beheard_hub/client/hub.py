@@ -18,7 +18,7 @@ import msgspec
 from websockets.asyncio.client import ClientConnection
 
 from beheard_hub.client import frames as f
-from beheard_hub.client.account import Invitations, Sessions
+from beheard_hub.client.account import Invitations, Notifications, Profile, Sessions
 from beheard_hub.client.commands import Command
 from beheard_hub.client.errors import CommandTimeout, ConnectionLost, HubError, Refused
 from beheard_hub.client.pending import Ledger, Pending, refusal_of
@@ -58,8 +58,8 @@ class Hub:
         self._lost: HubError | None = None
         self._task: asyncio.Task[None] | None = None
         self._renewing: asyncio.Task[None] | None = None
-        self.sessions = Sessions(self, "")
-        self.invitations = Invitations(self, "")
+        self.sessions, self.invitations = Sessions(self, ""), Invitations(self, "")
+        self.profile, self.notifications = Profile(self, ""), Notifications(self, "")
 
     @classmethod
     def connect(

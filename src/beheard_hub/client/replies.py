@@ -334,3 +334,23 @@ class GatesShown(Shape, frozen=True, kw_only=True):
 
 class MomentsFound(Shape, frozen=True, kw_only=True):
     moments: Sequence[shapes.Moment]
+
+
+class ProfileShown(Shape, frozen=True, kw_only=True):
+    user: shapes.User
+
+
+class PushTokenKept(Shape, frozen=True, kw_only=True):
+    registered: bool
+
+
+class NotificationPage(Page, frozen=True, kw_only=True):
+    notifications: Sequence[shapes.Notification]
+    unread_count: int
+
+
+class NotificationsRead(Shape, frozen=True, kw_only=True):
+    """How many were marked, and how many are still unread."""
+
+    read: int
+    unread_count: int

@@ -270,3 +270,26 @@ class Trend(Shape, frozen=True, kw_only=True):
 
     direction: str
     change_from_start: float | None = None
+
+
+class Notification(Shape, frozen=True, kw_only=True):
+    """That something happened; what it was is read where it happened."""
+
+    id: str
+    session_id: str | None = None
+    type: str
+    created_at: datetime
+    read_at: datetime | None = None
+
+
+class User(Shape, frozen=True, kw_only=True):
+    """The own account."""
+
+    id: str
+    name: str | None = None
+    avatar_url: str | None = None
+    role: str
+    created_at: datetime
+    email: str | None = None
+    active_sessions: int
+    push_notifications_enabled: bool

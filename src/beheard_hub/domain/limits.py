@@ -74,6 +74,14 @@ READINGS_KEPT = 5
 OVERLAP_RANKS = 3
 FOLLOW_UP_MAX = timedelta(days=366)
 
+# The own account (spec 03.1; 5.3 for the rate of the export, which is ours)
+NAME_CHARS_MAX = 200
+AVATAR_URL_CHARS_MAX = 2_000
+PUSH_TOKEN_CHARS_MAX = 4_096
+NOTIFICATIONS_NAMED_MAX = 100
+NOTIFICATIONS_READ_AT_ONCE_MAX = 1_000
+EXPORT_RATE = (1, 60.0, 1)
+
 # How often "lastActivityAt" is written: by commands that change, and by reads
 ACTIVITY_INTERVAL = timedelta(minutes=1)
 ACTIVITY_INTERVAL_READS = timedelta(days=1)

@@ -21,6 +21,7 @@ COMMAND_RATES: Mapping[str, Rate] = {
     "exercises.complete": limits.EXERCISE_RATE,
     "invitation.get": limits.INVITATION_PREVIEW_RATE,
     "auth.me": limits.ACCOUNT_RATE,
+    "account.export": limits.EXPORT_RATE,
     "auth.push_token": limits.PUSH_TOKEN_RATE,
 }
 """Commands with a rate of their own, beside `limits.COMMAND_RATE` for all of them; or a name that
@@ -30,7 +31,6 @@ SHARED: Mapping[str, str] = {
     "profile.get": "auth.me",
     "profile.update": "auth.me",
     "account.erase": "auth.me",
-    "account.export": "auth.me",
     "push_token.set": "auth.push_token",
     "push_token.clear": "auth.push_token",
 }

@@ -9,7 +9,7 @@ import pytest
 
 from beheard_hub.actors.cell import Cell, Turn
 from beheard_hub.actors.recording import Entry
-from beheard_hub.domain.kernel import Decision, Insert, Update
+from beheard_hub.domain.kernel import Decision, Due, Insert, Update
 from tests.unit.actors.toy import Toy
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -35,5 +35,15 @@ def test_a_created_session_is_named() -> None:
     assert entry("ann", "", Insert("Session", {"id": "s2"})).part.writing == {"s2": ["ann"]}
 
 
-def test_rows_of_no_session_name_none() -> None:
-    assert entry("ann", "").part.writing == {}
+def test_rows_of_no_session_name_their_user() -> None:
+    assert entry("ann", "").part.writing == {"": ["ann"]}
+
+
+def test_sessions_of_dues_are_named_too() -> None:
+    """A change of one's name stores a reminder in every open session."""
+    toy = Toy()
+    due = Due(id="d1", kind="renamed", at=NOW, user_id="ann", session_id="s9")
+    decision: Decision[Any] = Decision(toy.blank("new"), None, dues=[due])
+    turn = Turn(toy, None, "ann", "c1", "profile.update", None, "")
+    made = Entry(Cell("user:ann", toy, decision.state), turn, decision, NOW)
+    assert made.part.writing == {"": ["ann"], "s9": ["ann"]}

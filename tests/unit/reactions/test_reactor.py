@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
-from beheard_hub.domain.kernel import Command, Due, Work
+from beheard_hub.domain.kernel import Command, Due, Loaded, Work
 from beheard_hub.domain.refusals import Code, Refusal
 from beheard_hub.facilitation import CommonItem, Delta, FacilitatorFailed
 from beheard_hub.ports import StoreUnavailable
@@ -14,6 +15,7 @@ from beheard_hub.reactions import turns
 from beheard_hub.reactions.reactor import HANDLERS, RETRY_SECONDS, SETTLE_SECONDS
 from tests.unit.reactions.fakes import ANA, SAM, SESSION, START, Held, World, ai_turn, message
 
+NO_TIMERS = {"ai_turn", "common_ground", "renamed"}
 COMMAND = Command(id="c1", name="draft", user_id=ANA, session_id=SESSION, data=None)
 
 
@@ -153,13 +155,41 @@ async def test_common_ground_is_read_as_a_member_and_names_what_it_saw() -> None
     assert world.reads.asked[0][0].id == SAM
 
 
-@pytest.mark.parametrize("kind", sorted(HANDLERS.keys() - {"ai_turn", "common_ground"}))
+@pytest.mark.parametrize("kind", sorted(HANDLERS.keys() - NO_TIMERS))
 async def test_a_timer_goes_straight_back(kind: str) -> None:
     world = World()
     world.reactor.committed(SESSION, [timer(kind, agreementId="a1")])
     await world.idle()
     [fired] = world.box.named("internal.timer")
     assert (fired.reminder_id, fired.kind, fired.agreement_id) == (f"t-{kind}", kind, "a1")
+
+
+async def test_a_new_name_is_read_before_it_is_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    names: dict[str, str | None] = {"": "typed", ANA: "Anna", SAM: None}
+    gates = [asyncio.Event(), asyncio.Event()]
+    reading: list[asyncio.Event] = []
+
+    async def load(wanted: Sequence[tuple[str, Sequence[str]]]) -> Sequence[Loaded | None]:
+        gate = gates[len(reading)]
+        reading.append(gate)
+        shown = Loaded(session_id=wanted[0][0], facts={}, names=dict(names))
+        await gate.wait()
+        return [shown]
+
+    monkeypatch.setattr(world.tools.sessions, "load", load)
+    for number in range(2):
+        world.reactor.committed(SESSION, [Due(id=f"n{number}", kind="renamed", at=START)])
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert len(reading) == 1, "the later one waits, so that it is the one that stays"
+    names[ANA] = "Annie"
+    for gate in gates:
+        gate.set()
+    await world.idle()
+    told = world.box.named("internal.renamed")
+    assert [said.names for said in told] == [{ANA: "Anna", SAM: None}, {ANA: "Annie", SAM: None}]
+    assert [said.reminder_id for said in told] == ["n0", "n1"]
 
 
 async def test_what_is_gone_is_not_found() -> None:

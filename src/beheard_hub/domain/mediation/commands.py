@@ -15,6 +15,7 @@ from beheard_hub.domain.mediation.internal import (
     BudgetReached,
     CommonGroundFound,
     Internal,
+    Renamed,
     Safety,
     Timer,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "BudgetReached",
     "CommonGroundFound",
     "Internal",
+    "Renamed",
     "Safety",
     "Timer",
 ]

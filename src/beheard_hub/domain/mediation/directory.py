@@ -21,10 +21,17 @@ from beheard_hub.domain.kernel import (
     Ref,
     Reply,
     Row,
+    Worked,
 )
 from beheard_hub.domain.limits import INACTIVITY_AGE_MAX, INVITATION_AGE_MAX
 from beheard_hub.domain.mediation import commands as c
-from beheard_hub.domain.mediation.directory_state import Directory, Handler, Known
+from beheard_hub.domain.mediation.directory_state import (
+    Directory,
+    Handler,
+    Known,
+    WorkedHandler,
+)
+from beheard_hub.domain.mediation.handlers.account import ACCOUNT, ACCOUNT_WORKED
 from beheard_hub.domain.mediation.protocol import DIRECTORY as TABLE
 from beheard_hub.domain.mediation.reads import page_args
 from beheard_hub.domain.mediation.state import Invitation, Progress, Seat, State
@@ -95,6 +102,8 @@ class DirectoryKind:
         self, state: Directory, command: Command, now: datetime, ids: Ids
     ) -> Decision[Directory]:
         """One command without a session."""
+        if isinstance(command.data, Worked):
+            return WORKED[command.data.command.name](state, command.data, now, ids)
         return HANDLERS[command.name](state, command, now, ids)
 
     def members(self, state: Directory) -> Sequence[str]:
@@ -288,5 +297,9 @@ HANDLERS: Mapping[str, Handler] = {
     "session.create": _create,
     "session.list": _list,
     "invitation.get": _preview,
+    **ACCOUNT,
 }
 """One handler for each row of `protocol.DIRECTORY`."""
+
+WORKED: Mapping[str, WorkedHandler] = {**ACCOUNT_WORKED}
+"""Command → what becomes of it when its work is done."""

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from beheard_hub.domain.kernel import Command, Decision, Ids
+from beheard_hub.domain.kernel import Command, Decision, Ids, Worked
 
 
 class Known(msgspec.Struct, frozen=True, array_like=True):
@@ -31,3 +31,5 @@ class Directory(msgspec.Struct, array_like=True):
 
 Handler: TypeAlias = Callable[[Directory, Command, datetime, Ids], Decision[Directory]]
 """What one row of `protocol.DIRECTORY` does."""
+WorkedHandler: TypeAlias = Callable[[Directory, Worked, datetime, Ids], Decision[Directory]]
+"""What becomes of a row's command when its `Work` is done."""

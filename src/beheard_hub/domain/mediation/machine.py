@@ -307,4 +307,5 @@ def _decision(turn: Turn, outcome: Outcome, progress: Sequence[Notice]) -> Decis
         done=turn.done,
         fresh=turn.fresh,
         effects=turn.effects,
+        names=turn.names,
     )

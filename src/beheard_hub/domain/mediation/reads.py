@@ -122,9 +122,10 @@ def _session(parts: Parts, args: Mapping[str, Json], context: Context) -> Mappin
     relationship = {
         field: row.get(f"relationship.{field}") for field in ("id", "createdAt", "sessionCount")
     }
+    people = {known["userId"]: known["name"] for known in parts["people"]}
     return {
         "session": {
-            **summary(state, context.viewer.user_id, context.names),
+            **summary(state, context.viewer.user_id, {**context.names, **people}),
             "relationship": relationship,
             "currentGates": current_gates(seat),
             "resolvedAt": state.resolved_at,
@@ -181,6 +182,15 @@ def _shared(parts: Parts, args: Mapping[str, Json], context: Context) -> Mapping
     return sides
 
 
+def _profile(parts: Parts, args: Mapping[str, Json], context: Context) -> Mapping[str, Json]:
+    return {"user": shape("user", parts["rows"][0], context.viewer)}
+
+
+def _inbox(parts: Parts, args: Mapping[str, Json], context: Context) -> Mapping[str, Json]:
+    listed = _paged("notification", "notifications", "createdAt")(parts, args, context)
+    return {**listed, "unreadCount": parts["count"][0]["count"]}
+
+
 def _preview(parts: Parts, args: Mapping[str, Json], context: Context) -> Mapping[str, Json]:
     row = parts["rows"][0]
     return {
@@ -195,8 +205,12 @@ def _preview(parts: Parts, args: Mapping[str, Json], context: Context) -> Mappin
 
 READS: Mapping[str, Plan] = {
     "session.list": Plan({"rows": "session.list"}, _sessions),
-    "session.get": Plan({"rows": "by_id.session_detail"}, _session),
+    "session.get": Plan({"rows": "by_id.session_detail", "people": "people"}, _session),
     "invitation.get": Plan({"rows": "invitation.preview"}, _preview),
+    "profile.get": Plan({"rows": "user.own"}, _profile),
+    "notifications.unread": Plan(
+        {"rows": "notifications.unread", "count": "notifications.count"}, _inbox
+    ),
     "message.list": Plan({"rows": "message.list"}, _paged("message", "messages", "timestamp")),
     "emotions.list": Plan({"rows": "reading.list", "summary": "reading.summary"}, _emotions),
     "event.list": Plan({"rows": "event.list"}, _paged("event", "events", "timestamp")),

@@ -60,6 +60,7 @@ class Turn:
         self.done: list[str] = []
         self.fresh: dict[tuple[str, str], Json] = {}
         self.effects: list[str] = []
+        self.names: dict[str, str | None] = {}
         self.said: dict[tuple[str, str], bool] = {}
         """(userId, gate) → what a command of this turn said of it."""
 

@@ -168,6 +168,10 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "validation": ("id", "attemptId", "validated", "feedback", "feedbackShared", "validatedAt"),
     "moment": ("id", "type", "text", "stage", "timestamp", "similarity"),
     "notification": ("id", "sessionId", "type", "createdAt", "readAt"),
+    "user": (
+        "id", "name", "avatarUrl", "role", "createdAt", "email", "activeSessions",
+        "pushNotificationsEnabled",
+    ),
 }  # fmt: skip
 """Shapes whose fields are columns of the same name."""
 

@@ -156,16 +156,6 @@ FROM "StageProgress" p
 WHERE p."sessionId" = $1 AND p."userId" = $2
 ORDER BY p.stage;
 
--- name: notifications.unread
--- Inbox, newest first.
--- args: user_id, before_at, before_id, limit
-SELECT n.id, n."sessionId", n.type, n."createdAt", n."readAt"
-FROM hub."Notification" n
-WHERE n."userId" = $1 AND n."readAt" IS NULL
-  AND ($2::timestamptz IS NULL OR (n."createdAt", n.id) < ($2, $3::text))
-ORDER BY n."createdAt" DESC, n.id DESC
-LIMIT $4::int;
-
 -- name: recall.vessel
 -- The nearest own moments to a vector, among the kinds that the stage allows; vectors of another
 -- model are not compared. The vessel is filtered first and scanned whole, so nothing near is missed.

@@ -33,13 +33,6 @@ WHERE i.id = ANY ($1::text[]);
 -- Names and avatars that the caller may know: the own ones and the partners'.
 SELECT "userId", name, "avatarUrl" FROM "Person";
 
--- name: user.own
--- args: user_id
-SELECT u.id, u.name, u."avatarUrl", u.role, u."createdAt", u.email,
-       u."pushToken" IS NOT NULL AS "pushNotificationsEnabled",
-       (SELECT count(*)::int FROM hub.open_sessions()) AS "activeSessions"
-FROM "User" u WHERE u.id = $1;
-
 -- name: relationship.with
 -- The relationship that the caller already has with somebody, and its open session.
 -- args: user_id, partner_id

@@ -22,4 +22,12 @@ def timer(turn: Turn) -> Outcome:
     return None
 
 
-TIMERS: Mapping[str, Handler] = {"internal.timer": timer}
+def renamed(turn: Turn) -> Outcome:
+    """internal.renamed: names are kept beside the state, so nothing of it changes."""
+    data: c.Renamed = turn.command.data
+    turn.done.append(data.reminder_id)
+    turn.names.update(data.names)
+    return None
+
+
+TIMERS: Mapping[str, Handler] = {"internal.timer": timer, "internal.renamed": renamed}
