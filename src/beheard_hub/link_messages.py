@@ -161,6 +161,13 @@ class ElsewhereFrom(_Message, frozen=True, tag="there"):
     """Answers a `HereTo` of this gateway: what is over the limit now is over it here."""
 
 
+class GoneFrom(_Message, frozen=True, tag="gone"):
+    """This user has left the hub (spec 4.5): their connections end, and who signs in with the same
+    identity is somebody new."""
+
+    user_id: str
+
+
 class Leaving(_Message, frozen=True, tag="leaving"):
     """The host drains: everything sent so far is answered, send nothing more."""
 
@@ -175,5 +182,6 @@ ToGateway: TypeAlias = (
     | EventFrom
     | DeltaFrom
     | ElsewhereFrom
+    | GoneFrom
     | Leaving
 )

@@ -372,6 +372,9 @@ class Identities(Protocol):
     async def identify(self, token: str) -> Identity:
         """Raises Unauthenticated, StoreUnavailable."""
 
+    def forget(self, user_id: str) -> None:
+        """This user has left: no token speaks for them any more."""
+
 
 class Accounts(Protocol):
     """User rows of external identities."""

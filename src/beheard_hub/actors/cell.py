@@ -92,6 +92,14 @@ def turn_of(
     return turn
 
 
+def internal_turn(kind: SessionKind[Any], session_id: str, command: Command) -> Turn:
+    """The turn of a command of the hub itself; nobody waits for its answer."""
+    return Turn(
+        kind, None, command.user_id, command.id, command.name, command.data, session_id,
+        internal=command,
+    )  # fmt: skip
+
+
 class Cell:
     """One live session (or, for one command at a time, one user's directory)."""
 
@@ -127,6 +135,12 @@ class Cell:
         cell.names = dict(loaded.names)
         cell.hashes = {user: set(hashes) for user, hashes in loaded.receipts.items()}
         return cell
+
+    def forget(self, user_id: str) -> None:
+        """Lets go of a user who left the hub, beside what the state says."""
+        self.seqs.pop(user_id, None)
+        self.committed_seqs.pop(user_id, None)
+        self.hashes.pop(user_id, None)
 
     @property
     def busy(self) -> bool:
@@ -201,6 +215,7 @@ class Kinds:
         assert sessions, "a host without a kind can decide nothing"
         self.by_name: dict[str, SessionKind[Any]] = {kind.name: kind for kind in sessions}
         self._default = sessions[0]
+        self._directories = tuple(directories)
         self._of_command: dict[str, SessionKind[Any]] = {}
         for kind in (*sessions, *directories):
             for name in kind.commands:
@@ -210,6 +225,12 @@ class Kinds:
     def of_command(self, name: str) -> SessionKind[Any] | None:
         """The kind in whose table a command stands."""
         return self._of_command.get(name)
+
+    @property
+    def directory(self) -> SessionKind[Any]:
+        """The kind that decides what concerns one user and no session."""
+        assert self._directories, "this host has no directory"
+        return self._directories[0]
 
     def of_loaded(self, loaded: Loaded) -> SessionKind[Any]:
         """The kind of a stored session: ``facts["kind"]``, or the first one."""

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from beheard_hub.actors.activation import UNAVAILABLE
 from beheard_hub.actors.background import Background
 from beheard_hub.actors.cell import DIRECTORY, Cell, Turn
+from beheard_hub.domain.kernel import Command
 from beheard_hub.domain.refusals import Code, Refusal
 from beheard_hub.ports import SessionStore, StoredReceipt, StoreUnavailable
 
@@ -27,12 +28,14 @@ class Directory:
     def __init__(
         self, store: SessionStore, background: Background,
         decide: Callable[[Cell, Turn], None],
+        decide_internal: Callable[[Cell, Turn, Command], None],
         duplicate: Callable[[Cell, Turn, StoredReceipt], None],
         refuse: Callable[[Cell | None, Turn, Refusal], None],
     ) -> None:  # fmt: skip
         self._store = store
         self._background = background
         self._decide = decide
+        self._decide_internal = decide_internal
         self._duplicate = duplicate
         self._refuse = refuse
         self._queues: dict[str, deque[Turn]] = {}
@@ -76,14 +79,15 @@ class Directory:
             self._inflight.pop(turn.key, None)
 
     async def _start(self, turn: Turn) -> None:
-        assert turn.spec is not None
         receipt = None
-        if not turn.spec.reads:
+        if turn.spec is not None and not turn.spec.reads:
             receipt = await self._store.receipt("", turn.user_id, turn.id)
         loaded = await self._store.load_directory(turn.user_id)
         cell = Cell(DIRECTORY + turn.user_id, turn.kind, turn.kind.load(loaded))
         cell.names = dict(loaded.names)
-        if receipt is None:
+        if turn.internal is not None:
+            self._decide_internal(cell, turn, turn.internal)
+        elif receipt is None:
             self._decide(cell, turn)
         else:
             self._duplicate(cell, turn, receipt)

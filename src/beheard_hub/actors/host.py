@@ -17,7 +17,8 @@ import msgspec
 
 from beheard_hub.actors.activation import NOT_FOUND, UNAVAILABLE, Activation, ActivationLimits
 from beheard_hub.actors.background import Background
-from beheard_hub.actors.cell import Cell, Kinds, Turn, turn_of
+from beheard_hub.actors.cell import DIRECTORY, Cell, Kinds, Turn, internal_turn, turn_of
+from beheard_hub.actors.departures import Departures
 from beheard_hub.actors.directory import Directory
 from beheard_hub.actors.outs import Outs
 from beheard_hub.actors.placement import Placement
@@ -143,8 +144,9 @@ class Host:
         self.turns.durable = renderer.durable
         self.turns.reactions = reactions
         self.turns.settled = self._reminders.settled
+        self.turns.departed = Departures(self.peers)
         self._directory = Directory(
-            ports.sessions, background, self.turns.first, self.turns.duplicate,
+            ports.sessions, background, self.turns.first, self.turns.decide, self.turns.duplicate,
             self.turns.outs.refuse,
         )  # fmt: skip
         self._loops = [background.spawn(self.write_behind.run())]
@@ -321,6 +323,9 @@ class Host:
             return
         if self.placement.generation(shard_of(session_id)) == 0:
             return
+        if session_id.startswith(DIRECTORY):
+            self._directory.submit(internal_turn(self._ports.kinds.directory, "", command))
+            return
         cell = self.activation.get(session_id)
         if cell is not None:
             self._internal(cell, session_id, command)
@@ -333,11 +338,7 @@ class Host:
         self.activation.park(session_id, then)
 
     def _internal(self, cell: Cell, session_id: str, command: Command) -> None:
-        turn = Turn(
-            cell.kind, None, command.user_id, command.id, command.name, command.data, session_id,
-            internal=command,
-        )  # fmt: skip
-        self._activated(turn, cell)
+        self._activated(internal_turn(cell.kind, session_id, command), cell)
 
     def delta(
         self, session_id: str, user_id: str, reply_to: str, message_id: str, index: int,

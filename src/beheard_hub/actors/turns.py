@@ -77,6 +77,8 @@ class Turns:
         self.reactions: Reactions
         self.decided = 0
         self.failed = 0
+        self.departed: Callable[[Cell, Sequence[str]], None]
+        """Told the effects of committed turns, after their acks and events."""
         self.settled: Callable[[Sequence[str]], None]
         """Told which reminders are done."""
 

@@ -33,6 +33,7 @@ SUBJECT_CHARS_MAX = 255
 NAME_CHARS_MAX = 200
 IDENTITIES_CACHED_MAX = 10_000
 IDENTITY_CACHED_SECONDS = 60.0
+GONE_REMEMBERED_MAX = 1_000
 
 
 class Claims(msgspec.Struct, frozen=True, kw_only=True):
@@ -221,6 +222,8 @@ class TokenIdentities:
         self._accounts = accounts
         self._clock = clock
         self._known: OrderedDict[bytes, tuple[Identity, float]] = OrderedDict()
+        self._gone: OrderedDict[str, None] = OrderedDict()
+        """Users who left lately: a look-up that was under way then may still find them."""
 
     async def identify(self, token: str) -> Identity:
         """See the port."""
@@ -229,9 +232,9 @@ class TokenIdentities:
         if known is not None and self._fresh(*known):
             return known[0]
         claims = await self._verifier.verify(token)
-        user_id, role, name = await self._accounts.provision(
-            claims.provider, claims.subject, claims.name
-        )
+        user_id, role, name = await self._provision(claims)
+        if user_id in self._gone:
+            user_id, role, name = await self._provision(claims)
         identity = Identity(
             user_id=user_id,
             role=claims.role or role,
@@ -243,6 +246,18 @@ class TokenIdentities:
         while len(self._known) > IDENTITIES_CACHED_MAX:
             self._known.popitem(last=False)
         return identity
+
+    async def _provision(self, claims: Claims) -> tuple[str, str, str | None]:
+        return await self._accounts.provision(claims.provider, claims.subject, claims.name)
+
+    def forget(self, user_id: str) -> None:
+        """See the port."""
+        for digest in [d for d, (known, _) in self._known.items() if known.user_id == user_id]:
+            del self._known[digest]
+        self._gone[user_id] = None
+        self._gone.move_to_end(user_id)
+        while len(self._gone) > GONE_REMEMBERED_MAX:
+            self._gone.popitem(last=False)
 
     def _fresh(self, identity: Identity, until: float) -> bool:
         return self._clock.mono() < until and self._clock.now().timestamp() < identity.expires_at

@@ -77,6 +77,7 @@ class Lobby:
             router.hosts, rates, clock, bounds.connections_per_user_max, self._end_newest
         )
         router.tally = self.tally
+        router.on_gone = self._gone
         self.calls: set[Endable] = set()
         """Requests under way by REST."""
         self._stirred = asyncio.Event()
@@ -184,6 +185,12 @@ class Lobby:
         for connection in theirs:
             connection.end(CloseCode.REPLACED)
         return len(theirs)
+
+    def _gone(self, user_id: str) -> None:
+        """The user has left the hub: so do their connections, after what was written to them."""
+        self.identities.forget(user_id)
+        for connection in list(self._users.get(user_id, ())):
+            connection.end(CloseCode.UNAUTHENTICATED)
 
     def _end_newest(self, user_id: str, count: int) -> None:
         """Other gateways were quicker: so many connections of the user are too many."""

@@ -34,6 +34,7 @@ from beheard_hub.link_messages import (
     DeltaFrom,
     ElsewhereFrom,
     EventFrom,
+    GoneFrom,
     Moved,
     Refused,
     SnapshotFrom,
@@ -81,6 +82,8 @@ class Router:
         self.subscriptions = Subscriptions(self.hosts, clock, self._bounds)
         self.tally: Tally | None = None
         """Whoever counts users over all gateways."""
+        self.on_gone: Callable[[str], None] | None = None
+        """Told who has left the hub."""
         self._orders = itertools.count(1)
         self._rids = itertools.count(1)
         self._sent: dict[int, Pending] = {}
@@ -222,6 +225,10 @@ class Router:
         if self.tally is not None:
             self.tally.heard(line, message)
 
+    def _left(self, line: Line, message: GoneFrom) -> None:
+        if self.on_gone is not None:
+            self.on_gone(message.user_id)
+
     def _answer(self, pending: Pending, frame: frames.Outgoing) -> None:
         pending.sink.deliver(frame)
         pending.sink.answered()
@@ -285,6 +292,7 @@ _HANDLERS: Mapping[type, Callable[[Router, Line, Any], None]] = {
     Refused: Router._refused,
     Moved: Router._moved,
     ElsewhereFrom: Router._elsewhere,
+    GoneFrom: Router._left,
     SnapshotFrom: lambda router, line, message: router.subscriptions.snapshot(line, message),
     SubscribedFrom: lambda router, line, message: router.subscriptions.subscribed(line, message),
     EventFrom: lambda router, line, message: router.subscriptions.event(line, message),

@@ -19,7 +19,7 @@ from beheard_hub.domain.kernel import Command, Due, Json, Work
 from beheard_hub.domain.mediation.commands import CommonGroundFound, Renamed, Timer
 from beheard_hub.domain.refusals import Code, Refusal
 from beheard_hub.ports import Mailbox, StoreUnavailable
-from beheard_hub.reactions import turns
+from beheard_hub.reactions import leaving, turns
 from beheard_hub.reactions import work as works
 from beheard_hub.reactions.tools import Tools, Trail
 
@@ -246,6 +246,7 @@ HANDLERS: Mapping[str, Handler] = {
     "pause_limit": _timer,
     "inactivity": _timer,
     "follow_up": _timer,
+    **leaving.HANDLERS,
     "renamed": _renamed,
 }
 """Kinds of reminders (docs/architecture.md) → what runs them."""

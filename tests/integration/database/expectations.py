@@ -138,6 +138,9 @@ WALLS: Mapping[str, Wall] = {
     'hub."Nudge"': Wall(reads=OWN_AFFAIRS, inserts="ab"),
     'hub."Notification"': Wall(reads=OWN_AFFAIRS, inserts="ab", updates="ab"),
     'hub."AuditLog"': Wall(reads={"admin": {"a", "b", "c"}}, inserts="abc nobody"),
+    'hub."Erasure"': Wall(
+        reads={"stranger": {"c"}}, row="c", key="userId", inserts="c", updates="c"
+    ),
     'hub."HostLease"': Wall(reads=NOBODY, key="hostId", row="host"),
     'hub."Migration"': Wall(reads=NOBODY, key="number", row="1"),
     'hub."ShardOwner"': Wall(reads=NOBODY, key="shard", row="0"),

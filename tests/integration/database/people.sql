@@ -85,3 +85,8 @@ INSERT INTO hub."AuditLog" (id, "actorId", "actorRole", action, outcome)
   SELECT u, u, 'user', 'x', 'ok' FROM seat;
 INSERT INTO hub."HostLease" ("hostId", epoch, endpoint, "expiresAt")
   VALUES ('host', 1000, 'nowhere', now() + interval '1 day');
+-- Cleo has left: the marks alone, without what they set off, so that all rows are there to be seen.
+SET LOCAL session_replication_role = replica;
+INSERT INTO hub."Erasure" ("userId", "finishedAt") VALUES ('c', now());
+UPDATE "UserVessel" SET "erasedAt" = now() WHERE id = 'c';
+SET LOCAL session_replication_role = origin;

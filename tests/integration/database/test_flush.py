@@ -211,8 +211,8 @@ async def test_a_vessel_needs_membership_of_the_relationship(world: World) -> No
 
 
 async def test_two_members_at_most(world: World) -> None:
-    row = {"id": "x", "relationshipId": "s", "userId": "c"}
-    error = await refused(world, insert("RelationshipMember", row), writing={"s": ["a", "c"]})
+    row = {"id": "x", "relationshipId": "s", "userId": "staff"}
+    error = await refused(world, insert("RelationshipMember", row), writing={"s": ["a", "staff"]})
     assert error.sqlstate == "23505"
 
 

@@ -31,8 +31,8 @@ async def test_facts_have_the_documented_layout(world: World) -> None:
         "session", "invitation", "members", "seats", "shared", "reminders", "callers",
     }  # fmt: skip
     assert facts["members"] == [
-        {"userId": "a", "vesselId": "a"},
-        {"userId": "b", "vesselId": "b"},
+        {"userId": "a", "vesselId": "a", "erased": False},
+        {"userId": "b", "vesselId": "b", "erased": False},
     ]
     assert set(facts["session"]) == {
         "id", "relationshipId", "createdById", "status", "createdAt", "resolvedAt", "outcome",
@@ -149,7 +149,7 @@ async def test_the_directory_knows_own_relationships_only(world: World) -> None:
     loaded = await directory(world, "a")
     assert loaded is not None
     assert loaded["facts"] == {
-        "user": {"id": "a", "role": "USER"},
+        "user": {"id": "a", "role": "USER", "erased": False},
         "relationships": [{"id": "s", "partnerId": "b", "openSessionId": "s"}],
     }
     assert loaded["names"] == {"a": "Anna", "b": "Bela"}

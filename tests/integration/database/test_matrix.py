@@ -142,7 +142,8 @@ async def test_updates(world: World, table: str, writer: str) -> None:
         row = await one_row(world, table, wall)
         rules = json.loads(await world.sql.fetchval("SELECT hub.writable()"))
         column = rules[bare(table)]["set"][0]
-        op = update(bare(table), ["id"], {"id": row["id"], column: row[column]})
+        key = "id" if "id" in row else wall.key
+        op = update(bare(table), [key], {key: row[key], column: row[column]})
         if writer in wall.updates:
             assert await world.flush(SESSIONS.get(writer, {}), op) == "ok"
         else:

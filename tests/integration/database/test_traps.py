@@ -37,6 +37,7 @@ async def test_reading_for_share_needs_a_right_that_readers_lack(world: World) -
 async def test_the_owner_is_held_by_the_walls_too(world: World) -> None:
     """Forced: what runs as the owner sees only where a policy names the owner."""
     async with world.undone():
+        await world.sql.execute('DELETE FROM hub."Erasure"')
         await world.become("beheard_owner")
         for table in ("Message", "UserEvent", "EmpathyDraft", "IdentifiedNeed", "CommonGround"):
             assert await world.sql.fetchval(f'SELECT count(*) FROM "{table}"') == 0

@@ -32,7 +32,9 @@ from beheard_hub.domain.mediation.directory_state import (
     WorkedHandler,
 )
 from beheard_hub.domain.mediation.handlers.account import ACCOUNT, ACCOUNT_WORKED
+from beheard_hub.domain.mediation.handlers.leaving import begin, go_on
 from beheard_hub.domain.mediation.protocol import DIRECTORY as TABLE
+from beheard_hub.domain.mediation.protocol import DIRECTORY_INTERNAL as INTERNAL
 from beheard_hub.domain.mediation.reads import page_args
 from beheard_hub.domain.mediation.state import Invitation, Progress, Seat, State
 from beheard_hub.domain.mediation.views import summary
@@ -83,6 +85,7 @@ class DirectoryKind:
         return Directory(
             loaded.session_id.removeprefix("user:"),
             tuple(Known(row["id"], row.get("partnerId"), row.get("openSessionId")) for row in rows),
+            erased=bool((loaded.facts.get("user") or {}).get("erased")),
         )
 
     def pack(self, state: Directory) -> bytes:
@@ -102,6 +105,8 @@ class DirectoryKind:
         self, state: Directory, command: Command, now: datetime, ids: Ids
     ) -> Decision[Directory]:
         """One command without a session."""
+        if state.erased and command.name not in INTERNAL:
+            return Decision(state, Refusal(Code.UNAUTHORIZED))
         if isinstance(command.data, Worked):
             return WORKED[command.data.command.name](state, command.data, now, ids)
         return HANDLERS[command.name](state, command, now, ids)
@@ -297,6 +302,8 @@ HANDLERS: Mapping[str, Handler] = {
     "session.create": _create,
     "session.list": _list,
     "invitation.get": _preview,
+    "account.erase": begin,
+    "internal.erase_account": go_on,
     **ACCOUNT,
 }
 """One handler for each row of `protocol.DIRECTORY`."""

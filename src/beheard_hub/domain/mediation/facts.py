@@ -184,6 +184,7 @@ def _seat(member: Facts, facts: Facts, contents: Mapping[str, Content]) -> Seat:
         nudged_at=_time(facts.get("nudgedAt")),
         has_private=bool(facts.get("hasPrivate")),
         event_at=_time(facts.get("lastEventAt")),
+        erased=bool(member.get("erased")),
     )
     opened = facts.get("openedStage", seat.stage)
     seat.opened = -1 if opened is None else opened

@@ -77,7 +77,7 @@ class Renamed(Internal, frozen=True, kw_only=True):
 
 
 class EraseSeat(Internal, frozen=True, kw_only=True):
-    """internal.erase_seat: `Command.user_id` leaves, and nothing of theirs stays in this session."""
+    """internal.erase_seat: `Command.user_id` leaves; nothing of theirs stays in the session."""
 
     reminder_id: str
 

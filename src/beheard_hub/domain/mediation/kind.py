@@ -13,6 +13,7 @@ from beheard_hub.domain.mediation.directory import DIRECTORY
 from beheard_hub.domain.mediation.handlers.consent import CONSENT, CONSENT_WORKED
 from beheard_hub.domain.mediation.handlers.empathy import EMPATHY, EMPATHY_WORKED
 from beheard_hub.domain.mediation.handlers.invitations import INVITATIONS, INVITATIONS_WORKED
+from beheard_hub.domain.mediation.handlers.leaving import LEAVING
 from beheard_hub.domain.mediation.handlers.needs import NEEDS, NEEDS_WORKED
 from beheard_hub.domain.mediation.handlers.sessions import SESSIONS
 from beheard_hub.domain.mediation.handlers.strategies import STRATEGIES, STRATEGIES_WORKED
@@ -38,6 +39,7 @@ HANDLERS = Handlers(
         **STRATEGIES,
         **CONSENT,
         **TIMERS,
+        **LEAVING,
     },
     worked={
         **INVITATIONS_WORKED,
@@ -96,7 +98,7 @@ class MediationKind:
 
     def members(self, state: State) -> Sequence[str]:
         """Who may subscribe and command."""
-        return [seat.user_id for seat in state.seats]
+        return [seat.user_id for seat in state.seats if not seat.erased]
 
     def snapshot(
         self, state: State, user_id: str, names: Mapping[str, str | None]

@@ -101,6 +101,8 @@ def _admitted(turn: Turn) -> Refusal | None:
     seat = turn.state.seat(turn.user)
     if seat is None:
         return None if row.anyone else no(Code.NOT_FOUND)
+    if seat.erased:
+        return no(Code.NOT_FOUND)
     if turn.state.status not in row.statuses:
         return no(Code.SESSION_NOT_ACTIVE, status=turn.state.status)
     return _in_place(row, turn.state, seat)
@@ -288,7 +290,9 @@ def enter(turn: Turn, seat: Seat, stage: int) -> None:
 
 
 def _decision(turn: Turn, outcome: Outcome, progress: Sequence[Notice]) -> Decision[State]:
-    notices = [*turn.content, *progress, *turn.partner_notices]
+    gone = {seat.user_id for seat in turn.state.seats if seat.erased}
+    everything = (*turn.content, *progress, *turn.partner_notices)
+    notices = [notice for notice in everything if notice.user_id not in gone]
     told = {notice.user_id for notice in notices}
     for seat in turn.state.seats:
         if seat.user_id in told:

@@ -32,6 +32,7 @@ from beheard_hub.domain.mediation import commands as c
 from beheard_hub.domain.mediation import guards
 from beheard_hub.domain.mediation import internal as i
 from beheard_hub.domain.mediation.guards import Cause
+from beheard_hub.domain.mediation.internal import EraseAccount, EraseSeat
 from beheard_hub.domain.mediation.vocabulary import (
     ACTIVE,
     BOUNDARY,
@@ -334,9 +335,13 @@ INTERNAL: Mapping[str, type[msgspec.Struct]] = {
     "internal.safety": c.Safety,
     "internal.common_ground": c.CommonGroundFound,
     "internal.timer": c.Timer,
-    "internal.erase_seat": c.EraseSeat,
+    "internal.erase_seat": EraseSeat,
     "internal.renamed": c.Renamed,
     "internal.audited": i.Audited,
+}
+
+DIRECTORY_INTERNAL: Mapping[str, type[msgspec.Struct]] = {
+    "internal.erase_account": EraseAccount,
 }
 
 DIRECTORY: Mapping[str, Row] = {

@@ -213,6 +213,8 @@ class Seat(msgspec.Struct, array_like=True):
     """Whether a "SessionPrivate" row of this user exists."""
     event_at: datetime | None = None
     """When this user was told of something last."""
+    erased: bool = False
+    """A tombstone: who sat here has left the hub (spec 4.5)."""
 
     @property
     def stage(self) -> int:

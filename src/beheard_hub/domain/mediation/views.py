@@ -27,6 +27,8 @@ Shape: TypeAlias = Mapping[str, Json]
 Names: TypeAlias = Mapping[str, str | None]
 DbRow: TypeAlias = Mapping[str, Any]
 
+FORMER_PARTNER = "former partner"
+"""Whom the partner of somebody who left still sees; the tombstone in "User" is called so too."""
 INVITEE = ""
 """Key of `names` under which stands what the inviter typed, until somebody has joined."""
 
@@ -79,13 +81,17 @@ def summary(state: State, user_id: str, names: Names) -> Shape:
         "updatedAt": seat.event_at or state.created_at,
         "partner": {
             "id": partner.user_id if partner is not None else None,
-            "name": names.get(partner.user_id) if partner is not None else typed,
+            "name": _name_of(partner, names) if partner is not None else typed,
         },
         "myProgress": progress(state, seat),
         "partnerProgress": partner_progress(partner),
         "isMyTurn": is_my_turn(state, seat),
         "waitingOnPartner": waits_for_partner(state, seat),
     }
+
+
+def _name_of(seat: Seat, names: Names) -> str | None:
+    return FORMER_PARTNER if seat.erased else names.get(seat.user_id)
 
 
 def current_gates(seat: Seat) -> list[Shape]:

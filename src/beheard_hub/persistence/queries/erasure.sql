@@ -1,0 +1,30 @@
+-- Leaving (spec 4.5).
+
+-- name: seats.left
+-- Sessions in which the reader still has a seat, or is still awaited in one.
+-- args: user_id
+SELECT v."sessionId" FROM "UserVessel" v WHERE v."userId" = $1 AND v."erasedAt" IS NULL
+UNION
+SELECT o."sessionId" FROM hub.open_sessions() o
+WHERE NOT EXISTS (SELECT FROM "UserVessel" v
+    WHERE v."userId" = $1 AND v."sessionId" = o."sessionId");
+
+-- name: erasure.unclean
+-- Users whose erasure has ended, but may still be read in the files of the database; as the owner.
+SELECT e."userId" FROM hub."Erasure" e
+WHERE e."finishedAt" IS NOT NULL AND e."cleanedAt" IS NULL;
+
+-- name: erasure.tables
+-- Tables of which an erasure takes rows or texts, by their policies; as the owner.
+SELECT DISTINCT p.polrelid::regclass::text AS name FROM pg_policy p WHERE p.polname = 'erase'
+ORDER BY 1;
+
+-- name: erasure.forget_values
+-- What the planner has noted of the values in a table is copied from its rows; as the owner.
+-- args: table
+SELECT pg_clear_attribute_stats(s.schemaname::text, s.tablename::text, s.attname::text, s.inherited)
+FROM pg_stats s WHERE format('%I.%I', s.schemaname, s.tablename)::regclass = $1::text::regclass;
+
+-- name: erasure.cleaned
+-- args: users
+UPDATE hub."Erasure" SET "cleanedAt" = now() WHERE "userId" = ANY ($1::text[]);
