@@ -193,7 +193,7 @@ _OF_A_USER: tuple[Route, ...] = (
     ),
     _post("/auth/push-token", "push_token.set"),
     Route(method=Method.DELETE, path="/auth/push-token", command="push_token.clear"),
-    _get("/notifications/unread", "notifications.unread"),
+    _get("/notifications/unread", "notifications.unread", PAGE),
     _post("/notifications/read", "notifications.read"),
 )  # fmt: skip
 
