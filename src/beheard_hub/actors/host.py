@@ -23,8 +23,8 @@ from beheard_hub.actors.directory import Directory
 from beheard_hub.actors.outs import Outs
 from beheard_hub.actors.placement import Placement
 from beheard_hub.actors.reminders import Reminders
-from beheard_hub.actors.subscriptions import Subscriptions
 from beheard_hub.actors.standing import StandingRenderer
+from beheard_hub.actors.subscriptions import Subscriptions
 from beheard_hub.actors.tally import Tally
 from beheard_hub.actors.turns import Turns
 from beheard_hub.domain.kernel import Command, Ids
@@ -130,8 +130,8 @@ class Host:
             ports.kinds, ports.sessions, ports.clock, background, self.placement.generation,
             ports.limits,
         )  # fmt: skip
-        self.subscriptions = Subscriptions(
         renderer = StandingRenderer(ports.renderer)
+        self.subscriptions = Subscriptions(
             self.activation, ports.sessions, renderer, background, self.answering, ports.sleep
         )
         for peer in self.peers:

@@ -81,10 +81,10 @@ class Turns:
         """Told the effects of committed turns, after their acks and events."""
         self.settled: Callable[[Sequence[str]], None]
         """Told which reminders are done."""
-
-    # ---- a client's command
         self.durable: Callable[[str, Sequence[str]], None]
         """Told the effects of committed turns, before their acks leave."""
+
+    # ---- a client's command
 
     def command(self, cell: Cell, turn: Turn) -> None:
         """A client's command in a live cell (spec 01, `on_command`)."""
@@ -278,14 +278,18 @@ class Turns:
             cell.last = None
         if entry.receipted and turn.receipt_session:
             cell.hashes.setdefault(turn.user_id, set()).add(turn.hash)
-        if turn.internal is None:
-            seq = cell.committed_seqs.get(turn.user_id, 0)
-            self._answer(cell, turn, decision.answer, decision.state, decision.fresh, seq)
-        for event in entry.events:
         if decision.effects:  # again: what began since then has read from before the commit
             self.durable(cell.key, decision.effects)
             self.reactions.cancelled(cell.key, decision.effects)
+        if turn.internal is None:
+            seq = cell.committed_seqs.get(turn.user_id, 0)
+            self._answer(cell, turn, decision.answer, decision.state, decision.fresh, seq)
+        elif turn.on_done is not None:
+            turn.on_done()
+        for event in entry.events:
             self.outs.event(entry, event)
+        if decision.effects:
+            self.departed(cell, decision.effects)
         if decision.done:
             self.settled(decision.done)
         for due in entry.dues:
