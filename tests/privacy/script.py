@@ -78,10 +78,16 @@ class Pair:
         await settled(self.a, self.b)
         for x, _ in self.both:
             for command in READS:
-                try:
-                    await x.do(command, LOOKS.get(command, {}))
-                except Refused as refused:
-                    assert refused.code in NOT_YET, f"{command}: {refused.code}"
+                await _read(x, command)
+
+
+async def _read(x: Player, command: str) -> None:
+    refusal = None
+    try:
+        await x.do(command, LOOKS.get(command, {}))
+    except Refused as refused:
+        refusal = refused
+    assert refusal is None or refusal.code in NOT_YET, f"{command}: {refusal}"
 
 
 def _needs_no_data(command: str) -> bool:
@@ -115,7 +121,7 @@ async def pair(
         yield Pair(players[0], players[1], result)
 
 
-async def play(pair: Pair, at: Callable[[int], Any] | None = None) -> None:
+async def play(pair: Pair) -> None:
     """From the invitation to the end."""
     await pair.begin()
     for stage in STAGES:
