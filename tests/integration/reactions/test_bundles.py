@@ -15,7 +15,7 @@ import pytest
 from beheard_hub.ai.bundles import Assembled
 from beheard_hub.ai.memory_intent import Intent
 from beheard_hub.reactions import retrieval
-from beheard_hub.reactions.tools import Tools, as_ai
+from beheard_hub.reactions.tools import PlanRequest, Tools, as_ai
 from tests.integration.persistence import scene
 from tests.integration.persistence.scene import SESSION, A, B
 
@@ -23,19 +23,16 @@ OTHER = {A: B, B: A}
 PRIVATE = ("private of {}", "preview of {}", "consent of {}", "private feedback of {}")
 
 Kinds = dict[str, int]
-METADATA: Kinds = {"session_metadata": 1, "relationship_metadata": 1}
 EXPECTED: dict[int, Kinds] = {
-    0: METADATA,
-    1: {**METADATA, "message": 3, "emotional_reading": 2, "user_event": 2, "boundary": 1},
-    2: {**METADATA, "message": 5, "emotional_reading": 2, "user_event": 2, "boundary": 1,
-        "draft": 1, "consented_content": 2},
-    3: {**METADATA, "message": 1, "clarification": 1, "need": 1, "consented_content": 1,
-        "common_ground": 1},
-    4: {**METADATA, "message": 1, "common_ground": 1, "strategy": 4, "ranking": 2,
-        "agreement": 1, "experiment_suggestion": 5},
+    0: {"session_metadata": 1, "relationship_metadata": 1},
+    1: {"message": 3, "emotional_reading": 2, "user_event": 2, "boundary": 1, "clarification": 1},
+    2: {"message": 5, "emotional_reading": 2, "user_event": 2, "boundary": 1, "clarification": 1,
+        "need": 1, "draft": 1, "consented_content": 2},
+    3: {"message": 1, "clarification": 1, "need": 1, "consented_content": 1, "common_ground": 1},
+    4: {"message": 1, "common_ground": 1, "strategy": 4, "ranking": 2, "agreement": 1,
+        "experiment_suggestion": 5},
 }  # fmt: skip
-EARLY: Kinds = {"clarification": 1, "need": 1}
-"""In stages 1 and 2 the contract allows own needs and questions; in life there are none yet."""
+"""In stages 1 and 2 own needs and questions are open; in life there are none yet."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -65,7 +62,8 @@ async def bundle(
 ) -> Assembled:
     actor = as_ai(SESSION, user, stage)
     said = await retrieval.conversation(tools.reads, actor, stage, frozenset())
-    return await retrieval.fetch(tools, actor, stage=stage, intent=intent, gates={}, said=said)
+    plan = await retrieval.made(tools, PlanRequest(stage=stage, intent=intent, words=""))
+    return await retrieval.fetch(tools, actor, plan, gates={}, said=said)
 
 
 def counted(made: Assembled) -> Kinds:
@@ -81,8 +79,7 @@ async def test_each_stage_sees_its_own_and_not_a_private_word_of_the_other(
     tools: Tools, user: str, stage: int
 ) -> None:
     made = await bundle(tools, user, stage)
-    early = EARLY if stage in (1, 2) else {}
-    assert counted(made) == {**EXPECTED[stage], **early}
+    assert counted(made) == EXPECTED[stage]
     assert {(refused.type, refused.reason) for refused in made.refused} <= {("message", "stage")}
     assert bool(made.refused) == (stage in (1, 2)), "the scene has messages of stages to come"
     seen = repr(msgspec.to_builtins(made.bundle))
@@ -102,7 +99,7 @@ async def test_where_nothing_is_recalled_only_the_conversation_stays(
     tools: Tools, stage: int
 ) -> None:
     made = await bundle(tools, A, stage, Intent.AVOID_RECALL)
-    assert set(counted(made)) <= {"message", "session_metadata"}
+    assert set(counted(made)) <= {"message"}
 
 
 async def test_no_author_is_named_in_stage_four(tools: Tools) -> None:

@@ -235,13 +235,13 @@ LIMIT $2::int;
 
 -- name: bundle.outcomes
 -- Agreements that earlier sessions of the relationship ended with.
--- args: session_id, limit
+-- args: limit
 SELECT a.id, a.description AS text, a.type, a.status, a."createdAt"
 FROM "Agreement" a
-WHERE a.status IN ('AGREED', 'IN_PROGRESS', 'COMPLETED') AND a."sharedVesselId" NOT IN
-      (SELECT v.id FROM "SharedVessel" v WHERE v."sessionId" = $1)
+WHERE a.status IN ('AGREED', 'IN_PROGRESS', 'COMPLETED')
+  AND a."sharedVesselId" = ANY ((SELECT hub.earlier_agreements())::text[])
 ORDER BY a."createdAt" DESC, a.id DESC
-LIMIT $2::int;
+LIMIT $1::int;
 
 -- name: bundle.library_near
 -- Library items nearest to a vector of the same model; the first `reserved` in the seed's order are
