@@ -37,6 +37,7 @@ from beheard_hub.journeys import load as load_journey
 from beheard_hub.persistence.data_dir import DataDirectory
 from beheard_hub.persistence.database import Database
 from beheard_hub.persistence.embedded import EmbeddedPostgres
+from beheard_hub.persistence.erasure import FileCleaning
 from beheard_hub.persistence.expiry import Expiry
 from beheard_hub.persistence.library_vectors import embed_library
 from beheard_hub.persistence.prepare import Prepared, prepare
@@ -186,6 +187,7 @@ class Hub:
         await self._step("session hosts", self._start_fleet(runtime, stack))
         await self._step("gateways", self._start_gateways(runtime, stack))
         await self._start_expiry(runtime, stack)
+        self._start_cleaning(stack)
         stack.callback((self.path / ADDRESS_FILE).unlink, missing_ok=True)
         watching = asyncio.create_task(self._watch())
         stack.callback(watching.cancel)
@@ -268,6 +270,13 @@ class Hub:
         stack.push_async_callback(db.close)
         passes = asyncio.create_task(Expiry(db, SystemClock()).run())
         stack.push_async_callback(_ended, passes)
+
+    def _start_cleaning(self, stack: contextlib.AsyncExitStack) -> None:
+        """Only a server that is ours is rewritten when somebody has left."""
+        assert self.prepared is not None
+        if self.prepared.embedded is not None:
+            looks = asyncio.create_task(FileCleaning(self.prepared.owner_url).run())
+            stack.push_async_callback(_ended, looks)
 
     async def _reachable(self) -> None:
         """Waits until every gateway says that it is ready."""

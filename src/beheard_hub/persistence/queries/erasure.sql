@@ -15,8 +15,12 @@ SELECT e."userId" FROM hub."Erasure" e
 WHERE e."finishedAt" IS NOT NULL AND e."cleanedAt" IS NULL;
 
 -- name: erasure.tables
--- Tables of which an erasure takes rows or texts, by their policies; as the owner.
-SELECT DISTINCT p.polrelid::regclass::text AS name FROM pg_policy p WHERE p.polname = 'erase'
+-- Tables of which an erasure takes rows or texts, by their policies, directly or by a foreign key,
+-- and the statement that writes each anew; as the owner.
+SELECT c.oid::regclass::text AS name,
+       format('VACUUM (FULL, ANALYZE) %s', c.oid::regclass) AS rewrite
+FROM pg_class c
+WHERE EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'erase')
 ORDER BY 1;
 
 -- name: erasure.forget_values
@@ -28,3 +32,14 @@ FROM pg_stats s WHERE format('%I.%I', s.schemaname, s.tablename)::regclass = $1:
 -- name: erasure.cleaned
 -- args: users
 UPDATE hub."Erasure" SET "cleanedAt" = now() WHERE "userId" = ANY ($1::text[]);
+
+-- name: erasure.patience
+-- args: milliseconds
+SELECT set_config('lock_timeout', $1, false);
+
+-- name: erasure.rewrite_notes
+-- The planner's own table, for what it had noted before.
+VACUUM (FULL, ANALYZE) pg_catalog.pg_statistic;
+
+-- name: erasure.checkpoint
+CHECKPOINT;
