@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import msgspec
 import pytest
+import structlog.testing
 
 from beheard_hub.domain.mediation.protocol import COMMANDS
 from beheard_hub.journeys import Side
@@ -77,6 +79,16 @@ async def fresh(
         await execute(postgres.url(), f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
+class Telling(msgspec.Struct, frozen=True):
+    """One of the two, and what it left behind."""
+
+    pair: Pair
+    kept: str
+    """Every row of the hub's own tables, as text."""
+    logged: str
+    """Every line that the hub logged, before any field of it is left out."""
+
+
 async def told(house: House, word: Word) -> Pair:
     """The session, with A speaking so."""
     people = [Inhabitant(name, None, house.token(name)) for name in PEOPLE]
@@ -89,7 +101,7 @@ async def told(house: House, word: Word) -> Pair:
 @pytest.fixture(scope="module")
 async def tellings(
     postgres: EmbeddedPostgres, template: str, tmp_path_factory: pytest.TempPathFactory
-) -> list[Pair]:
+) -> list[Telling]:
     """Both of them, each on a hub and a database of its own."""
     played = []
     with pytest.MonkeyPatch.context() as patch:
@@ -97,9 +109,26 @@ async def tellings(
         for number, word in enumerate((first, second)):
             async with fresh(postgres, template, f"telling_{number}") as database:
                 data_dir: Path = tmp_path_factory.mktemp("telling")
-                async with house_on(database, data_dir) as house:
-                    played.append(await told(house, word))
+                with structlog.testing.capture_logs() as logged:
+                    async with house_on(database, data_dir) as house:
+                        pair = await told(house, word)
+                played.append(Telling(pair, await kept(database), repr(logged)))
     return played
+
+
+async def kept(database: TestDatabase) -> str:
+    """All that the hub keeps about sessions beside their content: events, receipts, reminders."""
+    owner = await asyncpg.connect(database.owner_url)
+    try:
+        tables = await owner.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'hub'")
+        rows = [
+            row["line"]
+            for (table,) in tables
+            for row in await owner.fetch(f'SELECT t::text AS line FROM hub."{table}" t')
+        ]
+    finally:
+        await owner.close()
+    return "\n".join(rows)
 
 
 # ---- as they look to one of the two
@@ -139,32 +168,46 @@ def words(texts: Sequence[str], mark: str) -> int:
     return sum(text.lower().count(mark) for text in texts)
 
 
-def test_the_two_tellings_do_differ(tellings: Sequence[Pair]) -> None:
-    own = [numbered(telling, "a") for telling in tellings]
+def test_the_two_tellings_do_differ(tellings: Sequence[Telling]) -> None:
+    own = [numbered(telling.pair, "a") for telling in tellings]
     assert words(own[0], MARKS[0]) > 50
     assert words(own[1], MARKS[1]) > 50
     assert [len(text) for text in own[0]] != [len(text) for text in own[1]]
 
 
-def test_b_cannot_tell_them_apart(tellings: Sequence[Pair]) -> None:
-    one, other = (numbered(telling, "b") for telling in tellings)
+def test_b_cannot_tell_them_apart(tellings: Sequence[Telling]) -> None:
+    one, other = (numbered(telling.pair, "b") for telling in tellings)
     assert len(one) > 300
     for number, (left, right) in enumerate(zip(one, other, strict=False)):
         assert left == right, f"frame {number}: {shape(left)} or {shape(right)}"
     assert len(one) == len(other)
 
 
-def test_no_word_of_either_reached_b(tellings: Sequence[Pair]) -> None:
+def test_no_word_of_either_reached_b(tellings: Sequence[Telling]) -> None:
     for telling in tellings:
         for mark in MARKS:
-            assert words(numbered(telling, "b"), mark) == 0
+            assert words(numbered(telling.pair, "b"), mark) == 0
+
+
+def test_no_word_is_in_the_hubs_own_tables(tellings: Sequence[Telling]) -> None:
+    for telling in tellings:
+        assert telling.kept.count("\n") > 100
+        for mark in MARKS:
+            assert words([telling.kept], mark) == 0
+
+
+def test_no_word_is_in_a_log_line(tellings: Sequence[Telling]) -> None:
+    for telling in tellings:
+        assert "gateway_listens" in telling.logged
+        for mark in MARKS:
+            assert words([telling.logged], mark) == 0
 
 
 def test_the_session_that_was_told_says_something_in_every_private_place(
-    tellings: Sequence[Pair],
+    tellings: Sequence[Telling],
 ) -> None:
     for telling in tellings:
-        said = telling.a.succeeded
+        said = telling.pair.a.succeeded
         writes = {name for name, row in COMMANDS.items() if not row.reads}
         assert writes - said <= NOT_TOLD
 
