@@ -92,7 +92,7 @@ class NaiveSession:
         cell, turn = self._cell, entry.turn
         cell.state = decision.state
         cell.seqs.update(entry.seqs)
-        cell.hashes.setdefault(turn.user_id, set()).add(turn.hash)
+        cell.hashes.setdefault(turn.user_id, bytearray()).extend(turn.hash)
         events = []
         for e in entry.events:
             shape = self._shape(e.data, e.user_id)

@@ -36,7 +36,7 @@ class ActivationLimits(msgspec.Struct, frozen=True):
     idle_seconds: float = 60.0
     parked_max: int = 5_000
     parked_per_session_max: int = 64
-    swept_at_once_max: int = 200
+    swept_at_once_max: int = 20
 
 
 class _Load:

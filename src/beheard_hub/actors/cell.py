@@ -33,9 +33,12 @@ def digest_of(name: str, data: Mapping[str, Json]) -> str:
     return sha256(_canonical((name, data))).hexdigest()
 
 
-def hash_of(command_id: str) -> int:
-    """First 8 bytes of SHA-256 of a command id, signed (`Loaded.receipts`)."""
-    return int.from_bytes(sha256(command_id.encode()).digest()[:8], "big", signed=True)
+HASH_BYTES = 8
+
+
+def hash_of(command_id: str) -> bytes:
+    """First 8 bytes of SHA-256 of a command id."""
+    return sha256(command_id.encode()).digest()[:HASH_BYTES]
 
 
 class Turn:
@@ -59,7 +62,7 @@ class Turn:
         self.data = data
         self.session_id = session_id
         self.digest = digest
-        self.hash = 0 if internal is not None else hash_of(command_id)
+        self.hash = b"" if internal is not None else hash_of(command_id)
         self.internal = internal
         """The internal command itself; None for a client's."""
         self.callers: list[tuple[GatewayPeer, int]] = []
@@ -116,7 +119,8 @@ class Cell:
         self.committed = state
         self.seqs: dict[str, int] = {}
         self.committed_seqs: dict[str, int] = {}
-        self.hashes: dict[str, set[int]] = {}
+        self.hashes: dict[str, bytearray] = {}
+        """userId → hashes of the ids of all stored receipts, one behind the other."""
         self.names: dict[str, str | None] = {}
         self.inflight: dict[tuple[str, str], Turn] = {}
         self.last: Entry | None = None
@@ -133,7 +137,10 @@ class Cell:
         cell.seqs = dict(loaded.seqs)
         cell.committed_seqs = dict(loaded.seqs)
         cell.names = dict(loaded.names)
-        cell.hashes = {user: set(hashes) for user, hashes in loaded.receipts.items()}
+        cell.hashes = {
+            user: bytearray().join(h.to_bytes(HASH_BYTES, "big", signed=True) for h in hashes)
+            for user, hashes in loaded.receipts.items()
+        }
         return cell
 
     def forget(self, user_id: str) -> None:
@@ -157,18 +164,14 @@ class Cell:
             return False
         if turn.spec.by_invitation:
             return True
-        hashes = self.hashes.get(turn.user_id)
-        return hashes is not None and turn.hash in hashes
+        # Found across two hashes it is another look into the database, and nothing worse.
+        return turn.hash in self.hashes.get(turn.user_id, b"")
 
     def pack(self) -> bytes:
         """All of an idle cell as bytes; `unpack` is the inverse."""
         assert not self.busy
-        hashes = {
-            user: b"".join(h.to_bytes(8, "big", signed=True) for h in sorted(known))
-            for user, known in self.hashes.items()
-        }
         return msgspec.msgpack.encode(
-            (self.kind.name, self.kind.pack(self.state), self.seqs, self.names, hashes)
+            (self.kind.name, self.kind.pack(self.state), self.seqs, self.names, self.hashes)
         )
 
     @classmethod
@@ -180,13 +183,7 @@ class Cell:
         cell.seqs = seqs
         cell.committed_seqs = dict(seqs)
         cell.names = names
-        cell.hashes = {
-            user: {
-                int.from_bytes(known[at : at + 8], "big", signed=True)
-                for at in range(0, len(known), 8)
-            }
-            for user, known in hashes.items()
-        }
+        cell.hashes = {user: bytearray(known) for user, known in hashes.items()}
         return cell
 
 

@@ -57,7 +57,7 @@ from beheard_hub.ports import (
 from beheard_hub.telemetry import logger
 
 SWEEP_SECONDS = 1.0
-SWEEPS_MAX = 100
+SWEEPS_MAX = 1_000
 DRAIN_SECONDS_MAX = 10.0
 
 NO_SESSION = Refusal(Code.VALIDATION_ERROR, details={"sessionId": "this command has none"})

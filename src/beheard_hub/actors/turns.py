@@ -277,7 +277,7 @@ class Turns:
         if cell.last is entry:
             cell.last = None
         if entry.receipted and turn.receipt_session:
-            cell.hashes.setdefault(turn.user_id, set()).add(turn.hash)
+            cell.hashes.setdefault(turn.user_id, bytearray()).extend(turn.hash)
         if decision.effects:  # again: what began since then has read from before the commit
             self.durable(cell.key, decision.effects)
             self.reactions.cancelled(cell.key, decision.effects)

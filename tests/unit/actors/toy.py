@@ -238,7 +238,9 @@ def facts(database: MemoryDatabase, session_id: str) -> Loaded | None:
         seqs[row["userId"]] = max(seqs.get(row["userId"], 0), row["seq"])
     receipts: dict[str, list[int]] = {}
     for row in database.rows("hub.CommandReceipt", sessionId=session_id):
-        receipts.setdefault(row["userId"], []).append(hash_of(row["commandId"]))
+        receipts.setdefault(row["userId"], []).append(
+            int.from_bytes(hash_of(row["commandId"]), "big", signed=True)
+        )
     total = sum(row.get("amount", 0) for row in database.rows("Step", sessionId=session_id))
     names = {member: member.title() for member in members}
     return Loaded(

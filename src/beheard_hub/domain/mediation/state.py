@@ -4,7 +4,8 @@ A `State` is two seats (A created the session, B accepted the invitation) and wh
 small, so that a hundred thousand idle ones fit as bytes, and it is *derived*: every field can be
 rebuilt from stored rows (`facts.load`), which a test proves by replaying random histories through
 tables. Inner values are frozen and replaced; lists and dicts are copied by `copied` at the start of
-a turn, so that `decide` never changes the state that it was given.
+a turn, so that `decide` never changes the state that it was given. A state is a tree, so that the
+collector of cycles need not know of it (``gc=False``): over many sessions it would stop the loop.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ UNDER_WAY = (IN_PROGRESS, GATE_PENDING)
 LATEST_FIRST = (4, 3, 2, 1, 0)
 
 
-class Progress(msgspec.Struct, frozen=True, array_like=True):
+class Progress(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One "StageProgress" row. `gates` holds the gates that are true, with the time of each."""
 
     id: str
@@ -45,7 +46,7 @@ class Progress(msgspec.Struct, frozen=True, array_like=True):
     latched: bool = False
 
 
-class Draft(msgspec.Struct, frozen=True, array_like=True):
+class Draft(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The one empathy draft of a seat."""
 
     id: str
@@ -53,7 +54,7 @@ class Draft(msgspec.Struct, frozen=True, array_like=True):
     ready: bool
 
 
-class Attempt(msgspec.Struct, frozen=True, array_like=True):
+class Attempt(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A shown empathy attempt. Its consent tells whether it may still be seen."""
 
     id: str
@@ -62,7 +63,7 @@ class Attempt(msgspec.Struct, frozen=True, array_like=True):
     shared_at: datetime
 
 
-class Validation(msgspec.Struct, frozen=True, array_like=True):
+class Validation(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """This seat's answer to one attempt of the partner."""
 
     id: str
@@ -72,7 +73,7 @@ class Validation(msgspec.Struct, frozen=True, array_like=True):
     at: datetime
 
 
-class Need(msgspec.Struct, frozen=True, array_like=True):
+class Need(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An identified need; `answered` False is the documented null of `confirmed`."""
 
     confirmed: bool
@@ -80,7 +81,7 @@ class Need(msgspec.Struct, frozen=True, array_like=True):
     source: str
 
 
-class Consent(msgspec.Struct, frozen=True, array_like=True):
+class Consent(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A "ConsentRecord" without its text; `decision` None while pending."""
 
     content_type: str
@@ -90,7 +91,7 @@ class Consent(msgspec.Struct, frozen=True, array_like=True):
     """`metadata.kind`, for example ``feedback``."""
 
 
-class Content(msgspec.Struct, frozen=True, array_like=True):
+class Content(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A "ConsentedContent" without its text."""
 
     user_id: str
@@ -100,7 +101,7 @@ class Content(msgspec.Struct, frozen=True, array_like=True):
     need_id: str | None = None
 
 
-class Ranking(msgspec.Struct, frozen=True, array_like=True):
+class Ranking(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A seat's newest ranking."""
 
     round: int
@@ -109,7 +110,7 @@ class Ranking(msgspec.Struct, frozen=True, array_like=True):
     id: str
 
 
-class Reading(msgspec.Struct, frozen=True, array_like=True):
+class Reading(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One of the newest emotional readings."""
 
     id: str
@@ -117,7 +118,7 @@ class Reading(msgspec.Struct, frozen=True, array_like=True):
     at: datetime
 
 
-class CommonGround(msgspec.Struct, frozen=True, array_like=True):
+class CommonGround(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An item of common ground; `sources` are the contents it stands on."""
 
     by_a: bool
@@ -132,7 +133,7 @@ class CommonGround(msgspec.Struct, frozen=True, array_like=True):
         return self.by_a and self.by_b and not self.stale
 
 
-class Agreement(msgspec.Struct, frozen=True, array_like=True):
+class Agreement(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An agreement between the two."""
 
     status: str
@@ -144,7 +145,7 @@ class Agreement(msgspec.Struct, frozen=True, array_like=True):
     type: str = "MICRO_EXPERIMENT"
 
 
-class Invitation(msgspec.Struct, frozen=True, array_like=True):
+class Invitation(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The way B came or may come."""
 
     id: str
@@ -157,7 +158,7 @@ class Invitation(msgspec.Struct, frozen=True, array_like=True):
     sent_at: datetime
 
 
-class Changes(msgspec.Struct, frozen=True, array_like=True, eq=False):
+class Changes(msgspec.Struct, frozen=True, array_like=True, eq=False, gc=False):
     """How often a user's content has changed since the session was loaded: a synthesis under way
     tells by it whether it saw everything. Not a fact and not stored, so it never makes two states
     differ; work does not outlive its host, nor need this."""
@@ -175,7 +176,7 @@ class Changes(msgspec.Struct, frozen=True, array_like=True, eq=False):
         return hash(Changes)
 
 
-class Seat(msgspec.Struct, array_like=True):
+class Seat(msgspec.Struct, array_like=True, gc=False):
     """One user's half of a session."""
 
     user_id: str
@@ -259,7 +260,7 @@ class Seat(msgspec.Struct, array_like=True):
         return newest if newest is not None and self.granted(newest.consent_id) else None
 
 
-class State(msgspec.Struct, array_like=True):
+class State(msgspec.Struct, array_like=True, gc=False):
     """One session. `a` is None only before it was created, `b` until somebody accepted."""
 
     id: str
