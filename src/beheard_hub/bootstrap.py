@@ -30,6 +30,7 @@ from beheard_hub.gateway_processes import GatewayOrder
 from beheard_hub.links import tls
 from beheard_hub.links.socket_link import SocketDialer
 from beheard_hub.persistence.database import Database
+from beheard_hub.persistence.export import PostgresExports
 from beheard_hub.persistence.flush_store import PostgresFlushStore
 from beheard_hub.persistence.mediation_views import rendered_kinds
 from beheard_hub.persistence.renderer import PostgresRenderer
@@ -175,6 +176,7 @@ def make_gateway(runtime: Runtime, db: Database, dialer: LinkDialer) -> Gateway:
         identities=TokenIdentities(verifier(settings, runtime, clock), PostgresAccounts(db), clock),
         clock=clock,
         allowed_origins=settings.server.allowed_origins,
+        exports=PostgresExports(db),
         limits=settings.server.limits,
     )
 

@@ -1,0 +1,173 @@
+"""Everything that a user owns, as JSON Lines (spec 4.5, ``GET /auth/me/export``).
+
+One object per row: ``{"type": table, "row": {column: value}}``, tables of schema `hub` without the
+schema. It is read in short pages under row-level security as that very user, session by session in
+the stage that the user has come to, so it can show nothing that the app could not. Vectors stay
+behind, and columns that are the hub's own working or would tell of the partner's doing.
+
+`TABLES` and `LEFT_BEHIND` are the decision about every table there is; a test compares them, and
+the columns of each query, with the catalogue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from enum import Enum
+from typing import Any
+
+import msgspec
+
+from beheard_hub.persistence.database import Database
+from beheard_hub.persistence.stores import PostgresReadStore
+from beheard_hub.ports import Actor
+
+PAGE_ROWS = 100
+
+
+class Scope(Enum):
+    """How often a table is read."""
+
+    ACCOUNT = "once"
+    SESSION = "once for each session that the user is in"
+    BOTH = "once, and once for each session"
+
+
+class Table(msgspec.Struct, frozen=True, kw_only=True):
+    """One table of an export; its queries are ``export.<name>`` and ``export.<name>.partner``."""
+
+    scope: Scope = Scope.SESSION
+    omitted: frozenset[str] = frozenset()
+    """Columns that stay behind."""
+    partner: bool = False
+    """There is a query of what the partner shares, too."""
+
+
+VECTOR = frozenset({"embedding", "embeddingModel"})
+TOUCHED = frozenset({"updatedAt"})
+"""Where the partner's doing moves it, or the hub's."""
+LOGGED = frozenset({"createdAt"})
+"""Where `at` says the same."""
+
+
+def _account(*omitted: str) -> Table:
+    return Table(scope=Scope.ACCOUNT, omitted=frozenset(omitted))
+
+
+def _session(omitted: frozenset[str] = frozenset(), *, partner: bool = False) -> Table:
+    return Table(omitted=omitted, partner=partner)
+
+
+TABLES: Mapping[str, Table] = {
+    "User": _account("pushToken"),
+    "ContactMethod": _account(),
+    "ExternalIdentity": _account(),
+    "Relationship": _account("updatedAt"),
+    "RelationshipMember": _account("updatedAt", "seat"),
+    "Invitation": _account("updatedAt"),
+    "hub.Notification": _account(),
+    "hub.Reminder": _account("shard"),
+    "hub.Nudge": _account("createdAt"),
+    "hub.AuditLog": _account("actorId", "createdAt"),
+    "hub.CommandReceipt": Table(scope=Scope.BOTH, omitted=LOGGED | {"digest"}),
+    "Session": _session(TOUCHED | {"lastActivityAt", "closeProposedById"}),
+    "SessionPrivate": _session(),
+    "StageProgress": _session(
+        TOUCHED
+        | {"gatesLatched", "strategiesReadyRound", "isSynthesisDirty", "synthesisLastUpdated"}
+        | {"createdAt"}
+    ),
+    "UserVessel": _session(TOUCHED | VECTOR | {"erasedAt"}),
+    "Message": _session(TOUCHED | VECTOR | {"bundle", "promptVersion", "createdAt"}),
+    "UserEvent": _session(VECTOR),
+    "EmotionalReading": _session(VECTOR),
+    "IdentifiedNeed": _session(VECTOR),
+    "NeedClarification": _session(),
+    "Boundary": _session(),
+    "UserDocument": _session(),
+    "EmpathyDraft": _session(),
+    "EmotionalExerciseCompletion": _session(TOUCHED),
+    "ConsentRecord": _session(),
+    "ConsentedContent": _session(VECTOR, partner=True),
+    "EmpathyAttempt": _session(TOUCHED, partner=True),
+    "EmpathyValidation": _session(TOUCHED, partner=True),
+    "CommonGround": _session(TOUCHED | {"stale", "sourceContentIds", "proposedById"}),
+    "StrategyProposal": _session(TOUCHED | {"createdByUserId", "consentRecordId"}),
+    "StrategyRanking": _session(TOUCHED),
+    "Agreement": _session(TOUCHED),
+    "hub.SessionEvent": _session(LOGGED),
+}
+"""What is taken along, in this order."""
+
+LEFT_BEHIND: Mapping[str, str] = {
+    "SharedVessel": "a key between a session and what the two share in it",
+    "GlobalLibraryItem": "public; what somebody contributed is anonymised in it",
+    "hub.Erasure": "that the user is leaving, or has left",
+    "hub.HostLease": "about hosts",
+    "hub.ShardOwner": "about hosts",
+    "hub.Migration": "about the schema",
+}
+"""Table → why nothing of it is taken along."""
+
+
+def name_of(table: str, *, partner: bool = False) -> str:
+    """The named query of a table."""
+    return f"export.{table.removeprefix('hub.')}" + (".partner" if partner else "")
+
+
+async def export(db: Database, user_id: str) -> AsyncIterator[bytes]:
+    """JSON Lines of everything that the user owns: pieces of whole lines.
+
+    Raises StoreUnavailable, also in the middle. Cancelling, or closing the iterator, ends it.
+    """
+    reads = PostgresReadStore(db)
+    account = Actor(user_id)
+    async for piece in _tables(reads, account, (Scope.ACCOUNT, Scope.BOTH)):
+        yield piece
+    async for sessions in _pages(reads, account, "export.sessions"):
+        for session in sessions:
+            actor = Actor(user_id, session_id=session["id"], stage=session["stage"])
+            async for piece in _tables(reads, actor, (Scope.SESSION, Scope.BOTH)):
+                yield piece
+
+
+class PostgresExports:
+    """Implements `ports.Exports`."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def lines(self, user_id: str) -> AsyncIterator[bytes]:
+        """See the port."""
+        return export(self._db, user_id)
+
+
+async def _tables(
+    reads: PostgresReadStore, actor: Actor, scopes: Sequence[Scope]
+) -> AsyncIterator[bytes]:
+    for name, table in TABLES.items():
+        if table.scope not in scopes:
+            continue
+        queries = [name_of(name)] + [name_of(name, partner=True)] * table.partner
+        for query in queries:
+            async for rows in _pages(reads, actor, query):
+                yield b"".join(_line(name, row) for row in rows)
+
+
+async def _pages(
+    reads: PostgresReadStore, actor: Actor, query: str
+) -> AsyncIterator[Sequence[Mapping[str, Any]]]:
+    """Pages of a query, each in a transaction of its own, none of them empty."""
+    after: str | None = None
+    while True:
+        rows = await reads.read(actor, query, {"after_key": after, "limit": PAGE_ROWS})
+        if rows:
+            yield rows
+        if len(rows) < PAGE_ROWS:
+            return
+        after = rows[-1]["key" if "key" in rows[-1] else "id"]
+
+
+def _line(table: str, row: Mapping[str, Any]) -> bytes:
+    shown = {column: value for column, value in row.items() if column != "key"}
+    name = table.removeprefix("hub.")
+    return msgspec.json.encode({"type": name, "row": shown}) + b"\n"
