@@ -31,6 +31,18 @@ BY_COMMAND: Mapping[str, Route] = {
 }
 
 
+SIGNS: Mapping[str, tuple[str, Callable[[Mapping[str, Any]], bool]]] = {
+    "partner.joined": ("session.get", lambda r: r["session"]["partner"]["id"] is not None),
+    "session.resolved": ("session.get", lambda r: r["session"]["status"] == "RESOLVED"),
+    "session.close_proposed": ("session.get", lambda r: r["session"]["status"] == "ACTIVE"),
+    "partner.empathy_feedback": ("empathy.feedback", lambda r: r["feedback"] is not None),
+    "agreement.proposed": (
+        "agreement.list", lambda r: any(not one["agreedByMe"] for one in r["agreements"])
+    ),
+}  # fmt: skip
+"""Event → what it is read from. Nothing shows that the partner proposed to close: one may agree."""
+
+
 class Refusal(Exception):
     """The hub said no."""
 
@@ -143,23 +155,19 @@ class RestPhone(Phone):
             for event in self._events:
                 if event.seq > after and matches(event):
                     return event
-            await self._look()
+            await self._look(what)
             await asyncio.sleep(POLL_SECONDS)
         raise Unplayable(f"{self.name} looked for {what} in vain")
 
-    async def _look(self) -> None:
+    async def _look(self, what: str) -> None:
         listed = await self.rest.ask("message.list", None, self.session_id)
         for message in reversed(listed["messages"]):
             self._found_message(message)
-        session = (await self.rest.ask("session.get", None, self.session_id))["session"]
-        marks = {
-            "partner.joined": session["partner"]["id"] is not None,
-            "session.resolved": session["status"] == "RESOLVED",
-        }
-        for name, holds in marks.items():
-            if holds and name not in self._seen:
-                self._seen.add(name)
-                self._found(name, {})
+        if what in SIGNS and what not in self._seen:
+            command, shows = SIGNS[what]
+            if shows(await self.rest.ask(command, None, self.session_id)):
+                self._seen.add(what)
+                self._found(what, {})
 
 
 async def _events(response: httpx.Response) -> Any:

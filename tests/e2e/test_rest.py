@@ -20,7 +20,6 @@ from beheard_hub.gateway.rest.routes import PREFIX, ROUTES, Route
 from beheard_hub.journeys import Journey, Side
 
 from .conftest import Person, Town
-from .meeting import assert_log_is_whole
 from .rest_phone import Refusal, Rest, RestPhone
 
 
@@ -33,10 +32,10 @@ async def test_rest_and_websocket_play_one_session_to_its_end(
     ws: Side = "b" if by_rest == "a" else "a"
     names: Mapping[Side, str] = {"a": journey.a.name, "b": journey.b.name}
     result = PlayResult()
-    [gateway, other] = [one["gateway"] for one in gateways(town)]
+    gateway, other = town.hub.address()["gateways"][0], town.gateways()[1]
     async with (
         Rest(gateway, tokens[by_rest]) as rest,
-        Hub.connect(websocket(other), tokens[ws]) as hub,
+        Hub.connect(other, tokens[ws]) as hub,
     ):
         phones: dict[Side, Phone] = {
             by_rest: RestPhone(by_rest, names[by_rest], rest, result),
@@ -51,8 +50,8 @@ async def test_rest_and_websocket_play_one_session_to_its_end(
             assert ended["session"]["status"] == "RESOLVED"
             same = (await hub.command("session.get", session_id=phones["a"].session_id)).data
             assert same["session"]["outcome"] == ended["session"]["outcome"]
-            assert phones["a"].session_id is not None
-            await assert_log_is_whole(hub, phones["a"].session_id)
+            heard = result.events[ws]
+            assert heard == list(range(1, len(heard) + 1))
         finally:
             await phones[ws].hang_up()
 
@@ -67,14 +66,6 @@ async def meet(journey: Journey, phones: Mapping[Side, Phone]) -> None:
     b.session_id = a.session_id
     b.listen()
     await a.event("partner.joined", lambda event: event.name == "partner.joined")
-
-
-def gateways(town: Town) -> list[dict[str, str]]:
-    return [{"gateway": url} for url in town.hub.address()["gateways"]]
-
-
-def websocket(gateway: str) -> str:
-    return gateway.replace("http", "ws", 1) + "/v1/ws"
 
 
 # ---- both doors, one reply
