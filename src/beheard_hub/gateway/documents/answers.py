@@ -59,6 +59,11 @@ HEADERS_OF: Mapping[Code, tuple[str, str]] = {
 """Code → the header that comes with it, and its component."""
 
 
+def documented() -> list[Route]:
+    """All routes, but those of commands that no table has: hosts refuse them."""
+    return [one for one in ROUTES if one.answer is Answer.LINES or refusing.known(one.command)]
+
+
 def codes_of_route(route: Route) -> list[Code]:
     """All codes of a route: those of its command, and those of its door."""
     found = {*refusing.codes_of(route.command), Code.PAYLOAD_TOO_LARGE}
@@ -174,7 +179,9 @@ def _refusals(codes: list[Code]) -> dict[str, str]:
 def shared() -> dict[str, Any]:
     """The refusals that routes give, as components: one for each set of codes."""
     sets = {
-        tuple(codes) for route in ROUTES for codes in _by_status(codes_of_route(route)).values()
+        tuple(codes)
+        for route in documented()
+        for codes in _by_status(codes_of_route(route)).values()
     }
     return {SEPARATOR.join(codes): _refusal(codes) for codes in sorted(sets)}
 

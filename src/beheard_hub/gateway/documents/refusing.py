@@ -46,6 +46,11 @@ READING = Row(statuses=ANY, reads=True)
 """What is no command (the export) is like one that reads."""
 
 
+def known(command: str) -> bool:
+    """Whether hosts take it."""
+    return command in COMMANDS or command in DIRECTORY
+
+
 def row_of(command: str) -> Row:
     """The command's row, with or without a session."""
     return COMMANDS.get(command) or DIRECTORY.get(command, READING)

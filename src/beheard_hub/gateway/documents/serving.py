@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -33,15 +34,17 @@ def _page() -> bytes:
 def handlers() -> list[HTTPRouteHandler]:
     """The OpenAPI document and its page. Each is made once, off the loop."""
 
-    @get(DOCUMENT_PATHS, sync_to_thread=True)
-    def document() -> Response[Any]:
+    @get(DOCUMENT_PATHS)
+    async def document() -> Response[Any]:
         """For programs."""
-        return Response(_document(), media_type="application/json", headers=dict(HEADERS))
+        body = await asyncio.to_thread(_document)
+        return Response(body, media_type="application/json", headers=dict(HEADERS))
 
-    @get(PAGE_PATH, sync_to_thread=True)
-    def human_page() -> Response[Any]:
+    @get(PAGE_PATH)
+    async def human_page() -> Response[Any]:
         """For people."""
         headers = {**HEADERS, "Content-Security-Policy": page.policy()}
-        return Response(_page(), media_type="text/html; charset=utf-8", headers=headers)
+        body = await asyncio.to_thread(_page)
+        return Response(body, media_type="text/html", headers=headers)
 
     return [document, human_page]

@@ -366,8 +366,12 @@ WORDS: Mapping[str, Word] = {
 """Field, ``Shape.field`` or ``command.name.field`` → what it is."""
 
 
+LIKE: Mapping[str, str] = {"SessionDetail": "SessionSummary"}
+"""A shape → the one that it holds, whose words are its words."""
+
+
 def word(owner: str, name: str, words: Mapping[str, Word] = WORDS) -> Word:
     """The most special row. Raises KeyError where a field has none: our mistake, found by a test
     and at start."""
-    special = words.get(f"{owner}.{name}")
+    special = words.get(f"{LIKE.get(owner, owner)}.{name}")
     return words[name] if special is None else special
