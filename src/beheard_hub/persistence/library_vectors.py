@@ -17,9 +17,7 @@ async def embed_library(owner_url: str, embedder: Embedder) -> int:
         async with connection.transaction():
             await connection.execute(sql.text("as_owner"))
             rows = await connection.fetch(sql.text("library.unembedded"), embedder.model)
-            vectors = await embedder.embed(
-                [f"{row['title']}. {row['description']} ({row['category']})" for row in rows]
-            )
+            vectors = await embedder.embed([row["text"] for row in rows])
             await connection.executemany(
                 sql.text("library.embed"),
                 [

@@ -16,7 +16,7 @@ from beheard_hub.ai.memory_intent import Intent
 from beheard_hub.domain.kernel import Json, Work
 from beheard_hub.facilitation import CommonItem, Item, SharedNeed, Suggestion, Transformation
 from beheard_hub.ports import Actor
-from beheard_hub.reactions import inbox, library, retrieval
+from beheard_hub.reactions import administration, inbox, library, retrieval
 from beheard_hub.reactions.tools import Tools, as_ai
 
 Result = Mapping[str, Json]
@@ -232,6 +232,14 @@ async def add_ideas(tools: Tools, session_id: str, user_id: str, args: Mapping[s
     return {"items": [_suggestion(item, ()) for item in found]}
 
 
+async def look(tools: Tools, session_id: str, user_id: str, args: Mapping[str, Any]) -> Result:
+    """An item of the library and its contributor. Raises Gone where it is not there."""
+    found = await administration.look(tools, session_id, user_id, args)
+    if found is None:
+        raise Gone
+    return found
+
+
 WORK: Mapping[str, Handler] = {
     "invitation.relationship": relationship,
     "draft.text": draft_text,
@@ -242,6 +250,7 @@ WORK: Mapping[str, Handler] = {
     "strategies.suggest": suggest,
     "strategies.library": add_ideas,
     "notifications.find": inbox.find,
+    "library.look": look,
 }
 
 SHARED = frozenset({"needs.share", "strategies.suggest"})

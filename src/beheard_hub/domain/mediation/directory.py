@@ -33,6 +33,7 @@ from beheard_hub.domain.mediation.directory_state import (
 )
 from beheard_hub.domain.mediation.handlers.account import ACCOUNT, ACCOUNT_WORKED
 from beheard_hub.domain.mediation.handlers.leaving import begin, go_on
+from beheard_hub.domain.mediation.handlers.library import LIBRARY, LIBRARY_WORKED
 from beheard_hub.domain.mediation.protocol import DIRECTORY as TABLE
 from beheard_hub.domain.mediation.protocol import DIRECTORY_INTERNAL as INTERNAL
 from beheard_hub.domain.mediation.reads import page_args
@@ -85,6 +86,7 @@ class DirectoryKind:
         return Directory(
             loaded.session_id.removeprefix("user:"),
             tuple(Known(row["id"], row.get("partnerId"), row.get("openSessionId")) for row in rows),
+            role=(loaded.facts.get("user") or {}).get("role", "GUEST"),
             erased=bool((loaded.facts.get("user") or {}).get("erased")),
         )
 
@@ -305,8 +307,9 @@ HANDLERS: Mapping[str, Handler] = {
     "account.erase": begin,
     "internal.erase_account": go_on,
     **ACCOUNT,
+    **LIBRARY,
 }
 """One handler for each row of `protocol.DIRECTORY`."""
 
-WORKED: Mapping[str, WorkedHandler] = {**ACCOUNT_WORKED}
+WORKED: Mapping[str, WorkedHandler] = {**ACCOUNT_WORKED, **LIBRARY_WORKED}
 """Command → what becomes of it when its work is done."""

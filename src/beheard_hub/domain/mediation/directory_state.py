@@ -27,6 +27,8 @@ class Directory(msgspec.Struct, array_like=True):
 
     user_id: str
     relationships: tuple[Known, ...] = ()
+    role: str = "GUEST"
+    """As the user's own row says (spec 4.2), not as a token does."""
     erased: bool = False
     """The user is leaving, or has left (spec 4.5): nothing else is done for them any more."""
 

@@ -29,7 +29,7 @@ import msgspec
 
 from beheard_hub.domain.mediation import account as a
 from beheard_hub.domain.mediation import commands as c
-from beheard_hub.domain.mediation import guards
+from beheard_hub.domain.mediation import guards, library
 from beheard_hub.domain.mediation import internal as i
 from beheard_hub.domain.mediation.guards import Cause
 from beheard_hub.domain.mediation.internal import EraseAccount, EraseSeat
@@ -355,4 +355,8 @@ DIRECTORY: Mapping[str, Row] = {
     "push_token.clear": _own(),
     "notifications.unread": _read(c.Page, sessionless=True),
     "notifications.read": _own(a.NotificationsRead),
+    "library.list": _read(c.Page, sessionless=True),
+    "library.add": _own(library.LibraryAdd),
+    "library.edit": _own(library.LibraryEdit),
+    "library.remove": _own(library.LibraryRemove),
 }

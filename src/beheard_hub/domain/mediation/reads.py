@@ -207,6 +207,7 @@ READS: Mapping[str, Plan] = {
     "session.list": Plan({"rows": "session.list"}, _sessions),
     "session.get": Plan({"rows": "by_id.session_detail", "people": "people"}, _session),
     "invitation.get": Plan({"rows": "invitation.preview"}, _preview),
+    "library.list": Plan({"rows": "library.list"}, _paged("library_item", "items", "createdAt")),
     "profile.get": Plan({"rows": "user.own"}, _profile),
     "notifications.unread": Plan(
         {"rows": "notifications.unread", "count": "notifications.count"}, _inbox

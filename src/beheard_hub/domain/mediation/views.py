@@ -174,6 +174,10 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "validation": ("id", "attemptId", "validated", "feedback", "feedbackShared", "validatedAt"),
     "moment": ("id", "type", "text", "stage", "timestamp", "similarity"),
     "notification": ("id", "sessionId", "type", "createdAt", "readAt"),
+    "library_item": (
+        "id", "title", "description", "category", "source", "isActive", "contributedBy",
+        "contributionConsent", "createdAt", "updatedAt",
+    ),
     "user": (
         "id", "name", "avatarUrl", "role", "createdAt", "email", "activeSessions",
         "pushNotificationsEnabled",

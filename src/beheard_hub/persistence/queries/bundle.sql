@@ -244,17 +244,15 @@ ORDER BY a."createdAt" DESC, a.id DESC
 LIMIT $1::int;
 
 -- name: bundle.library_near
--- Library items nearest to a vector of the same model; the first `reserved` in the seed's order are
--- kept back (see bundle.library_any).
+-- Library items nearest to a vector of the same model, by the library's index; the first `reserved`
+-- in the seed's order are kept back (see bundle.library_any). Hits are candidates: what is shown is
+-- read again.
 -- args: vector, model, seed, reserved, limit
-SELECT l.id, l.title, l.description AS text, l.category, l."createdAt",
-       1 - (l.embedding <=> $1::text::vector) AS similarity
-FROM "GlobalLibraryItem" l
-WHERE l."isActive" AND l."embeddingModel" = $2 AND l.id NOT IN (
-    SELECT r.id FROM "GlobalLibraryItem" r WHERE r."isActive"
-    ORDER BY md5(r.id || $3::text) LIMIT coalesce($4::int, 0))
-ORDER BY l.embedding <=> $1::text::vector
-LIMIT $5::int;
+SELECT l.id, l.title, l.description AS text, l.category, l."createdAt", n.similarity
+FROM hub.nearest_items($1::text::vector, $2, $3, $4::int, $5::int) n
+JOIN "GlobalLibraryItem" l ON l.id = n.id
+WHERE l."isActive"
+ORDER BY n.similarity DESC, l.id;
 
 -- name: bundle.library_any
 -- Library items in the order of a seed, from a place of that order on.

@@ -159,28 +159,30 @@ ORDER BY p.stage;
 -- name: recall.vessel
 -- The nearest own moments to a vector, among the kinds that the stage allows; vectors of another
 -- model are not compared. The vessel is filtered first and scanned whole, so nothing near is missed.
--- args: session_id, user_id, kinds, vector, model, limit
+-- What has no vector of this model (yet) is found by its words, and stands behind what is near.
+-- args: session_id, user_id, kinds, vector, model, limit, query
 WITH vessel AS MATERIALIZED (
     SELECT id FROM "UserVessel" WHERE "sessionId" = $1 AND "userId" = $2
 ), moments AS (
     SELECT e.id, 'user_event' AS type, e.description AS text, NULL::int AS stage, e.timestamp,
-           e.embedding
+           CASE e."embeddingModel" WHEN $5 THEN e.embedding END AS embedding
     FROM "UserEvent" e
     WHERE 'user_event' = ANY ($3::text[]) AND e."vesselId" IN (SELECT id FROM vessel)
-      AND e."embeddingModel" = $5
     UNION ALL
-    SELECT r.id, 'emotional_reading', r.context, r.stage, r.timestamp, r.embedding
+    SELECT r.id, 'emotional_reading', r.context, r.stage, r.timestamp,
+           CASE r."embeddingModel" WHEN $5 THEN r.embedding END
     FROM "EmotionalReading" r
     WHERE 'emotional_reading' = ANY ($3::text[]) AND r."vesselId" IN (SELECT id FROM vessel)
-      AND r."embeddingModel" = $5
     UNION ALL
-    SELECT n.id, 'need', n.description, 3, n."createdAt", n.embedding
+    SELECT n.id, 'need', n.description, 3, n."createdAt",
+           CASE n."embeddingModel" WHEN $5 THEN n.embedding END
     FROM "IdentifiedNeed" n
     WHERE 'need' = ANY ($3::text[]) AND n."vesselId" IN (SELECT id FROM vessel)
-      AND n."embeddingModel" = $5
 )
-SELECT id, type, text, stage, timestamp, 1 - (embedding <=> $4::text::vector) AS similarity
+SELECT id, type, text, stage, timestamp,
+       coalesce(1 - (embedding <=> $4::text::vector), 0) AS similarity
 FROM moments
 WHERE embedding IS NOT NULL
-ORDER BY embedding <=> $4::text::vector, id
+   OR to_tsvector('simple', text) @@ plainto_tsquery('simple', $7::text)
+ORDER BY embedding <=> $4::text::vector NULLS LAST, timestamp DESC, id
 LIMIT $6::int;

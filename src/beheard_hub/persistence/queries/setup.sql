@@ -60,7 +60,8 @@ SET LOCAL ROLE beheard_owner;
 -- name: library.unembedded
 -- Items that have no vector of this model, locked, so that two starts at once do not both work.
 -- args: model
-SELECT l.id, l.title, l.description, l.category
+SELECT l.id, CASE l.source WHEN 'CONTRIBUTED' THEN l.description
+    ELSE format('%s. %s (%s)', l.title, l.description, l.category) END AS text
 FROM public."GlobalLibraryItem" l
 WHERE l."embeddingModel" IS DISTINCT FROM $1 OR l.embedding IS NULL
 ORDER BY l.id
