@@ -114,3 +114,19 @@ def test_what_another_version_counts_is_left_alone() -> None:
     users = Rates()
     users.owe("ann", {"dance": 9}, {"sing": 9.0}, 0.0)
     assert users.owed("ann", 0.0) == {}
+
+
+def test_one_export_a_minute_beside_the_rest_of_the_account() -> None:
+    buckets = Rates()
+    assert buckets.command("u", "account.export", 0.0) == 0
+    assert buckets.command("u", "account.export", 59.0) == 1_000
+    assert buckets.command("u", "profile.get", 59.0) == 0
+    assert buckets.command("u", "account.export", 60.0) == 0
+
+
+def test_the_commands_of_one_path_share_their_rate() -> None:
+    buckets = Rates()
+    names = ["push_token.set", "push_token.clear"] * 3
+    waits = [buckets.command("u", name, 0.0) for name in names]
+    assert waits[:5] == [0] * 5
+    assert waits[5] > 0
