@@ -77,6 +77,11 @@ class Profile(Group):
         """Nowhere, from now on: say so before somebody else uses the phone. False: none there."""
         return (await self._do(c.PUSH_TOKEN_CLEAR)).registered
 
+    async def erase(self) -> None:
+        """Leaves the hub, for good: everything one's own goes, open sessions end, and so does this
+        connection. Who signs in with the same identity later is somebody new."""
+        await self._do(c.ACCOUNT_ERASE)
+
 
 class Notifications(Group):
     """What happened while nobody looked."""

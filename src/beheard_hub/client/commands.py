@@ -34,6 +34,7 @@ INVITATION_RESEND: Final = Command("invitation.resend", r.InvitationResent)
 
 PROFILE_GET: Final = Command("profile.get", r.ProfileShown)
 PROFILE_UPDATE: Final = Command("profile.update", r.ProfileShown)
+ACCOUNT_ERASE: Final = Command("account.erase", r.AccountErased)
 PUSH_TOKEN_SET: Final = Command("push_token.set", r.PushTokenKept)
 PUSH_TOKEN_CLEAR: Final = Command("push_token.clear", r.PushTokenKept)
 NOTIFICATIONS_UNREAD: Final = Command("notifications.unread", r.NotificationPage)

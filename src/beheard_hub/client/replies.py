@@ -340,6 +340,10 @@ class ProfileShown(Shape, frozen=True, kw_only=True):
     user: shapes.User
 
 
+class AccountErased(Shape, frozen=True, kw_only=True):
+    erased: bool
+
+
 class PushTokenKept(Shape, frozen=True, kw_only=True):
     registered: bool
 

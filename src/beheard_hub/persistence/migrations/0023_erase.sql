@@ -132,6 +132,9 @@ BEGIN
     RAISE EXCEPTION 'a seat is not erased yet' USING ERRCODE = 'BH005';
   END IF;
   PERFORM hub.erase_person(NEW."userId");
+  -- A flush writes its logs last: those of turns just before the seat's own are gone only now.
+  DELETE FROM hub."SessionEvent" t WHERE t."userId" = NEW."userId" AND t."sessionId" IN (
+    SELECT v."sessionId" FROM public."UserVessel" v WHERE v."userId" = NEW."userId");
   DELETE FROM hub."CommandReceipt" t WHERE t."userId" = NEW."userId" AND t."sessionId" IN (
     SELECT '' UNION ALL SELECT v."sessionId" FROM public."UserVessel" v
     WHERE v."userId" = NEW."userId");
