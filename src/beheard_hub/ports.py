@@ -392,11 +392,8 @@ class Exports(Protocol):
     """What a user may take along (spec 4.5)."""
 
     def lines(self, user_id: str) -> AsyncIterator[bytes]:
-        """Everything that the user owns, as JSON Lines, each with its line feed.
-
-        Raises StoreUnavailable; after the first line that leaves an export which is not whole.
-        Cancelling ends it.
-        """
+        """Everything that the user owns, as whole JSON Lines. Raises StoreUnavailable, also in the
+        middle. Cancelling ends it."""
 
 
 Sleep = Callable[[float], Awaitable[None]]

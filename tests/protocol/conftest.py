@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from websockets.typing import Subprotocol
 
 from beheard_hub.gateway.bounds import Bounds
 from beheard_hub.gateway.server import Gateway, build_gateway
+from beheard_hub.ports import Exports
 
 from .fake_host import FakeHost, FakeIdentities, World
 
@@ -151,7 +152,14 @@ async def start_hub() -> AsyncIterator[StartHub]:
     """Starts gateways with bounds of the test's choice."""
     running: list[tuple[Hub, asyncio.Task[None]]] = []
 
-    async def start(world: World | None = None, *, limits: bool = True, **bounds: Any) -> Hub:
+    async def start(
+        world: World | None = None,
+        *,
+        limits: bool = True,
+        exports: Exports | None = None,
+        allowed_origins: Sequence[str] = (),
+        **bounds: Any,
+    ) -> Hub:
         if world is None:
             world = World()
             world.host("h1", owns_all=True)
@@ -162,6 +170,8 @@ async def start_hub() -> AsyncIterator[StartHub]:
             identities=identities,
             clock=RealClock(),
             limits=limits,
+            exports=exports,
+            allowed_origins=allowed_origins,
             bounds=Bounds(**bounds),
         )
         task = asyncio.create_task(gateway.serve("127.0.0.1", 0))

@@ -10,6 +10,7 @@ from beheard_hub.gateway.close_codes import CloseCode
 
 from .conftest import Client, Hub, StartHub, until
 from .fake_host import World
+from .test_rest import Caller
 
 
 async def gateways(start_hub: StartHub, count: int = 2, **options: Any) -> list[Hub]:
@@ -142,3 +143,17 @@ async def test_a_gateway_that_dies_is_not_counted(start_hub: StartHub) -> None:
 
 def second_uses(hub: Hub, link: Any) -> bool:
     return any(line.link is link for line in hub.gateway.lobby.router.hosts._lines.values())
+
+
+async def test_requests_count_on_all_gateways_without_any_connection(start_hub: StartHub) -> None:
+    first, second = await gateways(start_hub)
+    async with Caller(first) as one, Caller(second) as two:
+        path = "/sessions/s1/emotions"
+        assert [(await one.ask("POST", path)).status_code for _ in range(2)] == [200, 200]
+        assert (await two.ask("GET", path)).status_code == 200
+        rates = second.gateway.lobby.rates
+        now = second.gateway.lobby.clock.mono
+        await until(
+            lambda: rates.owed("alice", now()).get("emotions.record", 0) > 1, "the first's word"
+        )
+        assert [(await two.ask("POST", path)).status_code for _ in range(2)] == [200, 429]

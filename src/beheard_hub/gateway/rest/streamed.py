@@ -13,6 +13,7 @@ from litestar import Response
 from litestar.response.base import ASGIResponse
 from litestar.types import Receive, Scope, Send
 
+from beheard_hub import telemetry
 from beheard_hub.gateway.rest.conversation import Piece
 
 EVENTS = "text/event-stream"
@@ -20,6 +21,8 @@ LINES = "application/x-ndjson"
 BEAT = b": beat\n\n"
 
 Pieces = AsyncGenerator[bytes, None]
+
+_log = telemetry.logger("gateway.rest")
 
 
 def event_of(piece: Piece) -> bytes:
@@ -68,6 +71,8 @@ class _Writer(ASGIResponse):
             for task in (gone, writing):
                 task.cancel()
             await asyncio.gather(gone, writing, return_exceptions=True)
+            if not writing.cancelled() and (failure := writing.exception()) is not None:
+                _log.warning("stream_broken", error=type(failure).__name__)
             await self._pieces.aclose()
             self._ended()
 
