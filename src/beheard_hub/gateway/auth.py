@@ -29,6 +29,7 @@ LOCAL_AUDIENCE = "beheard"
 LOCAL_ALGORITHM = "ES256"
 KEY_FILE = "token-key.pem"
 ROLES = ("GUEST", "USER", "STAFF", "ADMIN")
+CLOCKS_DIFFER_SECONDS_MAX = 60.0
 SUBJECT_CHARS_MAX = 255
 NAME_CHARS_MAX = 200
 IDENTITIES_CACHED_MAX = 10_000
@@ -69,7 +70,8 @@ def read_claims(
     now: float,
     trust_role: bool = False,
 ) -> Claims:
-    """Checks signature, `iss`, `aud`, `exp` and `nbf` of a token; `now` in Unix seconds.
+    """Checks signature, `iss`, `aud`, `exp`, `nbf` and `iat` of a token; `now` in Unix seconds. A
+    token of the future is not valid yet; clocks may differ by a minute as to when it was made.
 
     Raises Unauthenticated.
     """
@@ -92,6 +94,8 @@ def read_claims(
     expires_at = _seconds(found["exp"])
     begins = _seconds(found.get("nbf", 0))
     subject = found["sub"]
+    made_at = _seconds(found.get("iat", 0))
+    begins = max(begins, made_at - CLOCKS_DIFFER_SECONDS_MAX)
     if now >= expires_at or now < begins or not _good_subject(subject):
         raise Unauthenticated
     role = found.get("role") if trust_role else None

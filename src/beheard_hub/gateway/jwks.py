@@ -1,12 +1,15 @@
 """Tokens of an identity provider, by its JWKS document (spec 5.1).
 
 Keys are cached. An unknown `kid` makes the hub fetch the document again, at most once a minute, so
-that made-up ids cannot turn it into somebody's load; a failed fetch may be repeated sooner.
+that made-up ids cannot turn it into somebody's load; a failed fetch may be repeated sooner. While
+the provider is away its known keys stay good for a day; what cannot be told without it is answered
+"unavailable", not "wrong".
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias
@@ -25,7 +28,11 @@ REFETCH_SECONDS_MIN = 60.0
 RETRY_SECONDS_MIN = 2.0
 KEYS_SECONDS_MAX = 3600.0
 """Age at which keys are looked at again, so that a withdrawn key does not live for ever."""
+KEYS_STALE_SECONDS_MAX = 86_400.0
+"""Age at which keys that could not be looked at again are not believed any more."""
+KEYS_MAX = 100
 DOCUMENT_BYTES_MAX = 1024 * 1024
+RSA_BITS_MIN = 2048
 FETCH_SECONDS_MAX = 5.0
 
 ALGORITHMS: Mapping[tuple[str, str | None], str] = {
@@ -41,12 +48,19 @@ def fetch_by_http(url: str) -> Fetch:
     """Fetches the document at `url`."""
 
     async def fetch() -> bytes:
-        async with httpx.AsyncClient(timeout=FETCH_SECONDS_MAX) as client:
-            response = await client.get(url)
-        response.raise_for_status()
-        if len(response.content) > DOCUMENT_BYTES_MAX:
-            raise ValueError("the JWKS document is too large")
-        return response.content
+        document = bytearray()
+        async with (
+            asyncio.timeout(FETCH_SECONDS_MAX),
+            httpx.AsyncClient() as client,
+            client.stream("GET", url, headers={"Accept-Encoding": "identity"}) as response,
+        ):
+            if response.status_code != httpx.codes.OK:  # nor is a redirect followed
+                raise ValueError("the JWKS document is not there")
+            async for piece in response.aiter_bytes():
+                document += piece
+                if len(document) > DOCUMENT_BYTES_MAX:
+                    raise ValueError("the JWKS document is too large")
+        return bytes(document)
 
     return fetch
 
@@ -65,7 +79,8 @@ class JwksVerifier:
         self._one_at_a_time = asyncio.Lock()
 
     async def verify(self, token: str) -> Claims:
-        """See `TokenVerifier`. Raises StoreUnavailable while no key was ever had."""
+        """See `TokenVerifier`. Raises StoreUnavailable while no key was ever had, for an unknown
+        `kid` that the provider could not be asked about, and once its keys are a day old."""
         try:
             kid = jwt.get_unverified_header(token).get("kid", "")
         except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
@@ -86,15 +101,19 @@ class JwksVerifier:
             async with self._one_at_a_time:
                 if (kid not in self._keys or self._old()) and self._may_fetch():
                     await self._refresh()
-        if self._fetched_at is None:
+        if self._older_than(KEYS_STALE_SECONDS_MAX):
             raise StoreUnavailable
         if kid not in self._keys:
-            raise Unauthenticated
+            raise Unauthenticated if self._fetched_at == self._tried_at else StoreUnavailable
         return self._keys[kid]
 
     def _old(self) -> bool:
+        return self._older_than(KEYS_SECONDS_MAX)
+
+    def _older_than(self, seconds: float) -> bool:
+        """Also where there never were any."""
         fetched = self._fetched_at
-        return fetched is not None and self._clock.mono() - fetched >= KEYS_SECONDS_MAX
+        return fetched is None or self._clock.mono() - fetched >= seconds
 
     def _may_fetch(self) -> bool:
         if self._tried_at is None:
@@ -117,17 +136,23 @@ class JwksVerifier:
 
 
 def _keys_of(document: Any) -> dict[str, tuple[Any, str]]:
-    """kid → (key, algorithm) of all keys that may sign; others are left out."""
+    """kid → (key, algorithm) of the keys that may sign; others are left out. One key may be without
+    a `kid`: it is that of tokens without one."""
     found: dict[str, tuple[Any, str]] = {}
-    for entry in document["keys"]:
+    for entry in document["keys"][:KEYS_MAX]:
         algorithm = ALGORITHMS.get((entry.get("kty"), entry.get("crv")))
-        if algorithm is None or entry.get("use", "sig") != "sig":
-            continue
-        if entry.get("alg", algorithm) != algorithm:
-            continue
-        try:
-            key = jwt.PyJWK(entry, algorithm=algorithm).key
-        except (jwt.PyJWTError, ValueError, TypeError):
-            continue
-        found[str(entry.get("kid", ""))] = key, algorithm
+        if algorithm is not None and _may_sign(entry, algorithm):
+            with contextlib.suppress(jwt.PyJWTError, ValueError, TypeError):
+                key = jwt.PyJWK(entry, algorithm=algorithm).key
+                if getattr(key, "key_size", 0) >= RSA_BITS_MIN or algorithm != "RS256":
+                    found.setdefault(str(entry.get("kid", "")), (key, algorithm))
     return found
+
+
+def _may_sign(entry: Mapping[str, Any], algorithm: str) -> bool:
+    """A public key for signatures by this algorithm: a private one has no place in the document."""
+    return (
+        entry.get("use", "sig") == "sig"
+        and entry.get("alg", algorithm) == algorithm
+        and "d" not in entry
+    )
