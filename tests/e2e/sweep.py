@@ -137,6 +137,10 @@ class Sweep:
                 await self._another_device(side, a.session_id or "")
         return self
 
+    def token(self, side: Side) -> str:
+        """What one of them signs in with."""
+        return self._tokens[side]
+
     async def _enter(self, stack: AsyncExitStack, side: Side) -> Author:
         person = self.town.person(self.names[side])
         url = self.town.gateways()[SIDES.index(side)]

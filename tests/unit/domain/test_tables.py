@@ -100,7 +100,7 @@ SPEC_COMMANDS = [
     "stage.advance",
 ]
 OF_REST = {
-    "/auth/me": ["profile.get", "profile.update"],
+    "/auth/me": ["profile.get", "profile.update", "account.erase"],
     "/auth/push-token": ["push_token.set", "push_token.clear"],
     "/notifications": ["notifications.unread", "notifications.read"],
 }
