@@ -213,9 +213,9 @@ class Phone:
     def deafen(self, sub: int) -> None:
         self.host.received(self, UnsubscribeTo(sub))
 
-    async def hears(self, wanted: Any) -> None:
-        """Waits for a frame that was not there yet, or takes one that was."""
-        if any(wanted(message) for message in self.received):
+    async def hears(self, wanted: Any, since: int = 0) -> None:
+        """Until such a frame is there, from frame number `since` on."""
+        if any(wanted(message) for message in self.received[since:]):
             return
         waiting = asyncio.get_running_loop().create_future()
         self._watches.append((wanted, waiting))
@@ -353,12 +353,11 @@ class Pair:
 
     async def settled(self, phone: Phone) -> None:
         """The facilitator has said in that thread what it had to say."""
-        async with asyncio.timeout(SECONDS_MAX):
-            while await self._waits(phone):
-                seen = len(phone.received)
-                await phone.hears(
-                    lambda m, n=seen: isinstance(m, EventFrom) and phone.received.index(m) >= n
-                )
+        while True:
+            seen = len(phone.received)
+            if not await self._waits(phone):
+                return
+            await phone.hears(lambda message: isinstance(message, EventFrom), since=seen)
 
     async def _waits(self, phone: Phone) -> bool:
         connection = await asyncpg.connect(self.house.database.owner_url)

@@ -239,3 +239,47 @@ async def test_an_analysis_that_was_about_to_begin_with_it_does_not(house: House
     answer = await sharing
     assert not answer.data["commonGroundReady"]
     assert house.facilitator.given(CANARY, acked) == []
+
+
+# ---- ideas
+
+
+async def with_an_idea(house: House) -> tuple[Pair, str, str]:
+    """Both ranked A's idea first; (the pair, the idea, its consent's record)."""
+    pair = await (await house.pair()).to_stage(4)
+    idea = (await pair.do(pair.a, "strategies.propose", description=CANARY))["strategy"]["id"]
+    record = (await pair.do(pair.a, "consent.history"))["records"][0]["id"]
+    for phone in pair.both:
+        await pair.do(phone, "strategies.ready")
+    for phone in pair.both:
+        await pair.do(phone, "strategies.rank", rankedIds=[idea])
+    return pair, idea, record
+
+
+async def test_an_idea_taken_back_is_out_of_everything_the_other_reads(house: House) -> None:
+    pair, idea, record = await with_an_idea(house)
+    for query in ("strategies.list", "strategies.overlap"):
+        assert CANARY in repr(await pair.do(pair.b, query))
+    await revoke(pair, pair.a, record)
+    for query in ("strategies.list", "strategies.overlap"):
+        assert CANARY not in repr(await pair.do(pair.b, query))
+    assert CANARY not in repr(await pair.do(pair.a, "strategies.overlap"))
+    words = {"description": "walk", "type": "COMMITMENT", "strategyId": idea}
+    refused = await pair.b.try_("agreement.create", pair.id, **words)
+    assert getattr(refused, "code", None) == "NOT_FOUND"
+
+
+async def test_an_idea_taken_back_is_out_of_later_prompts_and_so_is_what_was_made_of_it(
+    house: House,
+) -> None:
+    pair, _, record = await with_an_idea(house)
+    await pair.settled(pair.b)
+    await pair.do(pair.b, "message.send", content="Which one?")
+    await pair.settled(pair.b)
+    assert CANARY in last_prompt(house)
+    await revoke(pair, pair.a, record)
+    await pair.do(pair.b, "message.send", content="And now?")
+    await pair.settled(pair.b)
+    assert CANARY not in last_prompt(house)
+    assert "And now?" in last_prompt(house)
+    assert "with it" not in last_prompt(house)

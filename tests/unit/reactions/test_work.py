@@ -253,6 +253,20 @@ async def test_without_a_preview_there_is_nothing_to_cross() -> None:
     assert result["text"] is None
 
 
+@pytest.mark.parametrize(("preview", "crosses"), [("Rest: quiet", True), ("Rest: old", False)])
+async def test_a_need_crosses_as_confirmed_and_not_as_it_was_when_asked(
+    preview: str, crosses: bool
+) -> None:
+    need = {"id": "n1", "need": "Rest", "category": "SAFETY", "description": "quiet"}
+    record = {"text": preview, "category": "SAFETY", "targetId": "n1"}
+    world = World(work__consent=[record], work__needs=[need])
+    asked = {"recordId": "r", "contentType": "IDENTIFIED_NEED"}
+    result = await run(world, "consent.grant", **asked, edited=None)
+    assert result["text"] == (preview if crosses else None)
+    result = await run(world, "consent.grant", **asked, edited="in my words")
+    assert result["text"] == "in my words"
+
+
 async def test_without_a_record_nothing_crosses() -> None:
     with pytest.raises(works.Gone):
         await run(World(), "consent.grant", recordId="r", contentType="BOUNDARY", edited=None)

@@ -191,7 +191,9 @@ LIMIT $4::int;
 -- args: ids
 SELECT c.id FROM "ConsentedContent" c WHERE c.id = ANY ($1::text[]) AND c."consentActive"
 UNION ALL
-SELECT g.id FROM "CommonGround" g WHERE g.id = ANY ($1::text[]) AND NOT g.stale;
+SELECT g.id FROM "CommonGround" g WHERE g.id = ANY ($1::text[]) AND NOT g.stale
+UNION ALL
+SELECT p.id FROM "StrategyProposal" p WHERE p.id = ANY ($1::text[]);
 
 -- name: bundle.common_ground
 -- args: session_id, limit

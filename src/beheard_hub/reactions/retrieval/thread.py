@@ -15,7 +15,7 @@ from beheard_hub.ports import Actor, ReadStore
 DbRow = Mapping[str, Any]
 
 _MESSAGE = ROWS["message"]
-_STANDING_TYPES = frozenset({"consented_content", "common_ground"})
+_STANDING_TYPES = frozenset({"consented_content", "common_ground", "strategy"})
 """Shared items that can be taken back after a reply was made from them."""
 
 
