@@ -254,6 +254,13 @@ async def test_recall_finds_the_nearest_own_moment(reads: PostgresReadStore) -> 
     assert rows[0]["similarity"] == pytest.approx(1.0)
     other_model = await reads.read(person(A), "recall.vessel", {**args, "model": "n"})
     assert other_model == []
+    by_words = {**args, "model": "n", "query": "user-a private"}
+    found = await reads.read(person(A), "recall.vessel", by_words)
+    assert [(row["id"], row["similarity"]) for row in found] == [
+        (f"event-{A}-1", 0.0), (f"event-{A}-0", 0.0),
+    ]  # fmt: skip
+    nobodys = await reads.read(person(A), "recall.vessel", {**by_words, "query": "user-b private"})
+    assert nobodys == [], "a partner's words are not there to be found"
 
 
 async def test_the_public_preview_and_first_sight(db: Database) -> None:
