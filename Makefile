@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test check format bench docs fuzz clean help
+.PHONY: run test check format bench docs fuzz mutants clean help
 
 help:            ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -41,6 +41,9 @@ docs: $(READY)   ## the generated documents: protocol.md, openapi.yaml, asyncapi
 
 fuzz: $(READY)   ## requests by the thousand from the OpenAPI document, against a hub of their own
 	@BEHEARD_FUZZ_CASES=20000 $(BIN)/python -m pytest tests/e2e/test_schemathesis.py
+
+mutants: $(READY) ## tear down one wall after the other: which test sees it
+	@$(BIN)/python -m tests.mutants
 
 clean:           ## forget the environment and the embedded data
 	rm -rf $(VENV) .beheard

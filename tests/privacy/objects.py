@@ -56,6 +56,7 @@ FIELDS: Mapping[str, Named] = {
     "personId": Named("person", partner_may=True),
     "notificationIds": Named("notification"),
     "itemId": Named("library"),
+    "contributedBy": Named("person", own_may=False),
 }
 """Field → what it names. `ORIGINALS` and `LINKS` hold the others."""
 

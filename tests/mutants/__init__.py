@@ -1,0 +1,1 @@
+"""Weakenings of the hub's walls, each of which a test must notice: `make mutants`."""
