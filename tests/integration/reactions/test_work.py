@@ -32,6 +32,8 @@ ASK: Mapping[str, Mapping[str, Any]] = {
     "consent.grant": {"recordId": f"pending-{A}", "contentType": "BOUNDARY", "edited": None},
     "strategies.suggest": {"count": 3, "focusNeeds": ["calm"]},
     "strategies.library": {"count": 3},
+    "notifications.find": {"ids": None},
+    "library.look": {"itemId": None, "contributorId": B},
 }  # fmt: skip
 KEYS: Mapping[str, set[str]] = {
     "invitation.relationship": {"relationshipId", "openSessionId"},
@@ -42,6 +44,8 @@ KEYS: Mapping[str, set[str]] = {
     "consent.grant": {"text", "warnings", "category"},
     "strategies.suggest": {"suggestions"},
     "strategies.library": {"items"},
+    "notifications.find": {"ids", "unread"},
+    "library.look": {"item", "contributor"},
 }
 
 
@@ -84,6 +88,24 @@ async def test_each_type_of_content_has_a_preview_for_its_owner_alone(
     assert mine["preview"] or mine["clarifications"]
     theirs = await run(tools, B, "consent.preview", args)
     assert isinstance(theirs, Refusal)
+
+
+async def test_who_is_no_administrator_learns_nothing_of_a_contributor(
+    tools: Tools, owner: asyncpg.Connection
+) -> None:
+    args = {"itemId": None, "contributorId": B}
+    item = {"itemId": "lib-communication-01", "contributorId": None}
+    assert await run(tools, A, "library.look", args) == {"item": None, "contributor": None}
+    refused = await run(tools, A, "library.look", item)
+    assert isinstance(refused, Refusal)
+    await owner.execute("""UPDATE "User" SET role = 'ADMIN' WHERE id = $1""", A)
+    try:
+        found = await run(tools, A, "library.look", args)
+        assert found == {"item": None, "contributor": {"name": "Ben"}}
+        looked = await run(tools, A, "library.look", item)
+        assert looked["item"]["source"] == "CURATED"
+    finally:
+        await owner.execute("""UPDATE "User" SET role = 'USER' WHERE id = $1""", A)
 
 
 async def test_the_relationship_of_the_two_and_its_open_session(tools: Tools) -> None:

@@ -181,7 +181,7 @@ def test_every_event_is_told_by_some_handler_and_none_is_unknown() -> None:
 
 def test_every_read_of_a_handler_has_a_plan_and_every_shape_is_known() -> None:
     reads = {name for name, row in {**COMMANDS, **OUTSIDE}.items() if row.reads}
-    from_state = {"progress.get", "gates.get", "compact.status"}
+    from_state = {"progress.get", "gates.get", "compact.status", "strategies.overlap"}
     assert reads - from_state == set(READS)
     for shape in ("message", "need", "strategy", "agreement", "consent_request", "attempt"):
         assert shape in SHAPES
