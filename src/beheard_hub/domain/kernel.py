@@ -168,8 +168,8 @@ class Decision(msgspec.Struct, Generic[S], frozen=True):
     caller's own devices without a read."""
     effects: Sequence[str] = ()
     """What running work must learn, at once and again when it is durable: ``cancel:<userId>`` stops
-    that thread's model call, ``drop:<reminderId>`` what that reminder causes, ``revoked:<contentId>``
-    keeps the content out of everything that starts from now on."""
+    that thread's model call, ``drop:<reminderId>`` what that reminder causes,
+    ``revoked:<contentId>`` keeps the content out of everything that starts from now on."""
     names: Mapping[str, str | None] = {}
     """userId → name, where somebody's has changed: the cell keeps names beside the state."""
 

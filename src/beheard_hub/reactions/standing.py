@@ -32,7 +32,7 @@ class Revocations:
         return self._newest.get(session_id, 0)
 
     def revoked(self, session_id: str) -> None:
-        """Something was taken back, and that is durable: what reads from now on does not find it."""
+        """Something was taken back, for good: what reads from now on does not find it."""
         self._count += 1
         self._newest[session_id] = self._count
         self._newest.move_to_end(session_id)

@@ -29,7 +29,8 @@ async def speak(
     Indices count from 0, and again from 0 after a reset, which is passed on only where something
     was shown before. Raises FacilitatorFailed, also for a stream that ends without `Spoken` and
     for an answer that cannot be stored; TimeoutError when nothing comes within
-    `first_word_seconds_max`. Cancelling ends the stream.
+    `first_word_seconds_max`. Cancelling ends the stream and calls back what was shown: it will not
+    be stored, and may be made from what its owner has taken back.
     """
     pace = _Pace(emit, clock)
     try:
@@ -41,6 +42,9 @@ async def speak(
                     pace.flush()
                     return _storable(piece)
                 pace.add(piece)
+    except asyncio.CancelledError:
+        pace.take_back()
+        raise
     finally:
         close = getattr(stream, "aclose", None)
         if close is not None:
@@ -67,13 +71,17 @@ class _Pace:
     def add(self, piece: Delta) -> None:
         """Takes a piece, and lets go of what may leave."""
         if piece.reset:
-            self._waiting = ""
-            if self._index:
-                self._index = 0
-                self._send("", reset=True)
+            self.take_back()
         self._waiting += piece.text
         if self.seconds_left == 0.0:
             self.flush()
+
+    def take_back(self) -> None:
+        """Nothing of it counts: what waits is dropped, what was shown is called back."""
+        self._waiting = ""
+        if self._index:
+            self._index = 0
+            self._send("", reset=True)
 
     def flush(self) -> None:
         """Lets go of everything that waits."""

@@ -131,3 +131,27 @@ async def test_after_the_first_word_only_the_caller_ends_it() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert stream.closed
+
+
+@pytest.mark.parametrize(("shown", "called_back"), [(["a"], [(0, "", True)]), ([], [])])
+async def test_what_was_shown_of_a_stopped_answer_is_called_back(
+    shown: list[str], called_back: list[tuple[int, str, bool]]
+) -> None:
+    clock, reached = FakeClock(), asyncio.Event()
+    sent: list[tuple[int, str, bool]] = []
+
+    async def stream() -> AsyncIterator[Delta | Spoken]:
+        for text in [*shown, *shown]:  # the second one waits to leave, and never does
+            yield Delta(text)
+        reached.set()
+        await asyncio.Event().wait()
+
+    def emit(index: int, text: str, reset: bool) -> None:
+        sent.append((index, text, reset))
+
+    task = asyncio.create_task(speak(stream(), emit, clock, clock.sleep, 20.0))
+    await reached.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert sent[len(shown) :] == called_back
