@@ -66,6 +66,12 @@ BARS: Sequence[Bar] = (
     Bar("pause", "pause", "longest pause of a host with 100,000 idle sessions", "ms", 25),
     Bar("crowd", "crowd", "cost per command, 100,000 live sessions against 1,000", "x", 1.25),
     Bar("passivated", "passivated", "first command to a passivated session, p50", "x", 5),
+    Bar("embedding", "embedding", "embedding by the actors, against the model", "x", 0.7, MORE),
+    Bar("unembedded", "embedding", "ack p50 while no text gets a vector", "x", 1.3),
+    Bar("vessel_recall", "search", "vessel search: recall of the exact top 10", "", 1, MORE),
+    Bar("vessel_p95", "search", "vessel search among 200,000 vectors, p95", "ms", 10),
+    Bar("library_recall", "search", "library search: recall@5 against exact", "", 0.95, MORE),
+    Bar("rls", "search", "page of 50 rows, policies on against off", "x", 1.3),
 )  # fmt: skip
 
 MEASURES = tuple(dict.fromkeys(bar.by for bar in BARS))

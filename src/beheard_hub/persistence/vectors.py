@@ -13,6 +13,10 @@ from beheard_hub.embeddings.vocabulary import DIMENSION, KINDS, Key, Page, Text,
 from beheard_hub.persistence.database import Database
 
 PAGE_ROWS = 2_000
+SHORT_KINDS = frozenset({"UserEvent", "EmotionalReading", "IdentifiedNeed"})
+"""Tables that are searched by vessel: they hold the vector without its padding too."""
+SHORT_MAX = 448
+"""Longer ones would not fit into their row beside the text (migration 0025)."""
 
 
 class Share(msgspec.Struct, frozen=True):
@@ -76,15 +80,15 @@ class PostgresVectors:
         stored = 0
         async with self._db.as_ops(writes=True) as tx:
             for kind, places in kinds.items():
-                rows = await tx.query(
-                    f"embeddings.store.{kind}",
-                    {
-                        "model": model,
-                        "ids": [texts[place].key.id for place in places],
-                        "versions": [texts[place].version for place in places],
-                        "vectors": _written(vectors[places]),
-                    },
-                )
+                args = {
+                    "model": model,
+                    "ids": [texts[place].key.id for place in places],
+                    "versions": [texts[place].version for place in places],
+                    "vectors": _written(vectors[places]),
+                }
+                if kind in SHORT_KINDS:
+                    args["short"] = _short(vectors[places])
+                rows = await tx.query(f"embeddings.store.{kind}", args)
                 stored += len(rows)
         return stored
 
@@ -97,6 +101,15 @@ class PostgresVectors:
 
 def _key(row: Mapping[str, Any]) -> Key:
     return Key(row["kind"], row["id"], row["userId"], row["sessionId"])
+
+
+def _short(vectors: Vectors) -> list[str | None]:
+    """Without padding; None where there is none, or it would be long."""
+    if vectors.shape[1] > SHORT_MAX:
+        return [None] * len(vectors)
+    form = "[" + ",".join(["%.9g"] * vectors.shape[1]) + "]"
+    empty = ~np.any(vectors, axis=1)
+    return [None if empty[n] else form % tuple(row) for n, row in enumerate(vectors.tolist())]
 
 
 def _written(vectors: Vectors) -> list[str]:

@@ -13,7 +13,7 @@ from beheard_hub.ai.embedding import LocalEmbedder
 from beheard_hub.embeddings.vocabulary import KINDS, Text, Vectors
 from beheard_hub.embeddings.worker import EmbeddingWorker, WorkerLimits
 from beheard_hub.persistence.database import Database
-from beheard_hub.persistence.vectors import PostgresVectors, Share
+from beheard_hub.persistence.vectors import SHORT_KINDS, PostgresVectors, Share
 from tests.integration.persistence.scene import SESSION, A, insert
 
 AT_ONCE = WorkerLimits(rest_seconds=0.0, batch_rows_max=50)
@@ -262,8 +262,8 @@ async def test_operations_change_vectors_and_nothing_else(bare: asyncpg.Connecti
         " WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attnum > 0"
         " AND has_column_privilege('beheard_ops', c.oid, a.attnum, 'UPDATE')"
     )
-    assert {row[0] for row in changeable} == {"embedding", "embeddingModel"}
-    assert len(changeable) == 2 * len(KINDS)
+    assert {row[0] for row in changeable} == {"embedding", "embeddingModel", "embeddingShort"}
+    assert len(changeable) == 2 * len(KINDS) + len(SHORT_KINDS)
 
 
 async def test_a_row_that_somebody_holds_is_left_for_later(

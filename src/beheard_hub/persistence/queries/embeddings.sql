@@ -54,16 +54,18 @@ RETURNING t.id;
 -- name: embeddings.store.UserEvent
 -- Gives rows their vectors, unless they have changed since or somebody is at them right now: then
 -- they are found again. An empty vector marks a row of which none can be made.
--- args: model, ids, versions, vectors
+-- args: model, ids, versions, vectors, short
 WITH given AS (
-    SELECT g.id, g.version, g.vector
-    FROM unnest($2::text[], $3::timestamptz[], $4::text[]) AS g (id, version, vector)
+    SELECT g.id, g.version, g.vector, g.short
+    FROM unnest($2::text[], $3::timestamptz[], $4::text[], $5::text[])
+        AS g (id, version, vector, short)
 ), free AS (
-    SELECT t.id, g.vector FROM "UserEvent" t JOIN given g ON g.id = t.id AND g.version = t."updatedAt"
+    SELECT t.id, g.vector, g.short FROM "UserEvent" t JOIN given g ON g.id = t.id AND g.version = t."updatedAt"
     FOR UPDATE OF t SKIP LOCKED
 )
 UPDATE "UserEvent" t
 SET embedding = nullif(f.vector, '')::vector,
+    "embeddingShort" = f.short::vector,
     "embeddingModel" = CASE f.vector WHEN '' THEN '' ELSE $1 END
 FROM free f WHERE t.id = f.id
 RETURNING t.id;
@@ -71,16 +73,18 @@ RETURNING t.id;
 -- name: embeddings.store.EmotionalReading
 -- Gives rows their vectors, unless they have changed since or somebody is at them right now: then
 -- they are found again. An empty vector marks a row of which none can be made.
--- args: model, ids, versions, vectors
+-- args: model, ids, versions, vectors, short
 WITH given AS (
-    SELECT g.id, g.version, g.vector
-    FROM unnest($2::text[], $3::timestamptz[], $4::text[]) AS g (id, version, vector)
+    SELECT g.id, g.version, g.vector, g.short
+    FROM unnest($2::text[], $3::timestamptz[], $4::text[], $5::text[])
+        AS g (id, version, vector, short)
 ), free AS (
-    SELECT t.id, g.vector FROM "EmotionalReading" t JOIN given g ON g.id = t.id AND g.version = t."updatedAt"
+    SELECT t.id, g.vector, g.short FROM "EmotionalReading" t JOIN given g ON g.id = t.id AND g.version = t."updatedAt"
     FOR UPDATE OF t SKIP LOCKED
 )
 UPDATE "EmotionalReading" t
 SET embedding = nullif(f.vector, '')::vector,
+    "embeddingShort" = f.short::vector,
     "embeddingModel" = CASE f.vector WHEN '' THEN '' ELSE $1 END
 FROM free f WHERE t.id = f.id
 RETURNING t.id;
@@ -88,16 +92,18 @@ RETURNING t.id;
 -- name: embeddings.store.IdentifiedNeed
 -- Gives rows their vectors, unless they have changed since or somebody is at them right now: then
 -- they are found again. An empty vector marks a row of which none can be made.
--- args: model, ids, versions, vectors
+-- args: model, ids, versions, vectors, short
 WITH given AS (
-    SELECT g.id, g.version, g.vector
-    FROM unnest($2::text[], $3::timestamptz[], $4::text[]) AS g (id, version, vector)
+    SELECT g.id, g.version, g.vector, g.short
+    FROM unnest($2::text[], $3::timestamptz[], $4::text[], $5::text[])
+        AS g (id, version, vector, short)
 ), free AS (
-    SELECT t.id, g.vector FROM "IdentifiedNeed" t JOIN given g ON g.id = t.id AND g.version = t."updatedAt"
+    SELECT t.id, g.vector, g.short FROM "IdentifiedNeed" t JOIN given g ON g.id = t.id AND g.version = t."updatedAt"
     FOR UPDATE OF t SKIP LOCKED
 )
 UPDATE "IdentifiedNeed" t
 SET embedding = nullif(f.vector, '')::vector,
+    "embeddingShort" = f.short::vector,
     "embeddingModel" = CASE f.vector WHEN '' THEN '' ELSE $1 END
 FROM free f WHERE t.id = f.id
 RETURNING t.id;

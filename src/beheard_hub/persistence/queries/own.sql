@@ -163,26 +163,30 @@ ORDER BY p.stage;
 -- args: session_id, user_id, kinds, vector, model, limit, query
 WITH vessel AS MATERIALIZED (
     SELECT id FROM "UserVessel" WHERE "sessionId" = $1 AND "userId" = $2
+), asked AS MATERIALIZED (
+    SELECT $4::text::vector AS vector
 ), moments AS (
     SELECT e.id, 'user_event' AS type, e.description AS text, NULL::int AS stage, e.timestamp,
-           CASE e."embeddingModel" WHEN $5 THEN e.embedding END AS embedding
-    FROM "UserEvent" e
+           CASE e."embeddingModel" WHEN $5
+               THEN hub.distance(e."embeddingShort", e.embedding, a.vector) END AS distance
+    FROM "UserEvent" e, asked a
     WHERE 'user_event' = ANY ($3::text[]) AND e."vesselId" IN (SELECT id FROM vessel)
     UNION ALL
     SELECT r.id, 'emotional_reading', r.context, r.stage, r.timestamp,
-           CASE r."embeddingModel" WHEN $5 THEN r.embedding END
-    FROM "EmotionalReading" r
+           CASE r."embeddingModel" WHEN $5
+               THEN hub.distance(r."embeddingShort", r.embedding, a.vector) END
+    FROM "EmotionalReading" r, asked a
     WHERE 'emotional_reading' = ANY ($3::text[]) AND r."vesselId" IN (SELECT id FROM vessel)
     UNION ALL
     SELECT n.id, 'need', n.description, 3, n."createdAt",
-           CASE n."embeddingModel" WHEN $5 THEN n.embedding END
-    FROM "IdentifiedNeed" n
+           CASE n."embeddingModel" WHEN $5
+               THEN hub.distance(n."embeddingShort", n.embedding, a.vector) END
+    FROM "IdentifiedNeed" n, asked a
     WHERE 'need' = ANY ($3::text[]) AND n."vesselId" IN (SELECT id FROM vessel)
 )
-SELECT id, type, text, stage, timestamp,
-       coalesce(1 - (embedding <=> $4::text::vector), 0) AS similarity
-FROM moments
-WHERE embedding IS NOT NULL
+SELECT id, type, text, stage, timestamp, coalesce(1 - distance, 0) AS similarity
+FROM (SELECT * FROM moments OFFSET 0) m -- each distance once
+WHERE distance IS NOT NULL
    OR to_tsvector('simple', text) @@ plainto_tsquery('simple', $7::text)
-ORDER BY embedding <=> $4::text::vector NULLS LAST, timestamp DESC, id
+ORDER BY distance NULLS LAST, timestamp DESC, id
 LIMIT $6::int;
