@@ -13,7 +13,7 @@ from beheard_hub.ports import Actor
 from tests.integration.database.conftest import World
 
 A = Actor("a", "user", "s", 4)
-PRIVACY = Path(__file__).parents[3] / "docs" / "privacy.md"
+WALLS = Path(__file__).parents[3] / "docs" / "walls.md"
 OURS = "n.nspname IN ('public', 'hub', 'practice')"
 
 
@@ -97,7 +97,7 @@ async def test_definer_functions_are_those_listed_and_have_no_search_path(world:
         "SELECT n.nspname || '.' || p.proname AS name, p.proconfig FROM pg_proc p"
         f" JOIN pg_namespace n ON n.oid = p.pronamespace WHERE p.prosecdef AND {OURS}"
     )
-    listed = set(re.findall(r"^\| `(hub\.\w+)", PRIVACY.read_text(), re.MULTILINE))
+    listed = set(re.findall(r"^\| `(hub\.\w+)", WALLS.read_text(), re.MULTILINE))
     assert {row["name"] for row in rows} == listed
     for row in rows:
         assert row["proconfig"] == ['search_path=""'], row["name"]
