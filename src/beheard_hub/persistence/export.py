@@ -42,7 +42,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     """There is a query of what the partner shares, too."""
 
 
-VECTOR = frozenset({"embedding", "embeddingModel"})
+VECTOR = frozenset({"embedding", "embeddingModel", "embeddingShort"})
 TOUCHED = frozenset({"updatedAt"})
 """Where the partner's doing moves it, or the hub's."""
 LOGGED = frozenset({"createdAt"})

@@ -15,7 +15,7 @@ from beheard_hub.reactions import turns
 from beheard_hub.reactions.reactor import HANDLERS, RETRY_SECONDS, SETTLE_SECONDS
 from tests.unit.reactions.fakes import ANA, SAM, SESSION, START, Held, World, ai_turn, message
 
-NO_TIMERS = {"ai_turn", "common_ground", "renamed"}
+NO_TIMERS = {"ai_turn", "common_ground", "renamed", "erase_seat", "erase_account"}
 COMMAND = Command(id="c1", name="draft", user_id=ANA, session_id=SESSION, data=None)
 
 
