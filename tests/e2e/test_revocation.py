@@ -9,6 +9,7 @@ from beheard_hub.client import Event, Hub
 
 from .conftest import Town
 from .meeting import connected, heard
+from .rest_phone import Rest
 from .test_consent import Talk
 
 REVOCATIONS = 50
@@ -44,6 +45,13 @@ class Reader:
             self.look(await self.talk.do(self.hub, "shared.list"), gone)
             self.reads += 1
 
+    async def ask(self, rest: Rest) -> None:
+        """The same by requests, without end."""
+        while True:
+            gone = frozenset(self.gone)
+            self.look(await rest.ask("shared.list", session_id=self.talk.id), gone)
+            self.reads += 1
+
     async def replay(self) -> None:
         """Hears all events again from the first on, without end."""
         everything = frozenset(map(canary, range(REVOCATIONS)))
@@ -56,12 +64,14 @@ class Reader:
 async def test_after_the_ack_nothing_carries_what_was_taken_back(town: Town) -> None:
     ben = town.person("Ben")
     people = [town.person("Ada"), ben, ben, ben, ben]
-    async with connected(town, people) as (a, *devices):
+    gateway = town.hub.address()["gateways"][1]
+    async with connected(town, people) as (a, *devices), Rest(gateway, ben.token) as rest:
         talk = await Talk(a, devices[0]).to_stage(2)
         event_id = await talk.noted()
-        readers = [Reader(talk, hub) for hub in devices]
+        readers = [Reader(talk, hub) for hub in [*devices, devices[0]]]
         loops = [asyncio.create_task(r.read()) for r in readers[:2]]
-        loops += [asyncio.create_task(r.replay()) for r in readers[2:]]
+        loops += [asyncio.create_task(r.replay()) for r in readers[2:4]]
+        loops.append(asyncio.create_task(readers[4].ask(rest)))
         try:
             for number in range(REVOCATIONS):
                 record, _ = await talk.share(event_id, canary(number))
@@ -74,7 +84,9 @@ async def test_after_the_ack_nothing_carries_what_was_taken_back(town: Town) -> 
             outcomes = await asyncio.gather(*loops, return_exceptions=True)
         assert all(isinstance(outcome, asyncio.CancelledError) for outcome in outcomes), outcomes
         assert all(reader.reads for reader in readers)
-        assert readers[0].saw | readers[1].saw, "nobody ever saw a word: nothing was tested"
+        assert readers[0].saw | readers[1].saw | readers[4].saw, (
+            "nobody ever saw a word: nothing was tested"
+        )
         assert [reader.leaked for reader in readers] == [set()] * len(readers)
         assert not readers[2].saw | readers[3].saw, "an event carries ids and no text"
 

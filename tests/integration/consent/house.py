@@ -53,24 +53,29 @@ _numbers = itertools.count(1)
 
 
 class Door:
-    """Lets everything through until it is shut; `reached` tells that somebody stands before it."""
+    """Lets everything through until it is shut."""
 
     def __init__(self) -> None:
         self._open = asyncio.Event()
         self._open.set()
-        self.reached = asyncio.Event()
+        self._reached = asyncio.Event()
 
     def shut(self) -> None:
         self._open.clear()
-        self.reached.clear()
+        self._reached.clear()
 
     def open(self) -> None:
         self._open.set()
 
     async def through(self) -> None:
         if not self._open.is_set():
-            self.reached.set()
+            self._reached.set()
             await self._open.wait()
+
+    async def reached(self) -> None:
+        """Until somebody stands before it."""
+        async with asyncio.timeout(SECONDS_MAX):
+            await self._reached.wait()
 
 
 class HeldReads:
@@ -189,14 +194,13 @@ class Phone:
         """Sends a command; the future has its answer."""
         rid = next(self._rids)
         self._answers[rid] = asyncio.get_running_loop().create_future()
-        answer = self._answers[rid]
+        answer = asyncio.ensure_future(asyncio.wait_for(self._answers[rid], SECONDS_MAX))
         message = CommandTo(rid, self.user_id, f"{self.gateway_id}-{rid}", name, data, session_id)
         self.host.received(self, message)
         return answer
 
     async def try_(self, name: str, session_id: str = "", **data: Any) -> Acked | Refused:
-        async with asyncio.timeout(SECONDS_MAX):
-            answer: Acked | Refused = await self.begin(name, session_id, **data)
+        answer: Acked | Refused = await self.begin(name, session_id, **data)
         return answer
 
     async def do(self, name: str, session_id: str = "", **data: Any) -> Mapping[str, Any]:

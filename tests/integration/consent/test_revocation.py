@@ -130,7 +130,7 @@ async def test_a_read_that_was_under_way_shows_nothing_after_the_ack(
     house.renderer.user_id = pair.b.user_id
     house.renderer.door.shut()
     reading = pair.b.begin(query, pair.id)
-    await house.renderer.door.reached.wait()  # the database has answered, with the content
+    await house.renderer.door.reached()  # the database has answered, with the content
     await revoke(pair, pair.a, record)
     house.renderer.door.open()
     answer = await reading
@@ -147,7 +147,7 @@ async def test_a_reply_that_was_being_rendered_shows_nothing_after_the_ack(house
     house.renderer.door.shut()
     data = {"draftId": draft["draft"]["id"], "finalContent": "You"}
     sharing = pair.b.begin("empathy.consent", pair.id, **data)
-    await house.renderer.door.reached.wait()
+    await house.renderer.door.reached()
     await revoke(pair, pair.a, record)
     house.renderer.door.open()
     answer = await sharing
@@ -188,7 +188,7 @@ async def test_a_running_call_with_it_is_stopped_and_its_reply_is_not_stored(
     record, _ = await pair.shared_event()
     house.facilitator.speaking.shut()
     await pair.do(pair.b, "message.send", content="What now?")
-    await house.facilitator.speaking.reached.wait()
+    await house.facilitator.speaking.reached()
     assert CANARY in last_prompt(house)
     stopped = house.facilitator.stopped
     await revoke(pair, pair.a, record)
@@ -213,7 +213,7 @@ async def test_a_call_that_was_about_to_begin_with_it_does_not(house: House) -> 
     house.reads.query = "bundle.contents"
     house.reads.door.shut()
     await pair.do(pair.b, "message.send", content="What now?")
-    await house.reads.door.reached.wait()  # the bundle's rows are read, no model was called
+    await house.reads.door.reached()  # the bundle's rows are read, no model was called
     await revoke(pair, pair.a, record)
     acked = len(house.facilitator.calls)
     house.reads.door.open()
@@ -232,7 +232,7 @@ async def test_an_analysis_that_was_about_to_begin_with_it_does_not(house: House
     house.reads.query = "work.shared_needs"
     house.reads.door.shut()
     sharing = pair.a.begin("needs.consent", pair.id, needIds=[mine])
-    await house.reads.door.reached.wait()
+    await house.reads.door.reached()
     await revoke(pair, pair.b, record)
     acked = len(house.facilitator.calls)
     house.reads.door.open()
