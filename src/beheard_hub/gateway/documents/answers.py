@@ -59,11 +59,6 @@ HEADERS_OF: Mapping[Code, tuple[str, str]] = {
 """Code → the header that comes with it, and its component."""
 
 
-def documented() -> list[Route]:
-    """All routes, but those of commands that no table has: hosts refuse them."""
-    return [one for one in ROUTES if one.answer is Answer.LINES or refusing.known(one.command)]
-
-
 def codes_of_route(route: Route) -> list[Code]:
     """All codes of a route: those of its command, and those of its door."""
     found = {*refusing.codes_of(route.command), Code.PAYLOAD_TOO_LARGE}
@@ -141,35 +136,36 @@ def enveloped(data: Schema) -> Schema:
     return closed(
         {
             "success": described({"type": "boolean", "const": True}, "It was done.", True),
-            "data": data,
+            "data": described(data, "What the command answers."),
         },
         ["success", "data"],
     )
 
 
-def failure() -> Schema:
-    """The envelope of every refusal, as a component."""
-    error = closed(
-        {
-            "code": described(
-                {"type": "string", "enum": [str(code) for code in Code]},
-                "What to act on; never changes its meaning.",
-                str(Code.VALIDATION_ERROR),
-            ),
-            "message": described(
-                {"type": "string"}, "For people; without private content.",
-                CODES[Code.VALIDATION_ERROR].sentence,
-            ),
-            "details": described(
-                by_key({"type": "string"}), "Field → what it must be.",
-                dict(DETAILS[Code.VALIDATION_ERROR]),
-            ),
-        },
-        ["code", "message"],
-        "What was refused, and why.",
-    )  # fmt: skip
+def failures() -> dict[str, Schema]:
+    """The envelope of every refusal and what is in it, as components."""
     success = described({"type": "boolean", "const": False}, "It was not done.", False)
-    return closed({"success": success, "error": error}, ["success", "error"], "A refusal.")
+    error = described(ref("Error"), "What was refused, and why.")
+    whole = closed({"success": success, "error": error}, ["success", "error"], "A refusal.")
+    return {"Failure": whole, "Error": _error()}
+
+
+def _error() -> Schema:
+    example = Code.VALIDATION_ERROR
+    properties = {
+        "code": described(
+            {"type": "string", "enum": [str(code) for code in Code]},
+            "What to act on; never changes its meaning.",
+            str(example),
+        ),
+        "message": described(
+            {"type": "string"}, "For people; without private content.", CODES[example].sentence
+        ),
+        "details": described(
+            by_key({"type": "string"}), "Field → what it must be.", dict(DETAILS[example])
+        ),
+    }
+    return closed(properties, ["code", "message"], "What was refused, and why.")
 
 
 def _refusals(codes: list[Code]) -> dict[str, str]:
@@ -179,9 +175,7 @@ def _refusals(codes: list[Code]) -> dict[str, str]:
 def shared() -> dict[str, Any]:
     """The refusals that routes give, as components: one for each set of codes."""
     sets = {
-        tuple(codes)
-        for route in documented()
-        for codes in _by_status(codes_of_route(route)).values()
+        tuple(codes) for route in ROUTES for codes in _by_status(codes_of_route(route)).values()
     }
     return {SEPARATOR.join(codes): _refusal(codes) for codes in sorted(sets)}
 

@@ -72,6 +72,7 @@ ASKED: Mapping[str, Asked] = {
     "documentId": Asked("One's own document.", THING),
     "title": Asked("Its title.", "Letter I never sent"),
     "type": Asked("What sort of text; free.", "letter"),
+    "recall.search.limit": Asked("Most moments.", 5),
     "query": Asked("What to look for.", "nobody sees what I do"),
     # stage 2
     "empathy.save_draft.content": Asked("What I believe you feel.", "You felt alone with it."),
@@ -118,6 +119,18 @@ ASKED: Mapping[str, Asked] = {
     "token": Asked("What the platform knows the device by.", "ExponentPushToken[8f2c]"),
     "notificationIds": Asked("These ...", [THING]),
     "all": Asked("... or all.", True),
+    # library
+    "itemId": Asked("The item.", THING),
+    "library.add.title": Asked("Its title.", "Morning coffee without screens"),
+    "library.add.description": Asked("What to try.", "Ten minutes together, sitting down."),
+    "library.add.category": Asked("What it is for.", "quality-time"),
+    "library.edit.title": Asked("Its title.", "Morning coffee without screens"),
+    "library.edit.description": Asked("What to try.", "Ten minutes together, sitting down."),
+    "library.edit.category": Asked("What it is for.", "quality-time"),
+    "source": Asked("Who wrote it.", "CONTRIBUTED"),
+    "contributedBy": Asked("The user who gave it; only of contributed items.", THING),
+    "contributionConsent": Asked("How they agreed; only of contributed items.", "by letter"),
+    "isActive": Asked("True brings a removed one back.", True),
 }
 """Field or ``command.name.field`` → what it means."""
 

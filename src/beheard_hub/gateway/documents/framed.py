@@ -132,8 +132,7 @@ def _properties(kind: Frame) -> dict[str, Schema]:
     }
     for field in msgspec.structs.fields(kind):
         said = word(kind.__name__, field.encode_name, WORDS)
-        shown = None if "$ref" in said.schema else said.example
-        found[field.encode_name] = described(said.schema, said.means, shown)
+        found[field.encode_name] = shapes.told(said)
     return found
 
 
@@ -148,7 +147,8 @@ def payload(kind: Frame) -> Schema:
 
 def narrowed(kind: Frame, needs: tuple[str, ...], *, data: Schema, name: str = "") -> Schema:
     """The schema of a frame whose data (and name) are known."""
-    properties = {**_properties(kind), "data": data}
+    said = word(kind.__name__, "data", WORDS).means
+    properties = {**_properties(kind), "data": described(data, said)}
     if name:
         properties["name"] = described({"type": "string", "const": name}, "Its name.", name)
     if kind is frames.CommandFrame and not needs:
@@ -187,9 +187,7 @@ def event_data(event: str, fields: tuple[str, ...]) -> Schema:
     """The schema of an event's data."""
     properties = {}
     for field in fields:
-        said = _event_word(event, field)
-        shown = None if "$ref" in said.schema else said.example
-        properties[field] = described(said.schema, said.means, shown)
+        properties[field] = shapes.told(_event_word(event, field))
     needed = {"required": list(fields)} if fields else {}
     return {"type": "object", "properties": properties, **needed, "additionalProperties": False}
 

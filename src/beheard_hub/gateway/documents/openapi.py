@@ -13,7 +13,7 @@ from beheard_hub.gateway.documents import answers, requests, shapes
 from beheard_hub.gateway.documents.asked import asked
 from beheard_hub.gateway.documents.operations import SUMMARIES, heading, headings, pascal
 from beheard_hub.gateway.documents.schema import described
-from beheard_hub.gateway.rest.routes import PREFIX, SESSION, Answer, Method, Route
+from beheard_hub.gateway.rest.routes import PREFIX, ROUTES, SESSION, Answer, Method, Route
 
 ABOUT = """Every command of the websocket can be given here too. It reaches the same session, passes
 the same checks and gives the same reply.
@@ -55,7 +55,7 @@ def document() -> Mapping[str, Any]:
 
 def _paths() -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for route in answers.documented():
+    for route in ROUTES:
         found.setdefault(PREFIX + route.path, {})[route.method.lower()] = operation(route)
     return found
 
@@ -148,11 +148,11 @@ def _body(route: Route) -> dict[str, Any]:
 def _components() -> dict[str, Any]:
     replies = {
         answers.reply_name(route): shapes.object_of(route.command, answers.reply_fields(route))
-        for route in answers.documented()
+        for route in ROUTES
         if route.answer in (Answer.REPLY, Answer.AI_REPLY)
     }
     return {
-        "schemas": {**dict(shapes.components()), **replies, "Failure": answers.failure()},
+        "schemas": {**dict(shapes.components()), **replies, **answers.failures()},
         "responses": answers.shared(),
         "examples": answers.examples(),
         "headers": dict(answers.HEADERS),

@@ -36,14 +36,15 @@ def _part(name: str) -> str:
     return (files(__package__) / name).read_text(encoding="utf-8").strip()
 
 
-def _digest(text: str) -> str:
+def digest(text: str) -> str:
+    """As a policy names an inline style or script."""
     return "sha256-" + b64encode(sha256(text.encode()).digest()).decode()
 
 
 @cache
 def policy() -> str:
     """The page's Content-Security-Policy: its own style and script, nothing else."""
-    style, script = _digest(_part("page.css")), _digest(_part("page.js"))
+    style, script = digest(_part("page.css")), digest(_part("page.js"))
     return (
         f"default-src 'none'; style-src '{style}'; script-src '{script}'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

@@ -30,6 +30,10 @@ ALSO: Mapping[str, tuple[Code, ...]] = {
     "strategies.overlap": (Code.PARTNER_NOT_READY,),
     "agreement.create": (Code.GATE_NOT_SATISFIED,),
     "consent.request": (Code.GATE_NOT_SATISFIED, Code.INVALID_STAGE),
+    "library.list": (Code.FORBIDDEN,),
+    "library.add": (Code.FORBIDDEN,),
+    "library.edit": (Code.FORBIDDEN, Code.NOT_FOUND),
+    "library.remove": (Code.FORBIDDEN, Code.NOT_FOUND),
     "consent.decide": (Code.GATE_NOT_SATISFIED, Code.INVALID_STAGE),
 }
 """Command → what its handler refuses with, beside what follows from its row."""
@@ -44,11 +48,6 @@ ALWAYS = (
 
 READING = Row(statuses=ANY, reads=True)
 """What is no command (the export) is like one that reads."""
-
-
-def known(command: str) -> bool:
-    """Whether hosts take it."""
-    return command in COMMANDS or command in DIRECTORY
 
 
 def row_of(command: str) -> Row:

@@ -62,7 +62,6 @@ def closed(
     }
 
 
-def described(schema: Schema, means: str, example: Any) -> Schema:
-    """With words for people."""
-    shown = [example] if example is not None else []
-    return {**schema, "description": means, **({"examples": shown} if shown else {})}
+def described(schema: Schema, means: str, *examples: Any) -> Schema:
+    """With words for people; what refers to a shape has the shape's examples."""
+    return {**schema, "description": means, **({"examples": list(examples)} if examples else {})}

@@ -113,6 +113,11 @@ SHAPES: Mapping[str, Shape] = {
         "Something that happened while nobody looked; without private text.",
         "id sessionId type createdAt readAt",
     ),
+    "LibraryItem": _shape(
+        "A small experiment that the hub may suggest.",
+        "id title description category source isActive contributedBy contributionConsent createdAt "
+        "updatedAt",
+    ),
 }
 """Component → its fields."""
 
@@ -193,6 +198,10 @@ REPLIES: Mapping[str, tuple[str, ...]] = {
         "push_token.clear": "registered",
         "notifications.unread": "notifications cursor hasMore unreadCount",
         "notifications.read": "read unreadCount",
+        "library.list": "items cursor hasMore",
+        "library.add": "item",
+        "library.edit": "item",
+        "library.remove": "removed",
     }.items()
 }
 """Command → the fields of its reply."""
@@ -207,10 +216,15 @@ def object_of(owner: str, fields: tuple[str, ...], means: str | None = None) -> 
     for field in fields:
         name = field.rstrip("?")
         found = word(owner, name)
-        shown = None if _refers(found.schema) else found.example
-        properties[name] = described(found.schema, found.means, shown)
+        properties[name] = told(found)
     needed = [field for field in fields if not field.endswith("?")]
     return closed(properties, needed, means)
+
+
+def told(said: Word) -> Schema:
+    """A field with its words."""
+    shown = () if _refers(said.schema) else (said.example,)
+    return described(said.schema, said.means, *shown)
 
 
 def _refers(schema: Schema) -> bool:

@@ -68,7 +68,6 @@ _THINGS: Mapping[str, Word] = {
     "need": Word(TEXT, "The need in a few words.", NEED),
     "stage": Word(STAGE, "A stage, 0 to 4.", 1),
     "context": Word(maybe(TEXT), "What was going on.", "after dinner"),
-    "title": Word(TEXT, "Its title.", "Letter I never sent"),
     "cursor": Word(maybe(TEXT), "Where the next page begins; null on the last.", CURSOR),
     "hasMore": Word(BOOL, "Whether there is a next page.", False),
     "deleted": Word(BOOL, "It is gone.", True),
@@ -142,7 +141,6 @@ _SESSIONS: Mapping[str, Word] = {
     "blockedReason": Word(BLOCKED, "Why not.", "PARTNER_NOT_READY"),
     "unsatisfiedGates": Word(many(TEXT), "Gates that are missing.", ["partnerCompactSigned"]),
     "advanceBlockedReason": Word(maybe(BLOCKED), "Why a step is not possible now.", None),
-    "state": Word(ref("SnapshotState"), "Where the session stands."),
     "SnapshotState.progress": Word(ref("StageProgress"), "The caller's own stage with its gates."),
     "SnapshotState.partner": Word(maybe(ref("PartnerProgress")), "The partner's stage."),
     "SnapshotState.pendingConsents": Word(
@@ -199,6 +197,7 @@ _VESSEL: Mapping[str, Word] = {
     "nonNegotiable": Word(BOOL, "Whether it can be talked about.", True),
     "document": Word(ref("Document"), "The text as stored."),
     "documents": Word(many(ref("Document")), "Newest first."),
+    "Document.title": Word(TEXT, "Its title.", "Letter I never sent"),
     "Document.type": Word(TEXT, "What sort of text; free.", "letter"),
     "moments": Word(many(ref("Moment"), 10), "Nearest first."),
     "Moment.type": Word(TEXT, "What it is.", "user_event"),
@@ -352,6 +351,19 @@ _ACCOUNT: Mapping[str, Word] = {
     "readAt": Word(maybe(TIME), "Null: unread.", None),
 }
 
+_LIBRARY: Mapping[str, Word] = {
+    "item": Word(ref("LibraryItem"), "The item as stored."),
+    "items": Word(many(ref("LibraryItem")), "Newest first."),
+    "title": Word(TEXT, "Its title.", "Morning coffee without screens"),
+    "LibraryItem.description": Word(TEXT, "What to try.", "Ten minutes together, sitting down."),
+    "LibraryItem.category": Word(TEXT, "What it is for.", "quality-time"),
+    "LibraryItem.source": Word(words_of("CURATED", "CONTRIBUTED"), "Who wrote it.", "CURATED"),
+    "isActive": Word(BOOL, "Whether the hub suggests it.", True),
+    "contributedBy": Word(maybe(TEXT), "The user who gave it; null if curated.", None),
+    "contributionConsent": Word(maybe(TEXT), "How they agreed; null if curated.", None),
+    "removed": Word(BOOL, "Nobody is shown it any more.", True),
+}
+
 WORDS: Mapping[str, Word] = {
     **_THINGS,
     **_SESSIONS,
@@ -362,6 +374,7 @@ WORDS: Mapping[str, Word] = {
     **_STRATEGIES,
     **_CONSENT,
     **_ACCOUNT,
+    **_LIBRARY,
 }
 """Field, ``Shape.field`` or ``command.name.field`` → what it is."""
 

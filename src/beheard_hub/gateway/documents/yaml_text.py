@@ -34,7 +34,7 @@ def _entry(head: str, value: Any, indent: str) -> Iterator[str]:
     if _is_block(value):
         yield head
         yield from _lines(value, indent)
-    elif isinstance(value, str) and "\n" in value and value == value.strip() + "\n":
+    elif isinstance(value, str) and _is_prose(value):
         yield head + " |"
         yield from (indent + line if line else "" for line in value[:-1].split("\n"))
     else:
@@ -50,6 +50,12 @@ def _item(value: Any, indent: str) -> Iterator[str]:
     yield from lines
 
 
+def _is_prose(text: str) -> bool:
+    """Lines that can stand as they are."""
+    lines = text.removesuffix("\n").split("\n")
+    return text == text.strip() + "\n" and all(line.isprintable() for line in lines)
+
+
 def _is_block(value: Any) -> bool:
     """Objects and lists that hold something."""
     return bool(value) and isinstance(value, Mapping | Sequence) and not isinstance(value, str)
@@ -58,4 +64,4 @@ def _is_block(value: Any) -> bool:
 def _leaf(value: Any) -> str:
     if isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
         return value
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=isinstance(value, str) and not value.isprintable())
