@@ -62,7 +62,7 @@ class Wall(msgspec.Struct, frozen=True, kw_only=True):
     row: str = "a"
     """Key of the row that the writing tests take."""
     inserts: str = ""
-    """On whose behalf (a, b, c, nobody) a host may insert that row; '' where no flush may."""
+    """On whose behalf (a, b, c, nobody, A: an administrator) a host may insert that row; '' where no flush may."""
     updates: str = ""
     """The same for updates."""
     key: str = "id"
@@ -78,7 +78,7 @@ WALLS: Mapping[str, Wall] = {
     ),
     'public."ContactMethod"': Wall(reads=OWN_AFFAIRS, inserts="a", updates="a"),
     'public."ExternalIdentity"': Wall(reads=OWN_AFFAIRS),
-    'public."Relationship"': Wall(reads=MEMBERS, row="s", inserts="abc nobody"),
+    'public."Relationship"': Wall(reads=MEMBERS, row="s", inserts="abcA nobody"),
     'public."RelationshipMember"': Wall(reads=OWN, inserts="a", updates="ab"),
     'public."Invitation"': Wall(
         reads={"owner": {"a"}, "stranger": {"c"}}, inserts="a", updates="ab"
@@ -130,14 +130,18 @@ WALLS: Mapping[str, Wall] = {
     ),
     'public."Agreement"': Wall(reads=MEMBERS, row="s", inserts="ab", updates="ab"),
     'public."GlobalLibraryItem"': Wall(
-        reads=LIBRARY, row="library", among=frozenset({"library", "retired"})
+        reads=LIBRARY,
+        row="library",
+        among=frozenset({"library", "retired"}),
+        inserts="A",
+        updates="A",
     ),
     'hub."SessionEvent"': Wall(reads=OWN_AFFAIRS, key="userId", inserts="ab"),
     'hub."CommandReceipt"': Wall(reads=OWN_AFFAIRS, key="userId", inserts="ab"),
     'hub."Reminder"': Wall(reads=OWN_AFFAIRS, inserts="ab", updates="ab"),
     'hub."Nudge"': Wall(reads=OWN_AFFAIRS, inserts="ab"),
     'hub."Notification"': Wall(reads=OWN_AFFAIRS, inserts="ab", updates="ab"),
-    'hub."AuditLog"': Wall(reads={"admin": {"a", "b", "c"}}, inserts="abc nobody"),
+    'hub."AuditLog"': Wall(reads={"admin": {"a", "b", "c"}}, inserts="abcA nobody"),
     'hub."Erasure"': Wall(
         reads={"stranger": {"c"}}, row="c", key="userId", inserts="c", updates="c"
     ),

@@ -140,7 +140,7 @@ async def refused(world: World, *ops: Any, writing: Any = None) -> asyncpg.Postg
         (delete("UserEvent", "b"), "BH001"),
         (delete("Message", "a"), "BH004"),
         (delete("Agreement", "s"), "BH004"),
-        (insert("GlobalLibraryItem", {"id": "x"}), "BH004"),
+        (insert("hub.ShardOwner", {"shard": 1}), "BH004"),
         (insert("hub.HostLease", {"hostId": "x"}), "BH004"),
         (insert('Message"; DROP TABLE "Message', {"id": "x"}), "BH004"),
         (update("Session", ["id"], {"id": "t", "status": "ACTIVE"}), "BH001"),

@@ -24,6 +24,7 @@ SESSIONS: Mapping[str, Mapping[str, Sequence[str]]] = {
     "a": {"s": ["a"]},
     "b": {"s": ["b"]},
     "c": {"t": ["c"]},
+    "A": {"": ["admin"]},
 }
 """On whose behalf → app.writing."""
 WRITERS = [*SESSIONS, "nobody"]
