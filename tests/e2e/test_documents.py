@@ -10,8 +10,8 @@ import pytest
 
 from beheard_hub.gateway.documents import asyncapi
 from beheard_hub.journeys import SIDES
+from tests.unit.gateway.documents.checking import problems
 
-from ..unit.gateway.documents.checking import problems
 from .canaries import ALL
 from .conftest import Town
 from .sweep import Author, Sweep
@@ -22,6 +22,7 @@ Said = tuple[str, Mapping[str, Any]]
 NOT_PLAYED = {
     *(name for name, row in ALL.items() if name.startswith(("library.", "account.", "profile."))),
     *(name for name in ALL if name.startswith(("push_token.", "notifications."))),
+    "document.delete",
     "empathy.accept_feedback",
     "exercises.complete",
     "invitation.resend",
