@@ -193,6 +193,7 @@ async def test_who_was_asked_again_and_left_is_awaited_no_more(
         who = await me(b.hub)
         await a.do("session.withdraw")
         again = await a.hub.sessions.create(person_id=who)
+        assert again.session.partner is not None
         assert again.session.partner.name == "Bela"
         await b.hub.profile.erase()
         await erased(owner, who)
