@@ -1,4 +1,4 @@
-"""The command `beheard`: serve, demo, migrate, token, doctor.
+"""The command `beheard`: serve, demo, migrate, embed, token, doctor.
 
 Exit codes: 0 done, 1 failed, 2 wrong use or setting, 130 interrupted (spec 09).
 """
@@ -118,6 +118,19 @@ def token(
         typer.echo(LocalKey.open(path, SystemClock()).mint(user, name=name, role=role))
     except ValueError as wrong:
         raise SetupError(f"{wrong}.") from None
+
+
+@app.command()
+def embed(data_dir: DataDir = None, log: Log = "warning") -> None:
+    """Give every stored text that lacks one its vector; may be interrupted and run again."""
+    from rich.console import Console
+
+    from beheard_hub.backfill import backfill
+
+    chosen = settings.load(options={"BEHEARD_DATA_DIR": data_dir, "BEHEARD_LOG": log})
+    telemetry.configure(chosen.server.log)
+    done = asyncio.run(backfill(chosen, Console(stderr=True)))
+    raise typer.Exit(0 if done else EXIT_FAILED)
 
 
 @app.command()
