@@ -259,8 +259,10 @@ async def _refused_at_stage_0(x: Author) -> None:
         (command, sample(command, x.sown, Reach.REFUSED))
         for command, row in ALL.items()
         if row.stages is not None
-        or command not in HARMLESS
-        and any(name.endswith(("_id", "_ids")) for name in row.data.__struct_fields__)
+        or (
+            command not in HARMLESS
+            and any(name.endswith(("_id", "_ids")) for name in row.data.__struct_fields__)
+        )
     ]
     await asyncio.gather(*(x.refused(command, data) for command, data in wrong))
     bad = [
