@@ -30,7 +30,7 @@ BETWEEN = (
 """Whose words stay: what was proposed to both, the shared needs that became common
 ground, and a reason that belongs to the inviter."""
 WAL = "pg_wal"
-"""Ages out by itself (docs/privacy.md)."""
+"""Ages out by itself (docs/walls.md)."""
 
 
 @asynccontextmanager

@@ -4,7 +4,7 @@ One per hub, in the process that serves, as the owner, and only where the server
 a table locks it. What was erased is gone from every query long before; this is about blocks of the
 disk. VACUUM FULL writes each table anew without its dead rows, ANALYZE renews what the planner has
 noted of values, and a checkpoint lets the old files go. The write-ahead log ages out by itself
-(docs/privacy.md, "Leaving").
+(docs/walls.md, "Leaving").
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from tests.integration.persistence import scene
 
 CANARY = "zqcanaryoferasure"
 NOT_LOOKED_INTO = "pg_wal"
-"""The write-ahead log ages out by itself, as docs/privacy.md says."""
+"""The write-ahead log ages out by itself, as docs/walls.md says."""
 
 
 def files(postgres: EmbeddedPostgres) -> Iterator[Path]:
