@@ -1,7 +1,7 @@
 """Tears down one wall after the other in a copy of the hub, and asks the tests whether they saw it.
 
     python -m tests.mutants            all weakenings, after the same tests on the hub as it is
-    python -m tests.mutants draft      only those with this word in their name
+    python -m tests.mutants role       only those with this word in their name
 
 Exit code 0: each was caught. 1: one survived. 2: one cannot be applied, or a test fails already.
 """

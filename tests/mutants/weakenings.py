@@ -89,9 +89,9 @@ SQL: tuple[Sql, ...] = (
         statements="ALTER FUNCTION hub.member_of(text, text) RESET search_path",
     ),
     Sql(
-        "NOINHERIT off for the login role",
+        "the login role reads without taking a role",
         (f"{TRAPS}::test_no_run_time_role_goes_around_the_walls",),
-        statements="ALTER ROLE beheard_login INHERIT",
+        statements="GRANT beheard_app TO beheard_login WITH INHERIT TRUE",
     ),
     Sql(
         "a view with its owner's rights",
@@ -145,6 +145,13 @@ SQL: tuple[Sql, ...] = (
 
 TEXT: tuple[Text, ...] = (
     Text(
+        "NOINHERIT off for the login role",
+        (f"{TRAPS}::test_no_run_time_role_goes_around_the_walls",),
+        file="persistence/queries/setup.sql",
+        old="LOGIN NOINHERIT PASSWORD",
+        new="LOGIN INHERIT PASSWORD",
+    ),
+    Text(
         "what a user leaves on a connection stays",
         (f"{PERSISTENCE}/test_database.py::test_what_a_user_leaves_behind_is_wiped_off",),
         file="persistence/database.py",
@@ -158,10 +165,20 @@ TEXT: tuple[Text, ...] = (
     ),
     Text(
         "Postgres logs failing statements",
-        (f"{PERSISTENCE}/test_embedded.py"
-         "::test_the_server_is_durable_and_says_nothing_about_content",),
+        ("tests/privacy/test_silence.py",),
         file="persistence/cluster_conf.py",
-        old='"log_min_error_statement": "panic"', new='"log_min_error_statement": "error"',
+        old='"log_min_error_statement": "panic"',
+        new='"log_min_error_statement": "error"',
+    ),
+    Text(
+        "Postgres logs the sentences of errors",
+        (
+            f"{PERSISTENCE}/test_embedded.py"
+            "::test_the_server_is_durable_and_says_nothing_about_content",
+        ),
+        file="persistence/cluster_conf.py",
+        old='"log_min_messages": "log"',
+        new='"log_min_messages": "warning"',
     ),
     Text(
         "a query forgets whose events",
