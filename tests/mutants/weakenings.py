@@ -253,7 +253,7 @@ TEXT: tuple[Text, ...] = (
     ),
     Text(
         "the caller's stage is not asked",
-        ("tests/unit/domain/test_crossings.py", "tests/unit/domain/test_sessions.py"),
+        ("tests/privacy/test_refusals.py::test_what_belongs_to_another_stage_is_refused",),
         file="domain/mediation/machine.py",
         old="if row.stages is not None and seat.stage not in row.stages:",
         new="if row.stages is not None and not row.stages:",
@@ -267,8 +267,7 @@ TEXT: tuple[Text, ...] = (
     ),
     Text(
         "a refusal repeats what was given",
-        ("tests/unit/domain/test_validation.py"
-         "::test_anything_is_answered_and_nothing_given_is_repeated",),
+        ("tests/privacy/test_refusals.py::test_a_bad_text_is_not_repeated",),
         file="domain/validation.py",
         old='return _bad(path, problems, f"1 to {self.most} characters")',
         new='return _bad(path, problems, f"{value} is too long")',
