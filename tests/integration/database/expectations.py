@@ -62,7 +62,7 @@ class Wall(msgspec.Struct, frozen=True, kw_only=True):
     row: str = "a"
     """Key of the row that the writing tests take."""
     inserts: str = ""
-    """On whose behalf (a, b, c, nobody, A: an administrator) a host may insert that row; '' where no flush may."""
+    """On whose behalf (a, b, c, nobody, A: an administrator) a host may insert it; '' for none."""
     updates: str = ""
     """The same for updates."""
     key: str = "id"
