@@ -101,8 +101,13 @@ def text_fields() -> dict[str, int]:
 
 
 def written_fields() -> set[str]:
-    """Those that a person fills; a cursor comes from the hub and only a wrong one holds words."""
-    return {path for path in text_fields() if not path.endswith(".cursor")}
+    """Those that the two fill; a cursor comes from the hub and only a wrong one holds words, and the
+    library is an administrator's."""
+    return {
+        path
+        for path in text_fields()
+        if not path.endswith(".cursor") and not path.startswith("library.")
+    }
 
 
 # ---- data with a word in every text field

@@ -293,6 +293,8 @@ async def _stage_1(a: Author, b: Author, _: Sweep) -> None:
         await _vessel(x)
         await x.give("recall.search", query=Reach.PRIVATE)
         await x.give("session.pause", reason=Reach.PRIVATE)
+        await x.give("push_token.set", {"platform": "ios"}, token=Reach.PRIVATE)
+        await x.give("profile.update", name=Reach.MAY_CROSS)
         await _both(x, y, Author.look)
         await y.do("session.resume")
         await x.do("feel_heard.confirm", {"confirmed": True})
