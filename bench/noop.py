@@ -9,6 +9,9 @@ from typing import Any
 
 import ray
 
+from beheard_hub.actors.supervisor import RayOptions, start_ray, stop_ray
+from beheard_hub.settings import process_environment
+
 CALLS = 200
 PER_SECOND = 50
 """The rate at which an ack is compared with it: an idle processor wakes up for either."""
@@ -30,3 +33,16 @@ async def noop_call_ms() -> float:
         took.append(time.perf_counter() - began)
         await asyncio.sleep(1 / PER_SECOND)
     return statistics.median(took) * 1000
+
+
+async def main() -> None:
+    """Prints it, measured on a Ray of its own."""
+    await start_ray(RayOptions(), process_environment())
+    try:
+        print(await noop_call_ms())
+    finally:
+        await stop_ray()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

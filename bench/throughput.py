@@ -1,8 +1,9 @@
 """Commands per second and ack latency: the hub on Ray, the same hub in one process, the naive
-design, and Ray's own no-op call, all up at once and loaded in turn.
+design, and Ray's own no-op call, in turn.
 
-Every round loads one after the other for a few seconds each; a figure is the median over the rounds
-of the ratio within a round, so that what the machine does meanwhile meets both sides.
+Every round starts each of them, loads it for a few seconds at each rate and ends it, so that each
+has the machine to itself; a figure is the median over the rounds of the ratio within a round, so
+that what else the machine does meets both sides.
 """
 
 from __future__ import annotations
@@ -11,14 +12,12 @@ import asyncio
 import statistics
 import sys
 from collections.abc import Callable
-from contextlib import AsyncExitStack
 
 import msgspec
 
-from beheard_hub.testing.hub_process import HubProcess
 from bench.bars import Found
 from bench.naive.__main__ import Listening
-from bench.pairs import Figures, Pair, Phone, make_pairs, saturate, steady
+from bench.pairs import Pair, Phone, make_pairs, saturate, steady
 from bench.run import Run, token_of
 
 PAIRS = 100
@@ -38,9 +37,9 @@ class Naive:
         self.listening: Listening
 
     @classmethod
-    async def start(cls, run: Run) -> Naive:
+    async def start(cls, run: Run, number: int) -> Naive:
         """Starts it and waits until it listens. Raises RuntimeError."""
-        folder, log_path = run.folder / "naive", run.folder / "naive.log"
+        folder, log_path = run.folder / f"naive{number}", run.folder / f"naive{number}.log"
         with log_path.open("ab") as log:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "bench.naive", str(folder), str(NAIVE_SESSIONS),
@@ -66,12 +65,6 @@ class Naive:
                 if line.startswith(word):
                     return line.removeprefix(word)
         return b""
-
-    async def noop_ms(self) -> float:
-        """Ray's no-op call, from inside a process that Ray knows."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(b"noop\n")
-        return float(await self._line(b"noop "))
 
     async def pairs(self) -> list[Pair]:
         """Both people of every session, connected."""
@@ -107,54 +100,72 @@ class Round(msgspec.Struct, frozen=True):
     noop: float
 
 
-async def hub_pairs(hub: HubProcess, count: int) -> list[Pair]:
-    """New pairs on a running hub."""
-    return await make_pairs(hub.url.replace("http", "ws", 1), token_of(hub), count, 0)
+class Stretch(msgspec.Struct, frozen=True):
+    """What one round gave of one build of the hub."""
+
+    rates: tuple[float, float]
+    p50: tuple[float, float]
+    half: tuple[float, float]
 
 
 async def rates(pairs: list[Pair]) -> tuple[float, float]:
     """Commands per second at 1 and at 8 in flight per client."""
+    await saturate(pairs, 8, WARM_SECONDS)
     one = await saturate(pairs, 1, SECONDS)
     eight = await saturate(pairs, 8, SECONDS)
     return one.rate, eight.rate
 
 
-async def one_round(ours: list[Pair], alone: list[Pair], naive: list[Pair], ray: Naive) -> Round:
-    """All designs, one after the other; what is compared stands side by side."""
-    mine = await rates(ours)
-    simple = await rates(naive)
-    single = await rates(alone)
-    at_50: list[Figures] = [await steady(pairs, 50, SECONDS) for pairs in (ours, alone)]
-    noop = await ray.noop_ms()
-    at_500: list[Figures] = [await steady(pairs, 500, SECONDS) for pairs in (ours, alone)]
-    half = await steady(ours, max(mine) / 2, SECONDS)
-    ours_p50, alone_p50 = (
-        (at_50[i].percentile_ms(P50), at_500[i].percentile_ms(P50)) for i in (0, 1)
-    )
+async def hub(run: Run, link: str, number: int) -> Stretch:
+    """One build of the hub, alone on the machine."""
+    async with run.hub(link, BEHEARD_LINK=link) as process:
+        url = process.url.replace("http", "ws", 1)
+        pairs = await make_pairs(url, token_of(process), PAIRS, number * PAIRS)
+        found = await rates(pairs)
+        at_50, at_500 = [await steady(pairs, rate, SECONDS) for rate in (50, 500)]
+        half = await steady(pairs, max(found) / 2, SECONDS)
+        await _close(pairs)
     shares = half.percentile_ms(P50), half.percentile_ms(P99)
-    return Round(mine, single, simple, ours_p50, alone_p50, shares, noop)
+    return Stretch(found, (at_50.percentile_ms(P50), at_500.percentile_ms(P50)), shares)
+
+
+async def naive(run: Run, number: int) -> tuple[float, float]:
+    """The naive design, alone on the machine."""
+    process = await Naive.start(run, number)
+    try:
+        pairs = await process.pairs()
+        found = await rates(pairs)
+        await _close(pairs)
+    finally:
+        await process.stop()
+    return found
+
+
+async def noop() -> float:
+    """Ray's no-op call in a process, and on a Ray, of its own."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bench.noop",
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    said, _ = await process.communicate()
+    return float(said.split()[-1])
+
+
+async def _close(pairs: list[Pair]) -> None:
+    await asyncio.gather(*(pair.close() for pair in pairs))
 
 
 async def measure(run: Run) -> Found:
     """The rows of spec 09 from commands/s down to p99."""
-    async with AsyncExitStack() as stack:
-        run.say("starting the naive design")
-        naive = await Naive.start(run)
-        stack.push_async_callback(naive.stop)
-        run.say("starting the hub on Ray and the hub in one process")
-        on_ray = await stack.enter_async_context(run.hub("ray", BEHEARD_LINK="socket"))
-        single = await stack.enter_async_context(run.hub("alone", BEHEARD_LINK="inprocess"))
-        run.say(f"leading {PAIRS} pairs into sessions, twice")
-        sides = [
-            await hub_pairs(on_ray, PAIRS), await hub_pairs(single, PAIRS), await naive.pairs()
-        ]  # fmt: skip
-        for pairs in sides:
-            await saturate(pairs, 8, WARM_SECONDS)
-        rounds = []
-        for number in range(1, ROUNDS + 1):
-            rounds.append(await one_round(sides[0], sides[1], sides[2], naive))
-            run.say(f"round {number} of {ROUNDS}: {_sentence(rounds[-1])}")
-        await asyncio.gather(*(pair.close() for pairs in sides for pair in pairs))
+    rounds = []
+    for number in range(ROUNDS):
+        ours = await hub(run, "socket", number)
+        simple = await naive(run, number)
+        alone = await hub(run, "inprocess", number)
+        rounds.append(
+            Round(ours.rates, alone.rates, simple, ours.p50, alone.p50, ours.half, await noop())
+        )
+        run.say(f"round {number + 1} of {ROUNDS}: {_sentence(rounds[-1])}")
     return found(rounds)
 
 

@@ -2,8 +2,7 @@
 
 It seeds its database through a host in this process, ends that host, starts one Ray actor per
 session and then serves websockets. On standard output it prints ``listening`` with the port,
-sessions and users as JSON; for every line ``noop`` on standard input it measures Ray's no-op call.
-It ends when standard input does.
+sessions and users as JSON. It ends when standard input does.
 """
 
 from __future__ import annotations
@@ -32,7 +31,6 @@ from beheard_hub.settings import Database as DatabaseSettings
 from beheard_hub.settings import process_environment
 from bench.caller import Caller
 from bench.naive.actor import NaiveSession, Told
-from bench.noop import noop_call_ms
 
 HELLO = b'{"type":"hello"}'
 
@@ -137,7 +135,7 @@ async def main(folder: Path, count: int) -> None:
         said = msgspec.json.encode(Listening(port, sessions)).decode()
         print(f"listening {said}", flush=True)
         while await asyncio.to_thread(sys.stdin.readline):
-            print(f"noop {await noop_call_ms()}", flush=True)
+            pass
 
 
 if __name__ == "__main__":
