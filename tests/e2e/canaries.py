@@ -101,8 +101,8 @@ def text_fields() -> dict[str, int]:
 
 
 def written_fields() -> set[str]:
-    """Those that the two fill; a cursor comes from the hub and only a wrong one holds words, and the
-    library is an administrator's."""
+    """Those that the two fill; a cursor comes from the hub, so that only a wrong one holds words,
+    and the library is an administrator's."""
     return {
         path
         for path in text_fields()

@@ -104,6 +104,12 @@ def private_words(sweep: Sweep, side: Side) -> set[str]:
     } | {sweep.names[side]}  # fmt: skip
 
 
+def names_of(sweep: Sweep, side: Side) -> set[str]:
+    """What the facilitator called them in the partner's own thread, which stays."""
+    renamed = {w for w, path in sweep.sown[side].path.items() if path == "profile.update.name"}
+    return {sweep.names[side]} | renamed
+
+
 def where(sweep: Sweep, words: set[str]) -> list[str]:
     """What may be shown of a word: the field in which it was written."""
     known = {word: path for sown in sweep.sown.values() for word, path in sown.path.items()}
@@ -115,14 +121,13 @@ async def test_no_table_holds_a_word_of_who_left(town: Town, sweep: Kept, depart
     for schema in ("public", "hub"):
         for table, rows in (await haystacks.tables(town, schema)).items():
             found = found_in(rows) & words
-            if table == "Message":  # the partner's own thread, where the facilitator said the name
-                found -= {sweep.names[departed]}
+            if table == "Message":
+                found -= names_of(sweep, departed)
             assert where(sweep, found) == [], table
 
 
 async def test_no_file_of_the_database_holds_one(town: Town, sweep: Kept, departed: Side) -> None:
-    words = private_words(sweep, departed)
-    words -= {sweep.names[departed]}  # the facilitator called them so in the partner's thread
+    words = private_words(sweep, departed) - names_of(sweep, departed)
     assert where(sweep, found_in(*database_files(town)) & words) == []
 
 
