@@ -19,8 +19,8 @@ $(READY): pyproject.toml constraints.txt
 run: $(READY)    ## start the hub, play a whole session on it, keep serving
 	@exec $(BIN)/beheard serve --demo
 
-test: $(READY)   ## all tests
-	@$(BIN)/python -m pytest
+test: $(READY)   ## all tests, three files at a time: most of their time is waiting
+	@$(BIN)/python -m pytest -n 3 --dist loadfile
 
 check: $(READY)  ## format, lint, types, import rules
 	@$(BIN)/ruff format --check .
