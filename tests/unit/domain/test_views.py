@@ -140,7 +140,10 @@ def test_a_session_in_full_adds_gates_and_relationship() -> None:
     play = Play().to_stage(1)
     read = play.do(A, "session.get")
     row = {"relationship.id": "r", "relationship.createdAt": START, "relationship.sessionCount": 1}
-    parts = {"rows": [row], "people": [{"userId": B, "name": "Robin, renamed"}]}
+    parts: dict[str, list[dict[str, Any]]] = {
+        "rows": [row],
+        "people": [{"userId": B, "name": "Robin, renamed"}],
+    }
     shown = reads.reply(read, parts, play.state, A, play.tables.names)["session"]
     assert shown["partner"]["name"] == "Robin, renamed", "names are read afresh"
     assert shown["relationship"] == {"id": "r", "createdAt": START, "sessionCount": 1}
