@@ -91,20 +91,18 @@ class Player(Phone):
 
     async def say(self, text: str) -> None:
         """A message, and the facilitator's whole answer."""
-        before = self.seq
         await self.do(
             "message.send", {"content": text, "emotionalIntensity": 5, "emotionalContext": text}
         )
-        await self.answer(before)
+        await self.answer(self.seq)  # what the ack knew of is older than the answer
 
     async def advance(self) -> None:
         """One stage on, and the facilitator's opening of it."""
-        before = self.seq
         step = {"fromStage": self.stage, "toStage": self.stage + 1}
         reply = await self.do("stage.advance", step)
         assert reply["success"], reply.get("unsatisfiedGates")
         self.stage += 1
-        await self.answer(before)
+        await self.answer(self.seq)
 
     async def spoken_first(self) -> None:
         """Waits for the facilitator's opening of the session."""
