@@ -140,6 +140,35 @@ class Suggestion(msgspec.Struct, frozen=True, kw_only=True):
     measure_of_success: str | None
 
 
+class ToldEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that happened, as the user told it."""
+
+    message_id: str
+    quote: str
+    """A literal part of that message, and all that is kept of the event's text: nothing of it can
+    be invented."""
+    attributed_to: str
+    """SELF, OTHER, MUTUAL or EXTERNAL."""
+    emotions: Sequence[str] = ()
+
+
+class Noticed(msgspec.Struct, frozen=True, kw_only=True):
+    """What speaks from one message."""
+
+    message_id: str
+    needs: Sequence[str] = ()
+    """Need categories: SAFETY, CONNECTION, ..."""
+    emotions: Sequence[str] = ()
+    """Lower-case nouns: ``anger``, ``loneliness``, ..."""
+
+
+class Extraction(msgspec.Struct, frozen=True):
+    """What a few messages of one user leave in that user's vessel."""
+
+    events: Sequence[ToldEvent]
+    messages: Sequence[Noticed]
+
+
 class FacilitatorFailed(Exception):
     """No answer could be had. `retryable` tells whether asking again may help."""
 
@@ -178,6 +207,10 @@ class Facilitator(Protocol):
         self, common: Sequence[str], focus: Sequence[str], library: Sequence[Item], count: int
     ) -> Sequence[Suggestion]:
         """1-5 experiments from common ground and library only."""
+
+    async def extract(self, bundle: Bundle) -> Extraction:
+        """Events, needs and emotions in the messages of the bundle, which holds own words and
+        nothing else. Whoever asks checks that every quote is there, and drops what is not."""
 
 
 class Embedder(Protocol):

@@ -12,6 +12,7 @@ from beheard_hub.facilitation import (
     Bundle,
     CommonItem,
     Delta,
+    Extraction,
     Item,
     SharedNeed,
     Spoken,
@@ -139,6 +140,7 @@ class ScriptedFacilitator:
         self.held: Held | None = None
         """Where `common_ground` stalls."""
         self.synthesis = Synthesis([], [])
+        self.extraction = Extraction([], [])
         self.transformation = Transformation(can_transform=True, text="softly")
         self.common: Sequence[CommonItem] = ()
         self.shared: Sequence[SharedNeed] = ()
@@ -172,6 +174,12 @@ class ScriptedFacilitator:
         if self.down is not None:
             raise self.down
         return self.synthesis
+
+    async def extract(self, bundle: Bundle) -> Extraction:
+        self.bundles.append(bundle)
+        if self.down is not None:
+            raise self.down
+        return self.extraction
 
     async def transform(self, content_type: str, text: str, bundle: Bundle) -> Transformation:
         self.bundles.append(bundle)

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Sequence
 
 from beheard_hub.ai.offline import common_ground as common_ground_rules
-from beheard_hub.ai.offline import drafts, heat, replies, softening, suggestions, synthesis
+from beheard_hub.ai.offline import (
+    drafts,
+    extraction,
+    heat,
+    replies,
+    softening,
+    suggestions,
+    synthesis,
+)
 from beheard_hub.ai.offline.texts import table
 from beheard_hub.ai.offline.thread import NOBODY_NAMED, read_thread
 from beheard_hub.ai.offline.words import capitalised
@@ -14,6 +22,7 @@ from beheard_hub.facilitation import (
     CommonItem,
     Delta,
     DraftCheck,
+    Extraction,
     Item,
     SharedNeed,
     Spoken,
@@ -89,6 +98,10 @@ class OfflineFacilitator:
     ) -> Sequence[Suggestion]:
         """1-5 experiments of the library (`fields`: title, category), nearest to what is shared."""
         return await suggestions.suggest(common, focus, library, count, self._embedder)
+
+    async def extract(self, bundle: Bundle) -> Extraction:
+        """Literal sentences that tell of something that happened; needs and named emotions."""
+        return extraction.extract(bundle)
 
 
 def _pieces(text: str) -> Iterator[str]:
