@@ -126,6 +126,9 @@ async def build_host(
         embedder=embedding,
         clock=clock,
         ids=ids,
+        first_word_seconds_max=settings.ai.first_word_seconds_max,
+        answer_seconds_max=settings.ai.answer_seconds_max,
+        locale=settings.ai.locale,
     )
     return HostParts(Host(host_id, ports, on_fenced), Reactor(tools), db, flushes)
 

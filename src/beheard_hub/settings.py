@@ -9,13 +9,26 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
-from ipaddress import ip_address
+from collections.abc import Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 import msgspec
+
+from beheard_hub.setting_values import (
+    Parse,
+    bind,
+    file,
+    locale,
+    one_of,
+    origins,
+    path,
+    secret,
+    switch,
+    text,
+    web_url,
+    whole,
+)
 
 
 class SetupError(Exception):
@@ -91,6 +104,15 @@ class Ai(msgspec.Struct, frozen=True):
     model_large: str | None
     """None = the provider's own default."""
     model_small: str | None
+    locale: str
+    """Whose places to turn to are shown in danger."""
+    first_word_seconds_max: int
+    """From the call of the model to its first word."""
+    answer_seconds_max: int
+    """From the first read to the last word."""
+    budget_user: int | None
+    """Tokens of a UTC day that one user's calls may cost; None = no bound."""
+    budget_hub: int | None
 
 
 class Embeddings(msgspec.Struct, frozen=True):
@@ -125,80 +147,6 @@ class Settings(msgspec.Struct, frozen=True):
     push: Push
 
 
-Parse = Callable[[str], Any]
-"""Raises ValueError whose text says what the value may be."""
-
-
-def _text(value: str) -> str:
-    return value
-
-
-def _whole(least: int, most: int) -> Parse:
-    def parse(value: str) -> int:
-        if not re.fullmatch(r"\d{1,9}", value) or not least <= int(value) <= most:
-            raise ValueError(f"a whole number from {least} to {most}")
-        return int(value)
-
-    return parse
-
-
-def _one_of(*words: str) -> Parse:
-    def parse(value: str) -> str:
-        if value.lower() not in words:
-            raise ValueError(f"one of {', '.join(words)}")
-        return value.lower()
-
-    return parse
-
-
-def _switch(value: str) -> bool:
-    words = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
-    if value.lower() not in words:
-        raise ValueError("on or off")
-    return words[value.lower()]
-
-
-def _web_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("a URL that begins with https:// or http://")
-    return value
-
-
-def _origins(value: str) -> tuple[str, ...]:
-    found = tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip())
-    if not all(re.fullmatch(r"https?://[^/\s?#]+", origin) for origin in found):
-        raise ValueError("origins such as https://app.example, separated by commas")
-    return found
-
-
-def _secret(value: str) -> str:
-    if len(value) < 16:
-        raise ValueError("a secret of at least 16 characters")
-    return value
-
-
-def _path(value: str) -> Path:
-    return Path(value).expanduser()
-
-
-def _file(value: str) -> Path:
-    """Absolute, because processes that read it may start in another directory."""
-    return _path(value).absolute()
-
-
-def _bind(value: str) -> str:
-    if value.lower() == NODE:
-        return NODE
-    try:
-        address = ip_address(value)
-    except ValueError:
-        address = None
-    if address is None or address.is_unspecified:
-        raise ValueError(f"{NODE}, or an IP address by which gateways reach the hosts")
-    return str(address)
-
-
 class Variable(msgspec.Struct, frozen=True):
     """One setting: where it is read, where it goes, how it is checked."""
 
@@ -216,63 +164,71 @@ def _cores(_raw: Mapping[str, str]) -> int:
     return max(2, os.cpu_count() or 2)
 
 
-NODE = "node"
-"""As `link_bind`: on each machine the address by which Ray knows it."""
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 VARIABLES: Sequence[Variable] = (
-    Variable("BEHEARD_HOST", "server.host", _text, "127.0.0.1", "address to listen on"),
-    Variable("BEHEARD_PORT", "server.port", _whole(0, 65535), 8787, "the one port; 0 = any free"),
-    Variable("BEHEARD_DATA_DIR", "server.data_dir", _path, Path(".beheard"),
+    Variable("BEHEARD_HOST", "server.host", text, "127.0.0.1", "address to listen on"),
+    Variable("BEHEARD_PORT", "server.port", whole(0, 65535), 8787, "the one port; 0 = any free"),
+    Variable("BEHEARD_DATA_DIR", "server.data_dir", path, Path(".beheard"),
              "embedded Postgres, keys, logs, pid file"),
-    Variable("BEHEARD_ALLOWED_ORIGINS", "server.allowed_origins", _origins, (),
+    Variable("BEHEARD_ALLOWED_ORIGINS", "server.allowed_origins", origins, (),
              "origins of browsers, by comma; empty = same origin"),
-    Variable("BEHEARD_LIMITS", "server.limits", _switch, True, "off lifts the rate limits"),
-    Variable("BEHEARD_LOG", "server.log", _one_of(*LOG_LEVELS), "info",
+    Variable("BEHEARD_LIMITS", "server.limits", switch, True, "off lifts the rate limits"),
+    Variable("BEHEARD_LOG", "server.log", one_of(*LOG_LEVELS), "info",
              "level of the JSON lines on stderr"),
-    Variable("DATABASE_URL", "database.url", _text, None, "owner's URL; empty = embedded",
+    Variable("DATABASE_URL", "database.url", text, None, "owner's URL; empty = embedded",
              secret=True),
-    Variable("BEHEARD_DATABASE_LOGIN_SECRET", "database.login_secret", _secret, None,
+    Variable("BEHEARD_DATABASE_LOGIN_SECRET", "database.login_secret", secret, None,
              "secret of the run-time login role; empty = made from the owner's URL", secret=True),
-    Variable("RAY_ADDRESS", "cluster.ray_address", _text, None, "a cluster to join"),
-    Variable("BEHEARD_HOSTS", "cluster.hosts", _whole(1, 256), _cores, "session hosts"),
-    Variable("BEHEARD_GATEWAYS", "cluster.gateways", _whole(1, 64), 1, "gateway processes"),
-    Variable("BEHEARD_LINK", "cluster.link", _one_of("socket", "inprocess"), "socket",
+    Variable("RAY_ADDRESS", "cluster.ray_address", text, None, "a cluster to join"),
+    Variable("BEHEARD_HOSTS", "cluster.hosts", whole(1, 256), _cores, "session hosts"),
+    Variable("BEHEARD_GATEWAYS", "cluster.gateways", whole(1, 64), 1, "gateway processes"),
+    Variable("BEHEARD_LINK", "cluster.link", one_of("socket", "inprocess"), "socket",
              "inprocess = all in one process, without Ray"),
-    Variable("BEHEARD_CLUSTER_SECRET", "cluster.secret", _secret, None,
+    Variable("BEHEARD_CLUSTER_SECRET", "cluster.secret", secret, None,
              "proves hosts and gateways to each other", secret=True),
-    Variable("BEHEARD_LINK_BIND", "cluster.link_bind", _bind, None,
+    Variable("BEHEARD_LINK_BIND", "cluster.link_bind", bind, None,
              "address of the hosts' links, or node = that of each machine in Ray; "
              "empty = unix sockets, one machine"),
-    Variable("BEHEARD_LINK_CERT", "cluster.link_cert", _file, None,
+    Variable("BEHEARD_LINK_CERT", "cluster.link_cert", file, None,
              "PEM file: certificate of the hosts, for the name beheard-host"),
-    Variable("BEHEARD_LINK_KEY", "cluster.link_key", _file, None, "PEM file: its key"),
-    Variable("BEHEARD_LINK_CA", "cluster.link_ca", _file, None,
+    Variable("BEHEARD_LINK_KEY", "cluster.link_key", file, None, "PEM file: its key"),
+    Variable("BEHEARD_LINK_CA", "cluster.link_ca", file, None,
              "PEM file: authority that signed it"),
-    Variable("BEHEARD_JWKS_URL", "identity.jwks_url", _web_url, None, "keys of the token issuer"),
-    Variable("BEHEARD_JWT_ISSUER", "identity.issuer", _text, None, "iss of every token"),
-    Variable("BEHEARD_JWT_AUDIENCE", "identity.audience", _text, None, "aud of every token"),
-    Variable("BEHEARD_FACILITATOR", "ai.facilitator", _one_of("anthropic", "offline"),
+    Variable("BEHEARD_JWKS_URL", "identity.jwks_url", web_url, None, "keys of the token issuer"),
+    Variable("BEHEARD_JWT_ISSUER", "identity.issuer", text, None, "iss of every token"),
+    Variable("BEHEARD_JWT_AUDIENCE", "identity.audience", text, None, "aud of every token"),
+    Variable("BEHEARD_FACILITATOR", "ai.facilitator", one_of("anthropic", "offline"),
              "offline", "who facilitates; a provider's key alone changes nothing yet"),
-    Variable("ANTHROPIC_API_KEY", "ai.anthropic_api_key", _text, None, "key of the provider",
+    Variable("ANTHROPIC_API_KEY", "ai.anthropic_api_key", text, None, "key of the provider",
              secret=True),
-    Variable("ANTHROPIC_BASE_URL", "ai.anthropic_base_url", _web_url, None,
+    Variable("ANTHROPIC_BASE_URL", "ai.anthropic_base_url", web_url, None,
              "another address of the provider"),
-    Variable("BEHEARD_MODEL_LARGE", "ai.model_large", _text, None, "model for conversation"),
-    Variable("BEHEARD_MODEL_SMALL", "ai.model_small", _text, None, "model for checks"),
-    Variable("BEHEARD_EMBEDDINGS", "embeddings.kind", _one_of("local", "openai-compatible"),
+    Variable("BEHEARD_MODEL_LARGE", "ai.model_large", text, None, "model for conversation"),
+    Variable("BEHEARD_MODEL_SMALL", "ai.model_small", text, None, "model for checks"),
+    Variable("BEHEARD_LOCALE", "ai.locale", locale, "en",
+             "whose places to turn to are shown in danger, like en-GB or de"),
+    Variable("BEHEARD_AI_FIRST_WORD_SECONDS", "ai.first_word_seconds_max", whole(1, 600), 20,
+             "how long an answer may take to begin"),
+    Variable("BEHEARD_AI_ANSWER_SECONDS", "ai.answer_seconds_max", whole(1, 600), 60,
+             "how long an answer may take in all"),
+    Variable("BEHEARD_AI_BUDGET_USER", "ai.budget_user", whole(1, 999_999_999), None,
+             "tokens of a UTC day for one user; empty = no bound"),
+    Variable("BEHEARD_AI_BUDGET_HUB", "ai.budget_hub", whole(1, 999_999_999), None,
+             "tokens of a UTC day for all users together; empty = no bound"),
+    Variable("BEHEARD_EMBEDDINGS", "embeddings.kind", one_of("local", "openai-compatible"),
              "local", "where vectors come from"),
-    Variable("BEHEARD_EMBEDDERS", "embeddings.actors", _whole(0, 64), 1,
+    Variable("BEHEARD_EMBEDDERS", "embeddings.actors", whole(0, 64), 1,
              "embedding actors; 0 = texts wait for `beheard embed`"),
-    Variable("BEHEARD_EMBEDDINGS_URL", "embeddings.url", _web_url, None,
+    Variable("BEHEARD_EMBEDDINGS_URL", "embeddings.url", web_url, None,
              "their address, to which /embeddings is added"),
-    Variable("BEHEARD_EMBEDDINGS_KEY", "embeddings.key", _text, None, "their key", secret=True),
-    Variable("BEHEARD_EMBEDDINGS_MODEL", "embeddings.model", _text, None, "their model"),
-    Variable("ABLY_API_KEY", "push.ably_api_key", _text, None, "Ably; empty = inbox only",
+    Variable("BEHEARD_EMBEDDINGS_KEY", "embeddings.key", text, None, "their key", secret=True),
+    Variable("BEHEARD_EMBEDDINGS_MODEL", "embeddings.model", text, None, "their model"),
+    Variable("ABLY_API_KEY", "push.ably_api_key", text, None, "Ably; empty = inbox only",
              secret=True),
-    Variable("ABLY_REST_HOST", "push.rest_host", _text, None, "a stand-in for Ably"),
-    Variable("ABLY_PORT", "push.port", _whole(1, 65535), None, "its port"),
-    Variable("ABLY_TLS", "push.tls", _switch, True, "off for a stand-in without TLS"),
+    Variable("ABLY_REST_HOST", "push.rest_host", text, None, "a stand-in for Ably"),
+    Variable("ABLY_PORT", "push.port", whole(1, 65535), None, "its port"),
+    Variable("ABLY_TLS", "push.tls", switch, True, "off for a stand-in without TLS"),
 )  # fmt: skip
 
 REQUIRES: Sequence[tuple[str, str | None, str]] = (

@@ -26,7 +26,7 @@ from beheard_hub.actors.embedding_actor import Hints
 from beheard_hub.actors.host import Host
 from beheard_hub.links import tls
 from beheard_hub.links.socket_link import LinkServer
-from beheard_hub.settings import NODE
+from beheard_hub.setting_values import NODE
 
 SOCKET_PATH_BYTES_MAX = 100
 """The kernel takes 107; a longer data directory gets its sockets a short folder elsewhere."""

@@ -65,8 +65,8 @@ class Tools(msgspec.Struct, frozen=True, kw_only=True):
     revocations: Revocations = msgspec.field(default_factory=Revocations)
     """What was taken back in the sessions of this host."""
     locale: str = "en"
-    """Whose places to turn to are shown in danger, like ``en-GB`` or ``de``: the hub's, because
-    nothing in the data model says where a user is."""
+    """Whose places to turn to are shown in danger, like ``en-GB`` or ``de``: the hub's
+    (BEHEARD_LOCALE), because nothing in the data model says where a user is."""
 
 
 def as_ai(session_id: str, user_id: str, stage: int) -> Actor:

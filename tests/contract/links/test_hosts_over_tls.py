@@ -10,7 +10,7 @@ from beheard_hub.actors.supervisor import RayOptions, Supervisor, machines, star
 from beheard_hub.link_messages import Acked, CommandTo, ToGateway
 from beheard_hub.links import tls
 from beheard_hub.links.socket_link import SocketDialer
-from beheard_hub.settings import NODE
+from beheard_hub.setting_values import NODE
 
 from .authority import Authority
 

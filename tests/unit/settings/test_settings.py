@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from beheard_hub import settings
+from beheard_hub.setting_values import NODE
 from beheard_hub.settings import SettingsError, SetupError, load, mask_url, masked
 
 DEFAULTS = {
@@ -100,7 +101,7 @@ def test_links_between_machines() -> None:
     cluster = load(LINKS).cluster
     assert (cluster.link_bind, cluster.link_cert) == ("fd00::1", Path("/tls/host.pem"))
     assert cluster.link_ca == Path.cwd() / "ca.pem"
-    assert load(LINKS | {"BEHEARD_LINK_BIND": "Node"}).cluster.link_bind == settings.NODE
+    assert load(LINKS | {"BEHEARD_LINK_BIND": "Node"}).cluster.link_bind == NODE
     assert load(settings.effective(load(LINKS))) == load(LINKS)
 
 
@@ -158,3 +159,14 @@ def test_every_variable_has_its_place() -> None:
         for attribute in getattr(loaded, section).__struct_fields__
     }
     assert fields == declared
+
+
+@pytest.mark.parametrize("locale", ["en", "de", "en-GB", "pt_BR"])
+def test_a_locale(locale: str) -> None:
+    assert settings.load({"BEHEARD_LOCALE": locale}).ai.locale == locale
+
+
+@pytest.mark.parametrize("wrong", ["english", "e", "en-", "../en"])
+def test_what_is_no_locale(wrong: str) -> None:
+    with pytest.raises(settings.SettingsError, match="BEHEARD_LOCALE must be a locale"):
+        settings.load({"BEHEARD_LOCALE": wrong})

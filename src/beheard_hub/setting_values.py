@@ -1,0 +1,108 @@
+"""How the text of a setting becomes its value.
+
+Each function takes what stands in the environment and raises ValueError, whose text says what the
+value may be.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+NODE = "node"
+"""As `link_bind`: on each machine the address by which Ray knows it."""
+
+Parse = Callable[[str], Any]
+"""Raises ValueError whose text says what the value may be."""
+
+
+def text(value: str) -> str:
+    """Anything."""
+    return value
+
+
+def whole(least: int, most: int) -> Parse:
+    """A whole number, both ends included."""
+
+    def parse(value: str) -> int:
+        if not re.fullmatch(r"\d{1,9}", value) or not least <= int(value) <= most:
+            raise ValueError(f"a whole number from {least} to {most}")
+        return int(value)
+
+    return parse
+
+
+def one_of(*words: str) -> Parse:
+    """One of these words; case does not matter."""
+
+    def parse(value: str) -> str:
+        if value.lower() not in words:
+            raise ValueError(f"one of {', '.join(words)}")
+        return value.lower()
+
+    return parse
+
+
+def switch(value: str) -> bool:
+    """on or off."""
+    words = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
+    if value.lower() not in words:
+        raise ValueError("on or off")
+    return words[value.lower()]
+
+
+def web_url(value: str) -> str:
+    """An address on the web."""
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("a URL that begins with https:// or http://")
+    return value
+
+
+def origins(value: str) -> tuple[str, ...]:
+    """Origins of browsers, by comma, without a slash at their end."""
+    found = tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip())
+    if not all(re.fullmatch(r"https?://[^/\s?#]+", origin) for origin in found):
+        raise ValueError("origins such as https://app.example, separated by commas")
+    return found
+
+
+def secret(value: str) -> str:
+    """Long enough not to be guessed."""
+    if len(value) < 16:
+        raise ValueError("a secret of at least 16 characters")
+    return value
+
+
+def path(value: str) -> Path:
+    """A path; ~ is the home."""
+    return Path(value).expanduser()
+
+
+def file(value: str) -> Path:
+    """Absolute, because processes that read it may start in another directory."""
+    return path(value).absolute()
+
+
+def bind(value: str) -> str:
+    """An address by which others can reach this machine, or `NODE`."""
+    if value.lower() == NODE:
+        return NODE
+    try:
+        address = ip_address(value)
+    except ValueError:
+        address = None
+    if address is None or address.is_unspecified:
+        raise ValueError(f"{NODE}, or an IP address by which gateways reach the hosts")
+    return str(address)
+
+
+def locale(value: str) -> str:
+    """A language, and perhaps a country."""
+    if not re.fullmatch(r"[a-zA-Z]{2,3}([-_][a-zA-Z0-9]{2,8})*", value):
+        raise ValueError("a locale such as en, en-GB or de")
+    return value
