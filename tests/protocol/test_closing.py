@@ -85,6 +85,16 @@ async def test_4401_when_no_auth_comes_in_time(start_hub: StartHub) -> None:
     assert await client.closed() == 4401
 
 
+async def test_whoever_ends_while_the_token_is_checked_counts_no_more(start_hub: StartHub) -> None:
+    hub = await start_hub(auth_seconds_max=0.1)
+    hub.identities.gate = asyncio.Event()
+    client = await hub.open("alice")
+    assert await client.closed() == 4401
+    hub.identities.gate.set()
+    await until(lambda: len(hub.gateway.lobby) == 0, "the connection is gone")
+    assert hub.gateway.lobby.replace("alice") == 0
+
+
 async def test_4401_after_expiry_and_grace(start_hub: StartHub) -> None:
     hub = await start_hub(token_grace_seconds=0.4)
     client = await hub.enter("alice:0.2")

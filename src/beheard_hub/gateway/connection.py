@@ -177,6 +177,8 @@ class Connection:
         except Exception as failure:  # the port's outside world: the client may try again
             _log.warning("identify_failed", error=type(failure).__name__)
             return self.protocol.identity_unavailable(clock.mono())
+        if self.protocol.phase is rules.Phase.CLOSED:  # meanwhile; it would be counted for ever
+            return []
         if first and not self._lobby.admit(self, identity.user_id):
             return self.protocol.too_many_connections()
         return self.protocol.identified(identity, clock.mono(), clock.now().timestamp())
