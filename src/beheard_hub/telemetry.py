@@ -38,6 +38,20 @@ LOG_FILES_KEPT = 3
 """Full files beside the one that is written: ``name.log.1`` is the newest of them."""
 
 
+def origin_of(error: BaseException) -> dict[str, str | int]:
+    """Fields of a log line about a fault of ours: its type and its place in the code. What the
+    error says stays out: it may hold text."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    fields: dict[str, str | int] = {"error": type(error).__name__}
+    if trace is not None:
+        code = trace.tb_frame.f_code
+        fields |= {"where": Path(code.co_filename).name, "function": code.co_name}
+        fields["line"] = trace.tb_lineno
+    return fields
+
+
 def _only_allowed(
     _logger: Any, _method: str, entry: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:

@@ -11,14 +11,17 @@ import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
+from uuid import uuid4
 
 import msgspec
 
 from beheard_hub.actors.background import Background
 from beheard_hub.actors.cell import Cell, Cells, Kinds
+from beheard_hub.domain.kernel import Loaded
 from beheard_hub.domain.refusals import Code, Refusal
 from beheard_hub.domain.sharding import shard_of
 from beheard_hub.ports import Clock, SessionStore, StoreUnavailable
+from beheard_hub.telemetry import logger, origin_of
 
 LOAD_SESSIONS_MAX = 25
 LOADS_AT_ONCE_MAX = 2
@@ -26,6 +29,14 @@ LOADS_AT_ONCE_MAX = 2
 Then: TypeAlias = Callable[[Cell | Refusal], None]
 UNAVAILABLE = Refusal(Code.SERVICE_UNAVAILABLE)
 NOT_FOUND = Refusal(Code.NOT_FOUND)
+
+_log = logger("host")
+
+
+def internal_error() -> tuple[Refusal, str]:
+    """INTERNAL_ERROR, and its reference for the log line of the same fault."""
+    reference = uuid4().hex[:12]
+    return Refusal(Code.INTERNAL_ERROR, details={"reference": reference}), reference
 
 
 class ActivationLimits(msgspec.Struct, frozen=True):
@@ -138,16 +149,28 @@ class Activation:
         except BaseException:
             self._finish(keys, [UNAVAILABLE] * len(keys))
             raise
-        outcomes: list[Cell | Refusal] = []
-        for (_, callers), facts in zip(wanted, loaded, strict=True):
-            if facts is None:
-                outcomes.append(NOT_FOUND)
-                continue
+        self._finish(
+            keys,
+            [
+                NOT_FOUND if facts is None else self._made(facts, callers)
+                for (_, callers), facts in zip(wanted, loaded, strict=True)
+            ],
+        )
+
+    def _made(self, facts: Loaded, callers: Iterable[str]) -> Cell | Refusal:
+        """The cell of one session; those loaded with it do not suffer if it cannot be made."""
+        try:
             cell = Cell.from_loaded(self._kinds.of_loaded(facts), facts)
-            for caller in callers:
-                cell.names.setdefault(caller, None)
-            outcomes.append(cell)
-        self._finish(keys, outcomes)
+        except Exception as error:  # our mistake, or a row that nobody expected
+            refusal, reference = internal_error()
+            _log.error(
+                "session_not_loaded", reference=reference, session_id=facts.session_id,
+                **origin_of(error),
+            )  # fmt: skip
+            return refusal
+        for caller in callers:
+            cell.names.setdefault(caller, None)
+        return cell
 
     def _finish(self, keys: list[str], outcomes: Iterable[Cell | Refusal]) -> None:
         for key, outcome in zip(keys, outcomes, strict=True):

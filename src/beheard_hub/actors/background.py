@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-from beheard_hub.telemetry import logger
+from beheard_hub.telemetry import logger, origin_of
 
 _log = logger("host")
 
@@ -21,7 +21,7 @@ class Background:
         return len(self._tasks)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Runs `work`; an exception in it is logged by type only."""
+        """Runs `work`; an exception in it is logged by type and place only."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
@@ -30,15 +30,7 @@ class Background:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            where = error.__traceback__
-            while where is not None and where.tb_next is not None:
-                where = where.tb_next
-            _log.error(
-                "task_failed",
-                error=type(error).__name__,
-                function=where.tb_frame.f_code.co_name if where else "",
-                line=where.tb_lineno if where else 0,
-            )
+            _log.error("task_failed", **origin_of(error))
 
     async def stop(self) -> None:
         """Cancels all tasks and waits for their end."""

@@ -8,36 +8,23 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
 
 from beheard_hub.actors.activation import UNAVAILABLE
 from beheard_hub.actors.background import Background
 from beheard_hub.actors.cell import DIRECTORY, Cell, Turn
-from beheard_hub.domain.kernel import Command
-from beheard_hub.domain.refusals import Code, Refusal
-from beheard_hub.ports import SessionStore, StoredReceipt, StoreUnavailable
+from beheard_hub.actors.turns import CONFLICT, Turns
+from beheard_hub.ports import SessionStore
 
 WAITING_PER_USER_MAX = 64
-
-CONFLICT = Refusal(Code.CONFLICT)
 
 
 class Directory:
     """The queues of users' commands without a session."""
 
-    def __init__(
-        self, store: SessionStore, background: Background,
-        decide: Callable[[Cell, Turn], None],
-        decide_internal: Callable[[Cell, Turn, Command], None],
-        duplicate: Callable[[Cell, Turn, StoredReceipt], None],
-        refuse: Callable[[Cell | None, Turn, Refusal], None],
-    ) -> None:  # fmt: skip
+    def __init__(self, store: SessionStore, background: Background, turns: Turns) -> None:
         self._store = store
         self._background = background
-        self._decide = decide
-        self._decide_internal = decide_internal
-        self._duplicate = duplicate
-        self._refuse = refuse
+        self._turns = turns
         self._queues: dict[str, deque[Turn]] = {}
         self._inflight: dict[tuple[str, str], Turn] = {}
 
@@ -48,14 +35,14 @@ class Directory:
             if joined.digest == turn.digest:
                 joined.callers.extend(turn.callers)
             else:
-                self._refuse(None, turn, CONFLICT)
+                self._turns.outs.refuse(None, turn, CONFLICT)
             return
         queue = self._queues.get(turn.user_id)
         if queue is None:
             queue = self._queues[turn.user_id] = deque()
             self._background.spawn(self._run(turn.user_id, queue))
         elif len(queue) >= WAITING_PER_USER_MAX:
-            self._refuse(None, turn, UNAVAILABLE)
+            self._turns.outs.refuse(None, turn, UNAVAILABLE)
             return
         self._inflight[turn.key] = turn
         queue.append(turn)
@@ -71,10 +58,8 @@ class Directory:
         finished = asyncio.Event()
         turn.on_done = finished.set
         try:
-            await self._start(turn)
+            await self._turns.outs.run_for(None, turn, lambda: self._start(turn))
             await finished.wait()
-        except StoreUnavailable:
-            self._refuse(None, turn, UNAVAILABLE)
         finally:
             self._inflight.pop(turn.key, None)
 
@@ -86,8 +71,8 @@ class Directory:
         cell = Cell(DIRECTORY + turn.user_id, turn.kind, turn.kind.load(loaded))
         cell.names = dict(loaded.names)
         if turn.internal is not None:
-            self._decide_internal(cell, turn, turn.internal)
+            self._turns.decide(cell, turn, turn.internal)
         elif receipt is None:
-            self._decide(cell, turn)
+            self._turns.first(cell, turn)
         else:
-            self._duplicate(cell, turn, receipt)
+            self._turns.duplicate(cell, turn, receipt)

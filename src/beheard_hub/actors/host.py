@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -54,7 +54,7 @@ from beheard_hub.ports import (
     Sleep,
     StoreUnavailable,
 )
-from beheard_hub.telemetry import logger
+from beheard_hub.telemetry import logger, origin_of
 
 SWEEP_SECONDS = 1.0
 SWEEPS_MAX = 1_000
@@ -145,10 +145,7 @@ class Host:
         self.turns.reactions = reactions
         self.turns.settled = self._reminders.settled
         self.turns.departed = Departures(self.peers)
-        self._directory = Directory(
-            ports.sessions, background, self.turns.first, self.turns.decide, self.turns.duplicate,
-            self.turns.outs.refuse,
-        )  # fmt: skip
+        self._directory = Directory(ports.sessions, background, self.turns)
         self._loops = [background.spawn(self.write_behind.run())]
         await self.placement.watch()
         self._loops += [background.spawn(self.placement.run()), background.spawn(self._tend())]
@@ -196,7 +193,7 @@ class Host:
             "flush_retries": self.write_behind.retries,
             "rows_refused": self.write_behind.rows_refused,
             "decided": self.turns.decided,
-            "failed": self.turns.failed,
+            "failed": self.turns.outs.failed,
             "tasks": len(self._background),
         }
 
@@ -240,7 +237,7 @@ class Host:
                 return
         turn = turn_of(kind, spec, peer, message)
         if spec.by_invitation:
-            self._background.spawn(self._by_invitation(turn))
+            self._run_for(turn, lambda: self._by_invitation(turn))
         elif spec.sessionless:
             self._directory.submit(turn)
         else:
@@ -253,9 +250,12 @@ class Host:
         if cell is None:
             self.activation.park(turn.session_id, lambda o: self._activated(turn, o), caller)
         elif caller and caller not in cell.names:
-            self._background.spawn(self._introduce(cell, turn))
+            self._run_for(turn, lambda: self._introduce(cell, turn))
         else:
             self._activated(turn, cell)
+
+    def _run_for(self, turn: Turn, work: Callable[[], Awaitable[None]]) -> None:
+        self._background.spawn(self.turns.outs.run_for(None, turn, work))
 
     def _activated(self, turn: Turn, outcome: Cell | Refusal) -> None:
         if self.placement.generation(shard_of(turn.session_id)) == 0:
@@ -280,12 +280,8 @@ class Host:
         """The invitation's own session decides, wherever it lives."""
         invitation = turn.data.get("invitationId")
         session_id = None
-        try:
-            if isinstance(invitation, str):
-                session_id = await self._ports.sessions.session_of_invitation(invitation)
-        except StoreUnavailable:
-            self.turns.outs.refuse(None, turn, UNAVAILABLE)
-            return
+        if isinstance(invitation, str):
+            session_id = await self._ports.sessions.session_of_invitation(invitation)
         if session_id is None:
             self.turns.outs.refuse(None, turn, NOT_FOUND)
             return
@@ -297,11 +293,7 @@ class Host:
 
     async def _introduce(self, cell: Cell, turn: Turn) -> None:
         """A live session meets somebody whose name it does not know."""
-        try:
-            loaded = await self._ports.sessions.load([(cell.key, [turn.user_id])])
-        except StoreUnavailable:
-            self.turns.outs.refuse(None, turn, UNAVAILABLE)
-            return
+        loaded = await self._ports.sessions.load([(cell.key, [turn.user_id])])
         if loaded[0] is not None:
             cell.names.update(loaded[0].names)
         cell.names.setdefault(turn.user_id, None)
@@ -379,15 +371,21 @@ class Host:
         self.subscriptions.forget_shards(set(shards))
 
     async def _tend(self) -> None:
-        """Every second: due reminders, and idle cells to bytes."""
+        """Every second: idle cells to bytes, and due reminders."""
         while True:
             await self._ports.sleep(SWEEP_SECONDS)
-            if self.placement.generations and self.answering():
-                await self._reminders.scan(list(self.placement.generations))
-            for _ in range(SWEEPS_MAX):
-                if self.activation.sweep() < self._ports.limits.swept_at_once_max:
-                    break
-                await asyncio.sleep(0)  # turns go between two slices
+            try:
+                await self._sweep()
+                if self.placement.generations and self.answering():
+                    await self._reminders.scan(list(self.placement.generations))
+            except Exception as error:  # a fault of ours must not end all later rounds
+                _log.error("tending_failed", host_id=self.host_id, **origin_of(error))
+
+    async def _sweep(self) -> None:
+        for _ in range(SWEEPS_MAX):
+            if self.activation.sweep() < self._ports.limits.swept_at_once_max:
+                return
+            await asyncio.sleep(0)  # turns go between two slices
 
 
 def _refuse(peer: GatewayPeer, rid: int | None, refusal: Refusal, sub: int | None = None) -> None:

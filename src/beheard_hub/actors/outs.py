@@ -7,20 +7,22 @@ read, a *lane* opens for that user of that session: later outs queue behind it u
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from beheard_hub.actors.activation import UNAVAILABLE, internal_error
 from beheard_hub.actors.background import Background
 from beheard_hub.actors.cell import Cell, Turn, View
 from beheard_hub.actors.recording import Entry, Event
 from beheard_hub.actors.rendering import resolve
 from beheard_hub.actors.subscriptions import Subscriptions
 from beheard_hub.domain.kernel import Json, Read
-from beheard_hub.domain.refusals import Code, Refusal
+from beheard_hub.domain.refusals import Refusal
 from beheard_hub.link_messages import Acked, Refused
 from beheard_hub.ports import Renderer, StoreUnavailable
+from beheard_hub.telemetry import logger, origin_of
 
-UNAVAILABLE = Refusal(Code.SERVICE_UNAVAILABLE)
+_log = logger("host")
 
 Send = Callable[[Json | None], None]
 """Called with the rendered data, or None when it cannot be read now."""
@@ -55,6 +57,29 @@ class Outs:
         self._answering = answering
         """Whether the lease still lets this host answer."""
         self._lanes: dict[tuple[str, str], deque[_Out]] = {}
+        self.failed = 0
+        """Turns that ended by a fault of ours."""
+
+    async def run_for(
+        self, cell: Cell | None, turn: Turn, work: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Runs what a turn has to wait for; if that fails, it is the turn's answer."""
+        try:
+            await work()
+        except StoreUnavailable:
+            self.refuse(cell, turn, UNAVAILABLE)
+        except Exception as error:  # our mistake, whatever it is: answered, never raised
+            self.broke(cell, turn, error)
+
+    def broke(self, cell: Cell | None, turn: Turn, error: Exception) -> None:
+        """A fault of ours: logged without what it says, answered with a reference."""
+        self.failed += 1
+        refusal, reference = internal_error()
+        _log.error(
+            "turn_failed", reference=reference, command=turn.name, session_id=turn.session_id,
+            user_id=turn.user_id, **origin_of(error),
+        )  # fmt: skip
+        self.refuse(cell, turn, refusal)
 
     def refuse(self, cell: Cell | None, turn: Turn, refusal: Refusal) -> None:
         """Answers every caller of a turn with a refusal."""
@@ -87,12 +112,9 @@ class Outs:
     async def read(self, cell: Cell, turn: Turn, read: Read, state: Any, seq: int) -> None:
         """Answers a query with rows read as the caller."""
         view = View(cell, state, turn.user_id)
-        try:
-            answer = await self._renderer.read(
-                turn.kind.name, view, turn.user_id, turn.session_id, read
-            )
-        except StoreUnavailable:
-            answer = UNAVAILABLE
+        answer = await self._renderer.read(
+            turn.kind.name, view, turn.user_id, turn.session_id, read
+        )
         if not self._answering():
             answer = UNAVAILABLE
         if isinstance(answer, Refusal):
@@ -161,4 +183,7 @@ class Outs:
                 out.kind, out.view, out.user_id, out.session_id, out.data
             )
         except StoreUnavailable:
+            return None
+        except Exception as error:  # our mistake: what waits behind it leaves all the same
+            _log.error("rendering_failed", session_id=out.session_id, **origin_of(error))
             return None

@@ -12,13 +12,12 @@ it; a turn is answered once; an exception leaves the state as it was.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
-from uuid import uuid4
 
 import msgspec
 
-from beheard_hub.actors.activation import NOT_FOUND, UNAVAILABLE, Activation
+from beheard_hub.actors.activation import NOT_FOUND, UNAVAILABLE, Activation, internal_error
 from beheard_hub.actors.background import Background
 from beheard_hub.actors.cell import Cell, Turn
 from beheard_hub.actors.outs import Outs
@@ -55,11 +54,6 @@ CONFLICT = Refusal(Code.CONFLICT)
 _log = logger("host")
 
 
-def internal_error() -> Refusal:
-    """INTERNAL_ERROR with a reference that the log line of the same fault carries."""
-    return Refusal(Code.INTERNAL_ERROR, details={"reference": uuid4().hex[:12]})
-
-
 class Turns:
     """Decides commands in cells and releases what they caused."""
 
@@ -76,7 +70,6 @@ class Turns:
         self.outs: Outs
         self.reactions: Reactions
         self.decided = 0
-        self.failed = 0
         self.departed: Callable[[Cell, Sequence[str]], None]
         """Told the effects of committed turns, after their acks and events."""
         self.settled: Callable[[Sequence[str]], None]
@@ -103,17 +96,13 @@ class Turns:
             return
         cell.inflight[turn.key] = turn
         if cell.knows_receipt(turn):
-            self._background.spawn(self._look_up(cell, turn))
+            self._run_for(cell, turn, lambda: self._look_up(cell, turn))
         else:
             self.first(cell, turn)
 
     async def _look_up(self, cell: Cell, turn: Turn) -> None:
         """The id may have been answered before: the stored receipt knows."""
-        try:
-            receipt = await self._store.receipt(turn.receipt_session, turn.user_id, turn.id)
-        except StoreUnavailable:
-            self.outs.refuse(cell, turn, UNAVAILABLE)
-            return
+        receipt = await self._store.receipt(turn.receipt_session, turn.user_id, turn.id)
         if receipt is not None:
             self.duplicate(cell, turn, receipt)
         elif cell.dropped:
@@ -139,7 +128,7 @@ class Turns:
         try:
             data = turn.kind.validate(turn.name, turn.data)
         except Exception as error:  # our mistake, whatever it is: answered, never raised
-            self._broke(cell, turn, error)
+            self.outs.broke(cell, turn, error)
             return
         if isinstance(data, Refusal):
             self._after_last(cell, turn, data)
@@ -159,7 +148,7 @@ class Turns:
             decision = turn.kind.decide(cell.state, command, now, self._ids)
             entry = Entry(cell, turn, decision, now) if needs_entry(turn, decision) else None
         except Exception as error:  # our mistake, whatever it is: the state stays as it was
-            self._broke(cell, turn, error)
+            self.outs.broke(cell, turn, error)
             return
         self.decided += 1
         cell.state = decision.state
@@ -176,20 +165,6 @@ class Turns:
         cell.last = entry
         cell.pending += 1
         self._write_behind.append(entry)
-
-    def _broke(self, cell: Cell, turn: Turn, error: Exception) -> None:
-        self.failed += 1
-        refusal = internal_error()
-        where = error.__traceback__
-        while where is not None and where.tb_next is not None:
-            where = where.tb_next
-        _log.error(
-            "turn_failed", reference=(refusal.details or {})["reference"], command=turn.name,
-            session_id=turn.session_id, user_id=turn.user_id, error=type(error).__name__,
-            where=where.tb_frame.f_code.co_filename.rpartition("/")[2] if where else "",
-            line=where.tb_lineno if where else 0,
-        )  # fmt: skip
-        self.outs.refuse(cell, turn, refusal)
 
     def _after_last(
         self, cell: Cell, turn: Turn, answer: Answer, decision: Decision[Any] | None = None
@@ -219,11 +194,16 @@ class Turns:
         elif isinstance(answer, Refusal):
             self.outs.refuse(cell, turn, answer)
         elif isinstance(answer, Read):
-            self._background.spawn(self.outs.read(cell, turn, answer, state, seq))
+            self._run_for(cell, turn, lambda: self.outs.read(cell, turn, answer, state, seq))
         elif isinstance(answer, Work):
             self._background.spawn(self._work(cell, turn, answer))
+        elif turn.callers:
+            self.outs.broke(cell, turn, TypeError("a client's command that is not answered"))
         else:
-            self.outs.refuse(cell, turn, internal_error() if turn.callers else UNAVAILABLE)
+            self.outs.refuse(cell, turn, UNAVAILABLE)
+
+    def _run_for(self, cell: Cell, turn: Turn, work: Callable[[], Awaitable[None]]) -> None:
+        self._background.spawn(self.outs.run_for(cell, turn, work))
 
     # ---- work outside the turn
 
@@ -245,7 +225,7 @@ class Turns:
         except (TimeoutError, StoreUnavailable, FacilitatorFailed) as error:
             _log.warning("work_failed", kind=work.kind, error=type(error).__name__)
         except Exception as error:  # a fault of the work is the caller's INTERNAL_ERROR
-            self._broke(cell, turn, error)
+            self.outs.broke(cell, turn, error)
             return
         if isinstance(result, Refusal):
             self.outs.refuse(cell, turn, result)
@@ -267,7 +247,7 @@ class Turns:
             try:
                 self._release(entry)
             except Exception as error:  # one bad out must not stop those behind it
-                self._broke(entry.cell, entry.turn, error)
+                self.outs.broke(entry.cell, entry.turn, error)
 
     def _release(self, entry: Entry) -> None:
         cell, turn, decision = entry.cell, entry.turn, entry.decision
@@ -302,7 +282,7 @@ class Turns:
         cell = entries[0].cell
         for entry in entries:
             conflict = entry.alone and refused.sqlstate == UNIQUE_VIOLATION
-            self._fail(entry, CONFLICT if conflict else internal_error())
+            self._fail(entry, CONFLICT if conflict else _fault(entry, refused))
         for later in self._write_behind.drop(cell.key):
             assert isinstance(later, Entry)
             self._fail(later, UNAVAILABLE)
@@ -317,10 +297,16 @@ class Turns:
 
     def _fail(self, entry: Entry, refusal: Refusal) -> None:
         entry.cell.pending -= 1
-        _log.warning(
-            "entry_failed", code=refusal.code, command=entry.turn.name,
-            session_id=entry.session_id, reference=(refusal.details or {}).get("reference"),
-        )  # fmt: skip
         self.outs.refuse(entry.cell, entry.turn, refusal)
         for released in entry.after:
             released(False)
+
+
+def _fault(entry: Entry, refused: RowRefused) -> Refusal:
+    """A row that we made and Postgres did not take."""
+    refusal, reference = internal_error()
+    _log.error(
+        "entry_failed", reference=reference, command=entry.turn.name, session_id=entry.session_id,
+        sqlstate=refused.sqlstate, constraint=refused.constraint,
+    )  # fmt: skip
+    return refusal

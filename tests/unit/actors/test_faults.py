@@ -1,0 +1,95 @@
+"""A fault of ours is answered as one: nobody waits in vain, and nobody else has anything of it."""
+
+from __future__ import annotations
+
+from typing import Any, Never
+
+import pytest
+
+from beheard_hub.actors.host import Host
+from beheard_hub.domain.kernel import Loaded
+from beheard_hub.domain.refusals import Code
+from tests.unit.actors.toy import State, Toy
+from tests.unit.actors.world import Peer, World, until
+
+
+class Fault(Exception):
+    """Something that nobody expects."""
+
+
+async def broken(*_: Any) -> Never:
+    raise Fault
+
+
+BREAKS = {
+    "a receipt": ("sessions", "receipt", "step", "s1"),
+    "a query": ("renderer", "read", "query", "s1"),
+    "a name": ("sessions", "load", "join", ""),
+    "an invitation": ("sessions", "session_of_invitation", "join", ""),
+    "a directory": ("sessions", "load_directory", "count", ""),
+}
+
+
+@pytest.mark.parametrize("what", BREAKS)
+async def test_a_read_that_breaks_is_answered_and_may_be_asked_again(
+    world: World, peer: Peer, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    port, method, name, session = BREAKS[what]
+    await peer.acked(peer.command("step", command_id="once"))
+    data = {"invitationId": "invitation-s1"} if name == "join" else {}
+    user = "eve" if name == "join" else "ann"
+    with monkeypatch.context() as patch:
+        patch.setattr(getattr(world, port), method, broken)
+        rids = [peer.command(name, user, "once", session, **data) for _ in range(2)]
+        for rid in rids:
+            assert (await peer.refused(rid)).code == Code.INTERNAL_ERROR
+    await peer.acked(peer.command(name, user, "once", session, **data))
+
+
+async def test_a_reply_that_cannot_be_rendered_is_answered_and_holds_nobody_up(
+    peer: Peer, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await peer.acked(peer.command("say", command_id="once", text="hello"))
+    with monkeypatch.context() as patch:
+        patch.setattr(world.renderer, "render", broken)
+        again = peer.command("say", command_id="once", text="hello")
+        behind = peer.command("step")
+        assert (await peer.refused(again)).code == Code.SERVICE_UNAVAILABLE
+        await peer.acked(behind)
+    assert (await peer.acked(peer.command("say", command_id="once", text="hello"))).duplicate
+
+
+async def test_a_session_that_cannot_be_loaded_fails_alone(
+    world: World, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = Toy.load
+
+    def odd(kind: Toy, loaded: Loaded) -> State:
+        if loaded.session_id == "t2":
+            raise Fault
+        return load(kind, loaded)
+
+    for number in range(5):
+        world.session(f"t{number}")
+    with monkeypatch.context() as patch:
+        patch.setattr(Toy, "load", odd)
+        rids = [peer.command("step", session=f"t{number}") for number in range(5)]
+        for number in (0, 1, 3, 4):
+            assert (await peer.acked(rids[number])).data == {"total": 1}
+        assert (await peer.refused(rids[2])).code == Code.INTERNAL_ERROR
+    assert (await peer.acked(peer.command("step", session="t2"))).data == {"total": 1}
+
+
+async def test_a_host_goes_on_tending_after_a_fault(
+    world: World, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    peer = Peer(host)
+    await peer.acked(peer.command("remind", amount=1))
+    world.clock.advance(2)
+    with monkeypatch.context() as patch:
+        patch.setattr(world.sessions, "reminders", broken)
+        await until(lambda: world.sleeper.waiting, "a host that sleeps")
+        world.sleeper.wake()
+        await until(lambda: len(world.sleeper.waiting) == 2, "all loops asleep again")
+    world.sleeper.wake()
+    await until(lambda: world.reactions.dues, "the reminder")
