@@ -127,6 +127,7 @@ async def test_tokens_are_counted(desk: Desk) -> None:
 async def test_a_request_is_recorded_as_it_came(desk: Desk) -> None:
     await desk.heard(**desk.asked("I said <stop> & \u201cgo\u201d."))
     [request] = desk.api.requests
+    await asyncio.wait_for(request.ended.wait(), WAIT_SECONDS_MAX)
     assert json.loads(request.raw) == request.body
     assert request.call == "stage1"
     assert request.newest() == ["I said <stop> & \u201cgo\u201d."]
@@ -198,6 +199,7 @@ async def test_an_error_event_in_the_stream(desk: Desk, name: str, shown: int | 
         await desk.heard(**desk.asked("Hello."))
     assert failure.value.body["error"]["type"] == "overloaded_error"  # type: ignore[index]
     assert len(desk.shown) == (shown if shown is not None else desk.api.requests[0].pieces)
+    await asyncio.wait_for(desk.api.requests[0].ended.wait(), WAIT_SECONDS_MAX)
     assert desk.api.requests[0].ending is Ending.BROKEN
 
 
@@ -259,4 +261,5 @@ async def test_an_answer_is_held_until_it_is_released(desk: Desk) -> None:
     assert desk.api.requests[0].ending is None
     hold.release()
     await asyncio.wait_for(hearing, WAIT_SECONDS_MAX)
+    await asyncio.wait_for(desk.api.requests[0].ended.wait(), WAIT_SECONDS_MAX)
     assert desk.api.requests[0].ending is Ending.ANSWERED
