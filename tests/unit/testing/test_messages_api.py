@@ -44,6 +44,8 @@ SCHEMA: dict[str, Any] = {
     },
 }
 
+PREFILLED = [{"role": "user", "content": "Go on."}, {"role": "assistant", "content": "I"}]
+
 pytestmark = pytest.mark.asyncio
 
 
@@ -153,6 +155,7 @@ async def test_an_answer_with_a_schema_fits_it(desk: Desk) -> None:
     [
         ({"messages": [{"role": "assistant", "content": "x"}]}, anthropic.BadRequestError),
         ({"messages": [{"role": "user", "content": " "}]}, anthropic.BadRequestError),
+        ({"messages": PREFILLED}, anthropic.BadRequestError),
         ({"extra_headers": {"Authorization": anthropic.Omit()}}, anthropic.AuthenticationError),
     ],
 )

@@ -82,7 +82,7 @@ def prose(request: Request) -> str:
     """What a facilitator might say to the newest words, which it takes up literally."""
     stage = request.call[-1:] if request.call[-1:].isdigit() else ""
     newest = " ".join(request.newest())
-    if not newest:
+    if not newest or _task(request).get("do") == "open":
         return _OPENINGS.get(stage, _OPENINGS["1"])
     reply = _REPLIES.get(stage or request.call, _REPLIES["1"])
     return f"You wrote: \u201c{_shortened(newest, ECHO_CHARS_MAX)}\u201d\n\n{reply}"
@@ -127,23 +127,22 @@ def _transform(request: Request) -> Facts:
             soft.append(f"For me, {plain[:1].lower()}{plain[1:]}.")
     text = " ".join(soft[:3])
     asked = [] if text else ["What happened, as a camera would have seen it?"]
-    return {
-        "canTransform": bool(text), "text": text, "sentences": soft[:3], "preview": text,
-        "transformed": text, "clarifications": asked,
-    }  # fmt: skip
+    return {"canTransform": bool(text), "text": text, "clarifications": asked}
 
 
 def _draft_check(request: Request) -> Facts:
     curious = bool(_WONDERS.search(_task(request).get("text", "")))
     hint = "" if curious else "You could put it as a guess that may be corrected."
-    return {"curious": curious, "showsCuriosity": curious, "hint": hint}
+    return {"curious": curious, "hint": hint}
 
 
 def _mirror_check(request: Request) -> Facts:
-    text = " ".join([*request.newest(), str(_task(request).get("text", ""))])
-    closed = bool(_TRAP.search(text))
-    kind = "judgement" if closed else "none"
-    return {"closed": closed, "found": closed, "trap": kind, "kind": kind, "name": kind}
+    """Each message by itself: a hard word about somebody is a judgement."""
+    kinds = [
+        {"number": one["number"], "kind": "judgement" if _TRAP.search(one["text"]) else "none"}
+        for one in _task(request).get("messages", ())
+    ]
+    return {"messages": kinds}
 
 
 def _common_ground(request: Request) -> Facts:
@@ -158,11 +157,10 @@ def _common_ground(request: Request) -> Facts:
         if all(sides):
             ids = [side[0]["contentId"] for side in sides]
             items.append({
-                "need": need, "category": category,
+                "need": need, "category": category, "sourceContentIds": ids,
                 "description": f"Both of you named a need for {category.lower()}.",
-                "sourceContentIds": ids, "contentIds": ids,
             })  # fmt: skip
-    return {"items": items[:ITEMS_MAX], "commonGround": items[:ITEMS_MAX]}
+    return {"items": items[:ITEMS_MAX]}
 
 
 def _suggest(request: Request) -> Facts:
@@ -178,7 +176,7 @@ def _suggest(request: Request) -> Facts:
         }
         for idea in ideas[: max(1, int(task.get("count", 1)))]
     ]
-    return {"suggestions": found, "items": found, "experiments": found}
+    return {"suggestions": found}
 
 
 def _extract(request: Request) -> Facts:

@@ -104,6 +104,10 @@ class Rule:
         self._containing = containing.encode()
         self._forever = forever
 
+    def stop(self) -> None:
+        """From now on its requests are answered by rule, and counted all the same."""
+        self._faults = ()
+
     def means(self, request: Request) -> bool:
         """Whether it is about this request."""
         return fnmatchcase(request.call, self._call) and self._containing in request.raw

@@ -153,6 +153,8 @@ def flaw(body: Any, headers: Mapping[str, str]) -> tuple[int, str] | None:
             return 400, f"{name}: Field required"
     if body["messages"][0].get("role") != "user":
         return 400, "messages: first message must use the user role"
+    if body["messages"][-1].get("role") != "user":
+        return 400, "This model does not support assistant message prefill."
     for turn in body["messages"]:
         if not text_of(turn.get("content") or "").strip():
             return 400, "messages: text content blocks must contain non-whitespace text"
