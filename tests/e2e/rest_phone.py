@@ -69,12 +69,22 @@ class Rest:
         self, command: str, data: Mapping[str, Any] | None = None, session_id: str | None = None
     ) -> httpx.Response:
         """The request of a command."""
-        route, left = BY_COMMAND[command], dict(data or {})
+        return await self.request(BY_COMMAND[command], data, session_id)
+
+    async def request(
+        self, route: Route, data: Mapping[str, Any] | None = None, session_id: str | None = None
+    ) -> httpx.Response:
+        """The request of a row."""
+        left = dict(data or {})
         fields = {name: field.name for name, field in route.path_fields.items()}
         values = {name: str(left.pop(field)) for name, field in fields.items()}
         values[SESSION] = session_id or ""
         path = re.sub(r"\{(\w+)\}", lambda found: values[found[1]], route.path)
-        query = {key: str(left.pop(f.name)) for key, f in route.query.items() if f.name in left}
+        query = {
+            key: msgspec.json.encode(left.pop(f.name)).decode().strip('"')
+            for key, f in route.query.items()
+            if f.name in left
+        }
         more: dict[str, Any] = {"json": left} if route.body and left else {}
         headers = {"Idempotency-Key": uuid4().hex}
         return await self.http.request(route.method, path, params=query, headers=headers, **more)

@@ -21,6 +21,7 @@ from beheard_hub.links.inprocess import InprocessNetwork
 from beheard_hub.persistence.database import Database
 from beheard_hub.runtime import Runtime, SystemClock
 from tests.conftest import TestDatabase
+from tests.e2e.rest_phone import Rest
 
 ENDPOINT = "house"
 ENVIRON = {"BEHEARD_LIMITS": "off"}
@@ -43,6 +44,7 @@ class House:
 
     def __init__(self, port: int, key: LocalKey) -> None:
         self.url = f"ws://127.0.0.1:{port}/v1/ws"
+        self._gateway = f"http://127.0.0.1:{port}"
         self._key = key
 
     def person(self, name: str, role: str | None = None) -> Inhabitant:
@@ -56,6 +58,10 @@ class House:
     def connect(self, who: Inhabitant, tap: Tap | None = None) -> Hub:
         """A client for this person; `tap` sees every frame that comes."""
         return Hub.connect(self.url, who.token, tap=tap)
+
+    def rest(self, who: Inhabitant) -> Rest:
+        """The other door, for the same person."""
+        return Rest(self._gateway, who.token)
 
 
 @asynccontextmanager

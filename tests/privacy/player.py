@@ -11,6 +11,7 @@ from beheard_hub.demo.phone import Phone
 from beheard_hub.demo.record import PlayResult, Unwatched
 from beheard_hub.domain.mediation.protocol import COMMANDS, DIRECTORY
 from beheard_hub.journeys import Side
+from tests.privacy.doors import RestHub
 
 ALL = {**COMMANDS, **DIRECTORY}
 
@@ -38,8 +39,10 @@ Word = Callable[[str, bool], str]
 class Player(Phone):
     """Their phone, with a memory for ids. `word` decides how they put what they say."""
 
-    def __init__(self, side: Side, name: str, hub: Hub, word: Word, result: PlayResult) -> None:
-        super().__init__(side, name, hub, result, Unwatched())
+    def __init__(
+        self, side: Side, name: str, hub: Hub | RestHub, word: Word, result: PlayResult
+    ) -> None:
+        super().__init__(side, name, hub, result, Unwatched())  # type: ignore[arg-type]
         self.word = word
         self.objects: dict[str, list[str]] = {}
         """Kind → ids of what this person made, in order."""

@@ -11,10 +11,11 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-from beheard_hub.client import Refused
+from beheard_hub.client import Hub, Refused
 from beheard_hub.demo.record import PlayResult
 from beheard_hub.domain.mediation.protocol import STAGES
 from beheard_hub.journeys import SIDES, Side
+from tests.privacy.doors import RestHub
 from tests.privacy.house import House, Inhabitant
 from tests.privacy.player import ALL, Player, Word, settled
 
@@ -35,6 +36,8 @@ class Pair:
         self.b = b
         self.result = result
         self.session_id = ""
+        self.answers: dict[Side, list[str]] = {"a": [], "b": []}
+        """What REST answered each of them, as JSON."""
 
     @property
     def both(self) -> Sequence[tuple[Player, Player]]:
@@ -106,19 +109,26 @@ READS: Sequence[str] = tuple(
 
 @asynccontextmanager
 async def pair(
-    house: House, people: Sequence[Inhabitant], words: Mapping[Side, Word]
+    house: House, people: Sequence[Inhabitant], words: Mapping[Side, Word], *, by_rest: bool = False
 ) -> AsyncIterator[Pair]:
-    """Both connected, before the first command."""
+    """Both connected, before the first command; `by_rest`: they command by REST."""
     result = PlayResult()
     async with AsyncExitStack() as stack:
         players = []
+        answers: dict[Side, list[str]] = {}
         for side, person in zip(SIDES, people, strict=True):
             tap = result.received[side].append
-            hub = await stack.enter_async_context(house.connect(person, tap))
+            socket = await stack.enter_async_context(house.connect(person, tap))
+            hub: Hub | RestHub = socket
+            if by_rest:
+                hub = RestHub(socket, await stack.enter_async_context(house.rest(person)))
+                answers[side] = hub.answers
             player = Player(side, person.name, hub, words[side], result)
             stack.push_async_callback(player.hang_up)
             players.append(player)
-        yield Pair(players[0], players[1], result)
+        made = Pair(players[0], players[1], result)
+        made.answers.update(answers)
+        yield made
 
 
 async def play(pair: Pair) -> None:

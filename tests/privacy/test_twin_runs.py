@@ -1,8 +1,9 @@
 """Two sessions that differ in A's private texts alone are one and the same to B (spec 4.4).
 
-Every frame that B receives is compared: how many, in which order, how large, with which codes. Ids
-are numbered and times are made alike before. Into how many pieces an answer of B's own facilitator
-was cut depends on the clock, and so its pieces are put together again.
+Every frame that B receives is compared: how many, in which order, how large, with which codes; and
+again with both commanding by REST, every response with its status and headers. Ids are numbered and
+times are made alike before. Into how many pieces an answer of B's own facilitator was cut depends
+on the clock, and so its pieces are put together again.
 """
 
 from __future__ import annotations
@@ -89,29 +90,34 @@ class Telling(msgspec.Struct, frozen=True):
     """Every line that the hub logged, before any field of it is left out."""
 
 
-async def told(house: House, word: Word) -> Pair:
+async def told(house: House, word: Word, *, by_rest: bool) -> Pair:
     """The session, with A speaking so."""
     people = [Inhabitant(name, None, house.token(name)) for name in PEOPLE]
     words: Mapping[Side, Word] = {"a": word, "b": plain}
-    async with pair(house, people, words) as played:
+    async with pair(house, people, words, by_rest=by_rest) as played:
         await play(played)
+    assert bool(played.answers["a"] and played.answers["b"]) == by_rest
     return played
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=["websocket", "rest"])
 async def tellings(
-    postgres: EmbeddedPostgres, template: str, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    postgres: EmbeddedPostgres,
+    template: str,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> list[Telling]:
     """Both of them, each on a hub and a database of its own."""
     played = []
+    door = request.param
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("beheard_hub.bootstrap.SystemIds", FixedIds)
         for number, word in enumerate((first, second)):
-            async with fresh(postgres, template, f"telling_{number}") as database:
+            async with fresh(postgres, template, f"telling_{door}_{number}") as database:
                 data_dir: Path = tmp_path_factory.mktemp("telling")
                 with structlog.testing.capture_logs() as logged:
                     async with house_on(database, data_dir) as house:
-                        pair = await told(house, word)
+                        pair = await told(house, word, by_rest=door == "rest")
                 played.append(Telling(pair, await kept(database), repr(logged)))
     return played
 
@@ -135,11 +141,13 @@ async def kept(database: TestDatabase) -> str:
 
 
 def frames(pair: Pair, side: Side) -> list[dict[str, Any]]:
-    """All frames of one side, those that cut an answer into pieces joined."""
+    """All frames of one side, those that cut an answer into pieces joined; then all responses, if
+    that is how they commanded. Acks are then the test's own affair."""
+    skipped = {"pong", "ack"} if pair.answers[side] else {"pong"}
     found: list[dict[str, Any]] = []
     for raw in pair.result.received[side]:
         frame = json.loads(raw)
-        if frame["type"] == "pong":
+        if frame["type"] in skipped:
             continue
         before = found[-1] if found else {}
         if frame["type"] == before.get("type") == "message.delta":
@@ -147,7 +155,7 @@ def frames(pair: Pair, side: Side) -> list[dict[str, Any]]:
         else:
             frame.pop("index", None)
             found.append(frame)
-    return found
+    return found + [json.loads(answer) for answer in pair.answers[side]]
 
 
 def numbered(pair: Pair, side: Side) -> list[str]:

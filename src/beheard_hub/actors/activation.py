@@ -8,6 +8,7 @@ packed ones are forgotten, because Postgres has all of it.
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
@@ -118,17 +119,32 @@ class Activation:
             self._loaders += 1
             self._background.spawn(self._load_queued())
 
+    def pretend(self, then: Then) -> None:
+        """Looks for what is not there, and calls `then` with the refusal.
+
+        For strangers at a live cell: refused at once, they would learn from the time it took that
+        there is such a session.
+        """
+        self.park(str(uuid4()), then)
+
     async def cell(self, key: str) -> Cell | Refusal:
         """The cell, loaded if necessary. Cancelling leaves the load running."""
         while True:
             cell = self.get(key)
             if cell is not None:
                 return cell
-            future: asyncio.Future[Cell | Refusal] = asyncio.get_running_loop().create_future()
-            self.park(key, lambda outcome, f=future: f.done() or f.set_result(outcome))  # type: ignore[misc]
-            outcome = await future
+            outcome = await _once(functools.partial(self.park, key))
             if isinstance(outcome, Refusal):
                 return outcome
+
+    async def cell_of(self, key: str, user_id: str) -> Cell | Refusal:
+        """The cell, if this user is a member by what is committed; NOT_FOUND takes as long whether
+        there is such a cell or not. Cancelling leaves the load running."""
+        live = self.get(key) is not None
+        outcome = await self.cell(key)
+        if isinstance(outcome, Refusal) or user_id in outcome.kind.members(outcome.committed):
+            return outcome
+        return await _once(self.pretend) if live else NOT_FOUND
 
     async def _load_queued(self) -> None:
         try:
@@ -221,3 +237,10 @@ class Activation:
             if len(self.packed) > self._limits.packed_cells_max:
                 self.packed.popitem(last=False)
         return looked
+
+
+async def _once(ask: Callable[[Then], None]) -> Cell | Refusal:
+    """What `ask` calls back with."""
+    outcome: asyncio.Future[Cell | Refusal] = asyncio.get_running_loop().create_future()
+    ask(lambda found: None if outcome.done() else outcome.set_result(found))
+    return await outcome

@@ -9,6 +9,7 @@ everything and is over.
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
@@ -247,10 +248,13 @@ class Host:
         """Into the cell, or behind its activation."""
         cell = self.activation.get(turn.session_id)
         caller = turn.user_id if turn.spec is not None and turn.spec.anyone else ""
+        then = functools.partial(self._activated, turn)
         if cell is None:
-            self.activation.park(turn.session_id, lambda o: self._activated(turn, o), caller)
+            self.activation.park(turn.session_id, then, caller)
         elif caller and caller not in cell.names:
             self._run_for(turn, lambda: self._introduce(cell, turn))
+        elif not caller and not cell.is_member(turn.user_id):
+            self.activation.pretend(then)
         else:
             self._activated(turn, cell)
 
@@ -318,19 +322,16 @@ class Host:
         if session_id.startswith(DIRECTORY):
             self._directory.submit(internal_turn(self._ports.kinds.directory, "", command))
             return
-        cell = self.activation.get(session_id)
-        if cell is not None:
-            self._internal(cell, session_id, command)
-            return
 
         def then(outcome: Cell | Refusal) -> None:
             if isinstance(outcome, Cell) and not outcome.dropped:
-                self._internal(outcome, session_id, command)
+                self._activated(internal_turn(outcome.kind, session_id, command), outcome)
 
-        self.activation.park(session_id, then)
-
-    def _internal(self, cell: Cell, session_id: str, command: Command) -> None:
-        self._activated(internal_turn(cell.kind, session_id, command), cell)
+        cell = self.activation.get(session_id)
+        if cell is not None:
+            then(cell)
+        else:
+            self.activation.park(session_id, then)
 
     def delta(
         self, session_id: str, user_id: str, reply_to: str, message_id: str, index: int,

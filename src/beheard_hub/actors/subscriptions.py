@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from beheard_hub.actors.activation import NOT_FOUND, Activation
+from beheard_hub.actors.activation import Activation
 from beheard_hub.actors.background import Background
 from beheard_hub.actors.cell import Cell, View
 from beheard_hub.actors.recording import Event, iso
@@ -155,13 +155,9 @@ class Subscriptions:
     # ---- catching up
 
     async def _open(self, subscription: Subscription, after: int | None) -> None:
-        outcome = await self._activation.cell(subscription.session_id)
+        outcome = await self._activation.cell_of(subscription.session_id, subscription.user_id)
         if subscription.closed:
             return
-        if isinstance(outcome, Cell) and subscription.user_id not in outcome.kind.members(
-            outcome.committed
-        ):
-            outcome = NOT_FOUND
         if isinstance(outcome, Refusal):
             self._refuse(subscription, outcome)
             return
