@@ -43,7 +43,7 @@ class Line(asyncio.Protocol):
         """One message of the peer, in the order sent."""
 
     def ended(self) -> None:
-        """The line is gone; called once."""
+        """The line is gone; called once, from the loop and never from within `send`."""
 
     # ---- sending
 
@@ -126,4 +126,4 @@ class Line(asyncio.Protocol):
             self.closed = True
             self._parts.clear()
             self.queued_bytes = 0
-            self.ended()
+            self._loop.call_soon(self.ended)

@@ -118,6 +118,21 @@ async def test_a_gateway_that_does_not_read_is_cut_off(
     writer.close()
 
 
+async def test_a_line_does_not_end_within_a_call_of_its_sender(
+    server: LinkServer, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, writer = await raw(server)
+    hello = Hello(1, "g", b"n", proof("right", 1, "g", b"n"))
+    writer.write(framed(msgspec.msgpack.encode([hello])))
+    await reader.readexactly(4)
+    monkeypatch.setattr(line, "LINE_BYTES_MAX", 1)
+    host.peers[0].send(DeltaFrom([1], "s1", "m", "m", 1, "more than a byte"))
+    assert not host.gone.is_set(), "whoever tells all gateways must not lose one under its hands"
+    async with asyncio.timeout(2):
+        await host.gone.wait()
+    writer.close()
+
+
 async def test_only_the_own_user_may_connect(server: LinkServer) -> None:
     mode = os.stat(server.endpoint.removeprefix("unix:")).st_mode  # noqa: PTH116
     assert mode & 0o077 == 0
