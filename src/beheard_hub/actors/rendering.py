@@ -6,19 +6,10 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from beheard_hub.domain.kernel import Json, Ref
+from beheard_hub.domain.kernel import Json, Ref, as_ref
 from beheard_hub.ports import StateView
 
 SCALARS = frozenset({str, int, float, bool, type(None), datetime})
-
-
-def as_ref(value: Any) -> Ref | None:
-    """A `Ref`, also one that comes back from stored JSON."""
-    if isinstance(value, Ref):
-        return value
-    if isinstance(value, Mapping) and value.get("$") == "ref":
-        return Ref(str(value["kind"]), str(value["id"]))
-    return None
 
 
 def resolve(

@@ -25,9 +25,6 @@ from beheard_hub.domain.refusals import Refusal
 Json: TypeAlias = Any
 """What msgspec can encode: dict, list, str, int, float, bool, None, datetime, `Ref`."""
 
-HUB_SENDER = "hub"
-"""`Command.origin` of internal commands; a client's commands have origin ``"user"``."""
-
 
 class Ids(Protocol):
     """Where new ids come from; a port, so that tests can count."""
@@ -90,6 +87,15 @@ class Ref(msgspec.Struct, frozen=True, tag="ref", tag_field="$"):
     kind: str
     """One of the kinds that the kind's `views` can render: session, message, draft, need, ..."""
     id: str
+
+
+def as_ref(value: Json) -> Ref | None:
+    """A `Ref`, also one that comes back from stored JSON; None for anything else."""
+    if isinstance(value, Ref):
+        return value
+    if isinstance(value, Mapping) and value.get("$") == "ref":
+        return Ref(str(value["kind"]), str(value["id"]))
+    return None
 
 
 class Notice(msgspec.Struct, frozen=True):

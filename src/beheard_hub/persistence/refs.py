@@ -4,16 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from beheard_hub.domain.kernel import Json, Ref
-
-
-def as_ref(value: Json) -> Ref | None:
-    """A `Ref`, also in its stored form ``{"$": "ref", ...}``."""
-    if isinstance(value, Ref):
-        return value
-    if isinstance(value, Mapping) and value.get("$") == "ref":
-        return Ref(str(value["kind"]), str(value["id"]))
-    return None
+from beheard_hub.domain.kernel import Json, Ref, as_ref
 
 
 def refs_in(value: Json) -> list[Ref]:

@@ -2,7 +2,8 @@
 
 A query begins with ``-- name: <name>``, then a comment that says its purpose, then optionally
 ``-- args: a, b`` (the names of $1, $2, ...), then one statement. A file without ``-- name:`` is one
-query with the file's name.
+query with the file's name. With ``-- tables: A, B`` a query is there once for each table, whose
+name stands for ``{table}`` in the query's name and in its statement.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from pathlib import Path
 import msgspec
 
 QUERIES = Path(__file__).parent / "queries"
-_NAME = re.compile(r"^-- name:\s*([\w.]+)\s*$", re.MULTILINE)
+_NAME = re.compile(r"^-- name:\s*([\w.{}]+)\s*$", re.MULTILINE)
 _ARGS = re.compile(r"^-- args:(.*)$", re.MULTILINE)
+_TABLES = re.compile(r"^-- tables:(.*)$", re.MULTILINE)
+TABLE = "{table}"
 
 
 class Query(msgspec.Struct, frozen=True):
@@ -49,11 +52,16 @@ def _queries_of(path: Path) -> Iterator[Query]:
     if len(pieces) == 1:
         yield _query(path.stem, pieces[0])
     for name, body in zip(pieces[1::2], pieces[2::2], strict=True):
-        yield _query(name, body)
+        for table in _listed(_TABLES, body) or ("",):
+            yield _query(name.replace(TABLE, table), body.replace(TABLE, table))
 
 
 def _query(name: str, body: str) -> Query:
-    header = _ARGS.search(body)
-    args = tuple(arg.strip() for arg in header[1].split(",") if arg.strip()) if header else ()
     lines = [line for line in body.splitlines() if not line.startswith("--")]
-    return Query(name, args, "\n".join(lines).strip().rstrip(";"))
+    return Query(name, _listed(_ARGS, body), "\n".join(lines).strip().rstrip(";"))
+
+
+def _listed(header: re.Pattern[str], body: str) -> tuple[str, ...]:
+    """The words of a header line, if it is there."""
+    found = header.search(body)
+    return tuple(word.strip() for word in found[1].split(",") if word.strip()) if found else ()

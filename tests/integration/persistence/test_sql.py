@@ -31,6 +31,16 @@ def test_a_file_without_names_is_one_query(tmp_path: Path) -> None:
     assert sql.queries(tmp_path)["alone"] == sql.Query("alone", ("a", "b"), "SELECT $1, $2")
 
 
+def test_a_query_of_several_tables_is_there_for_each(tmp_path: Path) -> None:
+    (tmp_path / "all.sql").write_text(
+        "-- P.\n\n-- name: old.{table}\n-- tables: A, B\n-- args: at\nSELECT $1 FROM {table};\n"
+    )
+    assert sql.queries(tmp_path) == {
+        "old.A": sql.Query("old.A", ("at",), "SELECT $1 FROM A"),
+        "old.B": sql.Query("old.B", ("at",), "SELECT $1 FROM B"),
+    }
+
+
 def test_a_name_is_used_once(tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / f"{name}.sql").write_text("-- P.\n\n-- name: same\nSELECT 1\n")

@@ -71,12 +71,3 @@ def is_my_turn(state: State, seat: Seat) -> bool:
 def waits_for_partner(state: State, seat: Seat) -> bool:
     """The own part of the stage is done (spec 2.4)."""
     return state.status == ACTIVE and seat.row.status == GATE_PENDING
-
-
-def shared_level(state: State) -> int:
-    """Shared visibility: the smaller of the two users' highest completed stage, -1 for none."""
-    if len(state.seats) < 2:
-        return -1
-    return min(
-        max((n for n in seat.progress if seat.completed(n)), default=-1) for seat in state.seats
-    )

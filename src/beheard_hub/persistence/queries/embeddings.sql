@@ -34,110 +34,41 @@ WHERE e."embeddingModel" IS NULL OR e."embeddingModel" NOT IN ('', $1);
 -- args: wanted
 SELECT t.kind, t.id, t.version, t.text FROM hub.texts_to_embed($1::jsonb) t;
 
--- name: embeddings.store.Message
+-- name: embeddings.store.{table}
 -- Gives rows their vectors, unless they have changed since or somebody is at them right now: then
 -- they are found again. An empty vector marks a row of which none can be made.
+-- tables: Message, ConsentedContent, GlobalLibraryItem
 -- args: model, ids, versions, vectors
 WITH given AS (
     SELECT g.id, g.version, g.vector
     FROM unnest($2::text[], $3::timestamptz[], $4::text[]) AS g (id, version, vector)
 ), free AS (
-    SELECT t.id, g.vector FROM "Message" t JOIN given g ON g.id = t.id AND g.version = t."updatedAt"
+    SELECT t.id, g.vector
+    FROM "{table}" t JOIN given g ON g.id = t.id AND g.version = t."updatedAt"
     FOR UPDATE OF t SKIP LOCKED
 )
-UPDATE "Message" t
+UPDATE "{table}" t
 SET embedding = nullif(f.vector, '')::vector,
     "embeddingModel" = CASE f.vector WHEN '' THEN '' ELSE $1 END
 FROM free f WHERE t.id = f.id
 RETURNING t.id;
 
--- name: embeddings.store.UserEvent
--- Gives rows their vectors, unless they have changed since or somebody is at them right now: then
--- they are found again. An empty vector marks a row of which none can be made.
+-- name: embeddings.store.{table}
+-- The same for tables that are searched by vessel: they hold the vector without its padding, too.
+-- tables: UserEvent, EmotionalReading, IdentifiedNeed
 -- args: model, ids, versions, vectors, short
 WITH given AS (
     SELECT g.id, g.version, g.vector, g.short
     FROM unnest($2::text[], $3::timestamptz[], $4::text[], $5::text[])
         AS g (id, version, vector, short)
 ), free AS (
-    SELECT t.id, g.vector, g.short FROM "UserEvent" t JOIN given g ON g.id = t.id AND g.version = t."updatedAt"
+    SELECT t.id, g.vector, g.short
+    FROM "{table}" t JOIN given g ON g.id = t.id AND g.version = t."updatedAt"
     FOR UPDATE OF t SKIP LOCKED
 )
-UPDATE "UserEvent" t
+UPDATE "{table}" t
 SET embedding = nullif(f.vector, '')::vector,
     "embeddingShort" = f.short::vector,
-    "embeddingModel" = CASE f.vector WHEN '' THEN '' ELSE $1 END
-FROM free f WHERE t.id = f.id
-RETURNING t.id;
-
--- name: embeddings.store.EmotionalReading
--- Gives rows their vectors, unless they have changed since or somebody is at them right now: then
--- they are found again. An empty vector marks a row of which none can be made.
--- args: model, ids, versions, vectors, short
-WITH given AS (
-    SELECT g.id, g.version, g.vector, g.short
-    FROM unnest($2::text[], $3::timestamptz[], $4::text[], $5::text[])
-        AS g (id, version, vector, short)
-), free AS (
-    SELECT t.id, g.vector, g.short FROM "EmotionalReading" t JOIN given g ON g.id = t.id AND g.version = t."updatedAt"
-    FOR UPDATE OF t SKIP LOCKED
-)
-UPDATE "EmotionalReading" t
-SET embedding = nullif(f.vector, '')::vector,
-    "embeddingShort" = f.short::vector,
-    "embeddingModel" = CASE f.vector WHEN '' THEN '' ELSE $1 END
-FROM free f WHERE t.id = f.id
-RETURNING t.id;
-
--- name: embeddings.store.IdentifiedNeed
--- Gives rows their vectors, unless they have changed since or somebody is at them right now: then
--- they are found again. An empty vector marks a row of which none can be made.
--- args: model, ids, versions, vectors, short
-WITH given AS (
-    SELECT g.id, g.version, g.vector, g.short
-    FROM unnest($2::text[], $3::timestamptz[], $4::text[], $5::text[])
-        AS g (id, version, vector, short)
-), free AS (
-    SELECT t.id, g.vector, g.short FROM "IdentifiedNeed" t JOIN given g ON g.id = t.id AND g.version = t."updatedAt"
-    FOR UPDATE OF t SKIP LOCKED
-)
-UPDATE "IdentifiedNeed" t
-SET embedding = nullif(f.vector, '')::vector,
-    "embeddingShort" = f.short::vector,
-    "embeddingModel" = CASE f.vector WHEN '' THEN '' ELSE $1 END
-FROM free f WHERE t.id = f.id
-RETURNING t.id;
-
--- name: embeddings.store.ConsentedContent
--- Gives rows their vectors, unless they have changed since or somebody is at them right now: then
--- they are found again. An empty vector marks a row of which none can be made.
--- args: model, ids, versions, vectors
-WITH given AS (
-    SELECT g.id, g.version, g.vector
-    FROM unnest($2::text[], $3::timestamptz[], $4::text[]) AS g (id, version, vector)
-), free AS (
-    SELECT t.id, g.vector FROM "ConsentedContent" t JOIN given g ON g.id = t.id AND g.version = t."updatedAt"
-    FOR UPDATE OF t SKIP LOCKED
-)
-UPDATE "ConsentedContent" t
-SET embedding = nullif(f.vector, '')::vector,
-    "embeddingModel" = CASE f.vector WHEN '' THEN '' ELSE $1 END
-FROM free f WHERE t.id = f.id
-RETURNING t.id;
-
--- name: embeddings.store.GlobalLibraryItem
--- Gives rows their vectors, unless they have changed since or somebody is at them right now: then
--- they are found again. An empty vector marks a row of which none can be made.
--- args: model, ids, versions, vectors
-WITH given AS (
-    SELECT g.id, g.version, g.vector
-    FROM unnest($2::text[], $3::timestamptz[], $4::text[]) AS g (id, version, vector)
-), free AS (
-    SELECT t.id, g.vector FROM "GlobalLibraryItem" t JOIN given g ON g.id = t.id AND g.version = t."updatedAt"
-    FOR UPDATE OF t SKIP LOCKED
-)
-UPDATE "GlobalLibraryItem" t
-SET embedding = nullif(f.vector, '')::vector,
     "embeddingModel" = CASE f.vector WHEN '' THEN '' ELSE $1 END
 FROM free f WHERE t.id = f.id
 RETURNING t.id;

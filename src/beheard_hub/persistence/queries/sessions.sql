@@ -33,16 +33,6 @@ WHERE i.id = ANY ($1::text[]);
 -- Names and avatars that the caller may know: the own ones and the partners'.
 SELECT "userId", name, "avatarUrl" FROM "Person";
 
--- name: relationship.with
--- The relationship that the caller already has with somebody, and its open session.
--- args: user_id, partner_id
-SELECT m."relationshipId", o."sessionId" AS "openSessionId"
-FROM "RelationshipMember" m
-LEFT JOIN hub.open_sessions() o ON o."relationshipId" = m."relationshipId"
-WHERE m."userId" = $1 AND m."partnerId" = $2
-ORDER BY m."joinedAt" DESC
-LIMIT 1;
-
 -- name: receipt
 -- The receipt of an earlier command.
 -- args: session_id, user_id, command_id
