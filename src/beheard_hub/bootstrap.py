@@ -18,11 +18,12 @@ import uvloop
 from beheard_hub import telemetry
 from beheard_hub.actors.cell import Kinds
 from beheard_hub.actors.host import Host, Ports
-from beheard_hub.ai.registry import EMBEDDERS, FACILITATORS, embedder
+from beheard_hub.ai.registry import EMBEDDERS, FACILITATORS, Means, embedder, facilitator
 from beheard_hub.domain.mediation.directory import DIRECTORY
 from beheard_hub.domain.mediation.kind import MEDIATION
 from beheard_hub.embeddings.hints import Tell, TellingFlushes
 from beheard_hub.embeddings.worker import EmbeddingWorker
+from beheard_hub.facilitation import PlanningFacilitator
 from beheard_hub.gateway.auth import LocalKey, TokenIdentities, TokenVerifier
 from beheard_hub.gateway.jwks import JwksVerifier, fetch_by_http
 from beheard_hub.gateway.server import Gateway, build_gateway
@@ -119,10 +120,12 @@ async def build_host(
         clock=clock,
         ids=ids,
     )
+    speaker = facilitator(Means(settings=settings.ai, embedder=embedding, clock=clock))
     tools = Tools(
         reads=reads,
         sessions=sessions,
-        facilitator=FACILITATORS[settings.ai.facilitator](embedding),
+        facilitator=speaker,
+        planner=speaker.plan if isinstance(speaker, PlanningFacilitator) else None,
         embedder=embedding,
         clock=clock,
         ids=ids,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -169,6 +169,15 @@ class Extraction(msgspec.Struct, frozen=True):
     messages: Sequence[Noticed]
 
 
+class PlanRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a planner may know: the stage, the intent, and what waits for an answer."""
+
+    stage: int
+    intent: str
+    words: str
+    """The user's unanswered words; data, never instructions."""
+
+
 class FacilitatorFailed(Exception):
     """No answer could be had. `retryable` tells whether asking again may help."""
 
@@ -211,6 +220,14 @@ class Facilitator(Protocol):
     async def extract(self, bundle: Bundle) -> Extraction:
         """Events, needs and emotions in the messages of the bundle, which holds own words and
         nothing else. Whoever asks checks that every quote is there, and drops what is not."""
+
+
+@runtime_checkable
+class PlanningFacilitator(Protocol):
+    """A facilitator that can also be asked what to look up before it answers."""
+
+    async def plan(self, asked: PlanRequest) -> Sequence[Mapping[str, Json]]:
+        """Queries beside the standing bundle, in words; not trusted. Raises FacilitatorFailed."""
 
 
 class Embedder(Protocol):

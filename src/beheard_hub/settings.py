@@ -166,6 +166,11 @@ def _cores(_raw: Mapping[str, str]) -> int:
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
+
+def _by_key(raw: Mapping[str, str]) -> str:
+    return "anthropic" if "ANTHROPIC_API_KEY" in raw else "offline"
+
+
 VARIABLES: Sequence[Variable] = (
     Variable("BEHEARD_HOST", "server.host", text, "127.0.0.1", "address to listen on"),
     Variable("BEHEARD_PORT", "server.port", whole(0, 65535), 8787, "the one port; 0 = any free"),
@@ -199,7 +204,7 @@ VARIABLES: Sequence[Variable] = (
     Variable("BEHEARD_JWT_ISSUER", "identity.issuer", text, None, "iss of every token"),
     Variable("BEHEARD_JWT_AUDIENCE", "identity.audience", text, None, "aud of every token"),
     Variable("BEHEARD_FACILITATOR", "ai.facilitator", one_of("anthropic", "offline"),
-             "offline", "who facilitates; a provider's key alone changes nothing yet"),
+             _by_key, "who facilitates; anthropic where its key is set"),
     Variable("ANTHROPIC_API_KEY", "ai.anthropic_api_key", text, None, "key of the provider",
              secret=True),
     Variable("ANTHROPIC_BASE_URL", "ai.anthropic_base_url", web_url, None,

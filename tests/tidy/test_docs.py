@@ -15,7 +15,10 @@ from beheard_hub.settings import VARIABLES, Variable
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 SOURCE = sorted((ROOT / "src").rglob("*.py"))
-DEFAULTS = {"BEHEARD_HOSTS": "cores, at least 2"}
+DEFAULTS = {
+    "BEHEARD_HOSTS": "cores, at least 2",
+    "BEHEARD_FACILITATOR": "`anthropic` if its key is set, else `offline`",
+}
 """Where the default is computed, what the docs say of it."""
 LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
 

@@ -2,21 +2,62 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+import msgspec
+
+from beheard_hub.ai.anthropic import AnthropicFacilitator
+from beheard_hub.ai.anthropic.transport import Limits, Transport, make_client
 from beheard_hub.ai.embedding import LocalEmbedder
 from beheard_hub.ai.offline import OfflineFacilitator
 from beheard_hub.ai.openai_embedding import OpenAiEmbedder
 from beheard_hub.embeddings.vocabulary import VectorModel
 from beheard_hub.facilitation import Facilitator
-from beheard_hub.ports import Embedder
-from beheard_hub.settings import Embeddings
+from beheard_hub.ports import Clock, Embedder
+from beheard_hub.settings import Ai, Embeddings
 
-FACILITATORS: Mapping[str, Callable[[Embedder], Facilitator]] = {
-    "offline": OfflineFacilitator,
+
+class Means(msgspec.Struct, frozen=True, kw_only=True):
+    """What a facilitator may be made of."""
+
+    settings: Ai
+    embedder: Embedder
+    clock: Clock
+
+
+def _anthropic(means: Means) -> Facilitator:
+    settings = means.settings
+    assert settings.anthropic_api_key is not None, "settings.REQUIRES"
+    transport = Transport(
+        make_client(settings.anthropic_api_key, settings.anthropic_base_url),
+        mono=means.clock.mono,
+        sleep=asyncio.sleep,
+        uniform=random.uniform,
+        limits=Limits(
+            first_word_seconds_max=settings.first_word_seconds_max / 2,
+            answer_seconds_max=settings.answer_seconds_max,
+        ),
+    )
+    return AnthropicFacilitator(transport, large=settings.model_large, small=settings.model_small)
+
+
+def _offline(means: Means) -> Facilitator:
+    return OfflineFacilitator(means.embedder)
+
+
+FACILITATORS: Mapping[str, Callable[[Means], Facilitator]] = {
+    "anthropic": _anthropic,
+    "offline": _offline,
 }
 """Provider name → how it is made."""
+
+
+def facilitator(means: Means) -> Facilitator:
+    """The one that the settings name."""
+    return FACILITATORS[means.settings.facilitator](means)
 
 
 class Embedding(Embedder, VectorModel, Protocol):

@@ -8,19 +8,9 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from beheard_hub.facilitation import Embedder, Facilitator
+from beheard_hub.facilitation import Embedder, Facilitator, PlanRequest
 from beheard_hub.ports import Actor, Clock, Ids, ReadStore, SessionStore, Sleep
 from beheard_hub.reactions.standing import Revocations
-
-
-class PlanRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What a planner may know: the stage, the intent, and what waits for an answer."""
-
-    stage: int
-    intent: str
-    words: str
-    """The user's unanswered words; data, never instructions."""
-
 
 Planner: TypeAlias = Callable[[PlanRequest], Awaitable[Sequence[Any]]]
 """Asks for queries beside the standing bundle (spec 06, retrieval plan): each a mapping like

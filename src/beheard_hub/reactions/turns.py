@@ -28,11 +28,11 @@ from beheard_hub.domain.limits import INTENSITY_RISE_WINDOW
 from beheard_hub.domain.mediation.commands import AiFailed, AiReplied, Safety
 from beheard_hub.domain.mediation.internal import Audited
 from beheard_hub.domain.mediation.vocabulary import ROLE_USER
-from beheard_hub.facilitation import FacilitatorFailed, Spoken
+from beheard_hub.facilitation import FacilitatorFailed, PlanRequest, Spoken
 from beheard_hub.ports import Actor, Mailbox, StoreUnavailable
 from beheard_hub.reactions import retrieval, work
 from beheard_hub.reactions.streaming import speak
-from beheard_hub.reactions.tools import PlanRequest, Tools, Trail, as_ai
+from beheard_hub.reactions.tools import Tools, Trail, as_ai
 
 FEEL_HEARD_FIRST = 4
 FEEL_HEARD_EVERY = 3

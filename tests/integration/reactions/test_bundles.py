@@ -14,8 +14,9 @@ import pytest
 
 from beheard_hub.ai.bundles import Assembled
 from beheard_hub.ai.memory_intent import Intent
+from beheard_hub.facilitation import PlanRequest
 from beheard_hub.reactions import retrieval
-from beheard_hub.reactions.tools import PlanRequest, Tools, as_ai
+from beheard_hub.reactions.tools import Tools, as_ai
 from tests.integration.persistence import scene
 from tests.integration.persistence.scene import SESSION, A, B
 

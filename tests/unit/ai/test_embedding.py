@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 from beheard_hub.ai.embedding import LocalEmbedder
-from beheard_hub.ai.registry import EMBEDDERS, FACILITATORS
+from beheard_hub.ai.registry import EMBEDDERS, FACILITATORS, Means
 from beheard_hub.embeddings.vocabulary import DIMENSION
-from beheard_hub.settings import Embeddings
+from beheard_hub.runtime import SystemClock
+from beheard_hub.settings import Embeddings, load
 
 
 def _cosine(one: list[float], other: list[float]) -> float:
@@ -40,5 +41,8 @@ def test_every_row_of_the_registry_can_be_made() -> None:
     for make_embedder in EMBEDDERS.values():
         embedder = make_embedder(settings)
         assert "key" not in repr(embedder)
+        means = Means(
+            settings=load({"ANTHROPIC_API_KEY": "a key"}).ai, embedder=embedder, clock=SystemClock()
+        )
         for name, make in FACILITATORS.items():
-            assert make(embedder).provider == name
+            assert make(means).provider == name

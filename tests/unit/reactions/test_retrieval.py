@@ -10,12 +10,12 @@ import pytest
 
 from beheard_hub.ai.memory_intent import Intent
 from beheard_hub.domain.mediation.contract import ROWS, TABLE, Row, Vessel, Way, allows
-from beheard_hub.facilitation import FacilitatorFailed
+from beheard_hub.facilitation import FacilitatorFailed, PlanRequest
 from beheard_hub.persistence import sql
 from beheard_hub.reactions import library, retrieval
 from beheard_hub.reactions.retrieval import queries
 from beheard_hub.reactions.retrieval.plan import QUERIES_MAX, Plan, by_rules
-from beheard_hub.reactions.tools import PlanRequest, Tools, Trail, as_ai
+from beheard_hub.reactions.tools import Tools, Trail, as_ai
 from tests.unit.reactions.fakes import ANA, SAM, SESSION, World, at, in_stage
 
 STAGES = range(5)

@@ -111,7 +111,7 @@ def test_a_hub_in_one_process_has_no_links_to_set() -> None:
 
 
 def test_the_facilitator_follows_the_key_unless_told_otherwise() -> None:
-    assert load({"ANTHROPIC_API_KEY": "k"}).ai.facilitator == "offline"
+    assert load({"ANTHROPIC_API_KEY": "k"}).ai.facilitator == "anthropic"
     both = {"ANTHROPIC_API_KEY": "k", "BEHEARD_FACILITATOR": "offline"}
     assert load(both).ai.facilitator == "offline"
 

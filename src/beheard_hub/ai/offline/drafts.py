@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from beheard_hub.ai.offline.heat import heat_kinds
-from beheard_hub.ai.offline.words import plain, words
+from beheard_hub.ai.offline.words import words
+from beheard_hub.ai.quoting import plain
 from beheard_hub.facilitation import DraftCheck
 
 _WONDERS = re.compile(

@@ -11,8 +11,9 @@ from functools import cache
 
 from beheard_hub.ai.offline import taxonomy
 from beheard_hub.ai.offline.texts import table
-from beheard_hub.ai.offline.thread import role
-from beheard_hub.ai.offline.words import plain, sentences, without_quotations
+from beheard_hub.ai.offline.words import sentences, without_quotations
+from beheard_hub.ai.quoting import plain
+from beheard_hub.ai.thread import role
 from beheard_hub.facilitation import Bundle, Extraction, Item, Noticed, ToldEvent
 
 EVENTS_PER_MESSAGE_MAX = 3

@@ -15,8 +15,8 @@ from beheard_hub.ai.offline import (
     synthesis,
 )
 from beheard_hub.ai.offline.texts import table
-from beheard_hub.ai.offline.thread import NOBODY_NAMED, read_thread
 from beheard_hub.ai.offline.words import capitalised
+from beheard_hub.ai.thread import NOBODY_NAMED, read_thread
 from beheard_hub.facilitation import (
     Bundle,
     CommonItem,

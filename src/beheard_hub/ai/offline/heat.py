@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import msgspec
 
 from beheard_hub.ai.offline.texts import table
-from beheard_hub.ai.offline.words import plain, sentences
+from beheard_hub.ai.offline.words import sentences
+from beheard_hub.ai.quoting import plain
 
 
 def alternatives(kind: str) -> str:

@@ -13,16 +13,16 @@ from collections.abc import Sequence
 import msgspec
 
 from beheard_hub.ai.offline import taxonomy
-from beheard_hub.ai.offline.thread import Thread
 from beheard_hub.ai.offline.words import (
     clauses,
     decapitalised,
-    plain,
     second_person,
     sentences,
     without_quotations,
     words,
 )
+from beheard_hub.ai.quoting import plain
+from beheard_hub.ai.thread import Thread
 
 _REPORTED = re.compile(
     r"(?<!\bI )(?<!\bwho )\b(?:said|says|saying|say|told|tells|telling|texted|texts|wrote|writes"

@@ -8,10 +8,8 @@ from functools import lru_cache
 from typing import Any
 
 from beheard_hub.ai.offline.texts import table
-from beheard_hub.ai.offline.words import plain, sentences
-
-REDIRECTIONS_MAX = 2
-"""In a row; the next one stops redirecting and offers options."""
+from beheard_hub.ai.offline.words import sentences
+from beheard_hub.ai.quoting import plain
 
 _PERSONS = r"he|she|they|my (?:husband|wife|partner|brother|sister|friend|girlfriend|boyfriend)"
 

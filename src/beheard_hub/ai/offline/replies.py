@@ -13,19 +13,21 @@ from typing import Any
 import msgspec
 
 from beheard_hub.ai.crisis import Crisis, Severity, assess
-from beheard_hub.ai.memory_intent import Intent
 from beheard_hub.ai.offline import mirror
 from beheard_hub.ai.offline.choosing import choose, fresh, last_use
 from beheard_hub.ai.offline.listening import Heard, listen
 from beheard_hub.ai.offline.softening import transform
 from beheard_hub.ai.offline.texts import pattern, table
-from beheard_hub.ai.offline.thread import Thread
 from beheard_hub.ai.offline.words import capitalised, content_stems, words
+from beheard_hub.ai.thread import (
+    REDIRECTIONS_MAX,
+    Thread,
+    overwhelmed,
+    ripe,
+    support_offered,
+)
 from beheard_hub.facilitation import Bundle, Item
 
-SUPPORT_INTENSITY_MIN = 8
-SHARP_RISE_MIN = 3
-FEEL_HEARD_MESSAGES_MIN = 4
 _SHORT_WORDS_MAX = 3
 _NEED_QUESTION_STAGES = (1, 3)
 _GUESSING_STAGES = (1, 3)
@@ -48,7 +50,9 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that a route may look at."""
 
     stage: int
-    intent: str
+    overwhelmed: bool
+    ripe: bool
+    """Whether the question "do you feel heard?" may be offered."""
     gates: Mapping[str, bool]
     thread: Thread
     heard: Heard
@@ -94,10 +98,9 @@ def _support(turn: Turn) -> Answer:
     if _EASED.search(turn.thread.newest):
         return Answer(text=_joined(turn.pick("support", "eased"), echo, turn.pick("ask", "space")))
     parts = (turn.pick("support", "open"), echo, turn.pick("support", "ground"))
-    offer = "BREATHING_EXERCISE" if (turn.thread.intensity or 0) >= SUPPORT_INTENSITY_MIN else None
     return Answer(
         text=_joined(*parts, turn.pick("support", "close")),
-        offer_support=offer or "GROUNDING",
+        offer_support=support_offered(turn.thread),
     )
 
 
@@ -125,7 +128,7 @@ def _mirror(turn: Turn) -> Answer:
     thread = turn.thread
     name = mirror.trap_in(thread.newest, thread.partner)
     row = mirror.in_a_row(thread.said, thread.partner)
-    if name is None or row > mirror.REDIRECTIONS_MAX:
+    if name is None or row > REDIRECTIONS_MAX:
         return Answer(text=turn.fill(choose(mirror.options(), thread.answers, thread.key)))
     lines = mirror.lines_for(name)
     ack, reframe, ask = (
@@ -137,7 +140,7 @@ def _mirror(turn: Turn) -> Answer:
 
 def _short(turn: Turn) -> Answer:
     return Answer(
-        text=_joined(turn.pick("thanks", "short"), _ask(turn)), offer_feel_heard=_ripe(turn)
+        text=_joined(turn.pick("thanks", "short"), _ask(turn)), offer_feel_heard=turn.ripe
     )
 
 
@@ -179,14 +182,14 @@ def _by_stage(turn: Turn) -> Answer:
         (_echo(turn), guess, _ask(turn)),
         (_echo(turn), note or guess, _ask(turn)),
     )
-    return Answer(text=_joined(*bodies[shape]), offer_feel_heard=_ripe(turn))
+    return Answer(text=_joined(*bodies[shape]), offer_feel_heard=turn.ripe)
 
 
 Applies = Callable[[Turn], object]
 ROUTES: tuple[tuple[str, Applies, Callable[[Turn], Answer]], ...] = (
     ("crisis", lambda t: t.crisis is not None, _crisis),
     ("nothing_new", lambda t: not t.thread.newest.strip(), _what_is_missing),
-    ("support", lambda t: _overwhelmed(t), _support),
+    ("support", lambda t: t.overwhelmed, _support),
     ("aside", lambda t: _aside_name(t), _aside),
     ("correction", lambda t: _CORRECTION.search(t.thread.newest), _correction),
     ("understood", lambda t: _UNDERSTOOD.search(t.thread.newest), _understood),
@@ -215,7 +218,8 @@ def turn_of(bundle: Bundle, thread: Thread) -> Turn:
     """Everything a reply needs, from the bundle alone."""
     return Turn(
         stage=bundle.stage,
-        intent=bundle.intent,
+        overwhelmed=overwhelmed(bundle, thread),
+        ripe=ripe(bundle, thread),
         gates=bundle.gates,
         thread=thread,
         heard=listen(thread),
@@ -224,20 +228,9 @@ def turn_of(bundle: Bundle, thread: Thread) -> Turn:
     )
 
 
-def _overwhelmed(turn: Turn) -> bool:
-    high = (turn.thread.intensity or 0) >= SUPPORT_INTENSITY_MIN
-    return high or turn.thread.rise >= SHARP_RISE_MIN or turn.intent == Intent.AVOID_RECALL
-
-
 def _aside_name(turn: Turn) -> str | None:
     text = turn.thread.newest
     return next((name for name, cue in _ASIDES.items() if cue.search(text)), None)
-
-
-def _ripe(turn: Turn) -> bool:
-    """Whether the question may be offered: enough was said, and it is not answered yet."""
-    enough = turn.thread.said_here >= FEEL_HEARD_MESSAGES_MIN
-    return turn.stage == 1 and enough and not turn.heart_confirmed
 
 
 def _echo(turn: Turn, or_else: bool = True) -> str:

@@ -16,10 +16,10 @@ from beheard_hub.ai.offline.words import (
     capitalised,
     content_stems,
     decapitalised,
-    plain,
     sentences,
     shortened,
 )
+from beheard_hub.ai.quoting import plain
 from beheard_hub.facilitation import Transformation
 
 SENTENCES_MAX = 3

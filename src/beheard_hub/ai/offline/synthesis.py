@@ -14,8 +14,9 @@ import msgspec
 from beheard_hub.ai.offline import taxonomy
 from beheard_hub.ai.offline.similarity import similarities
 from beheard_hub.ai.offline.taxonomy import NeedKind
-from beheard_hub.ai.offline.thread import role
-from beheard_hub.ai.offline.words import clauses, plain, sentences, shortened, without_quotations
+from beheard_hub.ai.offline.words import clauses, sentences, shortened, without_quotations
+from beheard_hub.ai.quoting import plain
+from beheard_hub.ai.thread import role
 from beheard_hub.facilitation import Bundle, Clarification, Need, Synthesis
 from beheard_hub.ports import Embedder
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from beheard_hub.ai.offline.texts import table
+from beheard_hub.ai.quoting import plain
 
-_QUOTES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"'})
 _SENTENCE = re.compile(r"[^.!?\n]+[.!?]*")
 _CLAUSE_BREAK = re.compile(
     r"\s*[,;:()\u2013\u2014]+\s*|\s+-+\s+"
@@ -50,11 +50,6 @@ _BESIDE_VERB: frozenset[str] = frozenset(table("stop_words")["beside_verb"])
 _OTHER_SUBJECTS: frozenset[str] = frozenset(table("stop_words")["other_subjects"])
 _JOINS = frozenset({"and", "or", "but", "then"})
 _SUFFIXES = ("ingly", "edly", "ings", "ing", "ies", "ied", "ed", "es", "ly", "s", "e", "y")
-
-
-def plain(text: str) -> str:
-    """The text with straight quotation marks; same length, same positions."""
-    return text.translate(_QUOTES)
 
 
 def sentences(text: str) -> list[str]:

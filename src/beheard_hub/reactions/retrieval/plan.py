@@ -15,9 +15,9 @@ import msgspec
 
 from beheard_hub.ai.memory_intent import Intent
 from beheard_hub.domain.mediation.contract import ROWS, STAGES, TABLE, Row, Way, allows
-from beheard_hub.facilitation import FacilitatorFailed
+from beheard_hub.facilitation import FacilitatorFailed, PlanRequest
 from beheard_hub.reactions.retrieval.queries import Query, typed
-from beheard_hub.reactions.tools import PlanRequest, Tools
+from beheard_hub.reactions.tools import Tools
 
 QUERIES_MAX = 16
 """Of one planner; what is beyond is rejected."""

@@ -13,7 +13,7 @@ import pytest
 from beheard_hub.ai.bundles import Frame, assemble
 from beheard_hub.ai.memory_intent import memory_intent
 from beheard_hub.ai.offline import OfflineFacilitator
-from beheard_hub.ai.offline.words import plain
+from beheard_hub.ai.quoting import plain
 from beheard_hub.facilitation import Bundle, Spoken
 from beheard_hub.journeys import SIDES, Journey, Side, Step, load, names
 from tests.unit.ai.bundles_for_tests import BASE

@@ -7,10 +7,16 @@ from datetime import datetime
 
 import msgspec
 
+from beheard_hub.ai.memory_intent import Intent
 from beheard_hub.domain.limits import INTENSITY_RISE_WINDOW
 from beheard_hub.facilitation import Bundle, Item
 
 NOBODY_NAMED = "the other person"
+SUPPORT_INTENSITY_MIN = 8
+SHARP_RISE_MIN = 3
+FEEL_HEARD_MESSAGES_MIN = 4
+REDIRECTIONS_MAX = 2
+"""Mirrors in a row; with the next closed door redirecting stops and options are offered."""
 
 
 class Thread(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,15 +41,12 @@ class Thread(msgspec.Struct, frozen=True, kw_only=True):
     """What makes this thread's choices its own."""
 
 
-def read_thread(bundle: Bundle, seed: int) -> Thread:
+def read_thread(bundle: Bundle, seed: int = 0) -> Thread:
     """The thread of a bundle; `seed` moves the choice of lines, not their meaning."""
-    messages = sorted(
-        (i for i in bundle.items if i.type == "message"), key=lambda i: (i.created_at, i.id)
-    )
+    messages = sorted((i for i in bundle.items if is_said(i)), key=lambda i: (i.created_at, i.id))
     mine = [i for i in messages if role(i) == "USER"]
     answers = [i for i in messages if role(i) == "AI"]
-    opened = max(((i.created_at, i.id) for i in answers), default=None)
-    waiting = [i for i in mine if _waits(i, opened)]
+    waiting = waits_in(bundle)
     intensity, rise = _moment(bundle, mine, waiting)
     return Thread(
         newest="\n".join(i.text for i in waiting),
@@ -56,6 +59,37 @@ def read_thread(bundle: Bundle, seed: int) -> Thread:
         name=bundle.user_name,
         key=f"{seed}:{bundle.session_id}:{bundle.user_id}",
     )
+
+
+def overwhelmed(bundle: Bundle, thread: Thread) -> bool:
+    """Whether support comes before anything else: at a high intensity, or after a sharp rise."""
+    high = (thread.intensity or 0) >= SUPPORT_INTENSITY_MIN
+    return high or thread.rise >= SHARP_RISE_MIN or bundle.intent == Intent.AVOID_RECALL
+
+
+def support_offered(thread: Thread) -> str:
+    """The exercise that fits a strong moment."""
+    high = (thread.intensity or 0) >= SUPPORT_INTENSITY_MIN
+    return "BREATHING_EXERCISE" if high else "GROUNDING"
+
+
+def ripe(bundle: Bundle, thread: Thread) -> bool:
+    """Whether "do you feel heard?" may be offered: enough was said, and it is not answered yet."""
+    enough = thread.said_here >= FEEL_HEARD_MESSAGES_MIN
+    return bundle.stage == 1 and enough and not bundle.gates.get("feelHeardConfirmed")
+
+
+def is_said(item: Item) -> bool:
+    """Whether an item is a message of the user or an answer of the facilitator."""
+    return item.type == "message" and role(item) in ("USER", "AI")
+
+
+def waits_in(bundle: Bundle) -> list[Item]:
+    """The user's messages that wait for an answer, oldest first."""
+    said = sorted((i for i in bundle.items if is_said(i)), key=lambda i: (i.created_at, i.id))
+    answers = [(i.created_at, i.id) for i in said if role(i) == "AI"]
+    opened = max(answers, default=None)
+    return [i for i in said if role(i) == "USER" and _waits(i, opened)]
 
 
 def role(item: Item) -> str:

@@ -1,0 +1,274 @@
+"""How a request survives a bad minute: retries, a breaker, time-outs (spec 06).
+
+The SDK sends each attempt once; what is tried again, and when, is said here. A retry after text was
+shown begins with ``Delta(reset=True)``. An answer counts only when the provider said that it is
+whole: one that stops in the middle, for whatever reason, is no answer.
+
+No text of a request, an answer or an error leaves this module but as an answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from typing import Any, TypeVar
+
+import anthropic
+import httpx2
+import msgspec
+
+from beheard_hub import metering, telemetry
+from beheard_hub.ai.anthropic.wording import Request
+from beheard_hub.ai.breaker import Breaker
+from beheard_hub.facilitation import Delta, FacilitatorFailed, Usage
+from beheard_hub.ports import Sleep
+
+BASE_URL = "https://api.anthropic.com"
+AGAIN = frozenset({408, 409, 429, 500, 502, 503, 504, 529})
+"""Statuses that may be different next time."""
+AGAIN_TYPES = frozenset({"api_error", "overloaded_error", "rate_limit_error", "timeout_error"})
+"""The same for an error inside a stream, whose status was good."""
+UNACCEPTABLE = frozenset({400, 413, 422})
+"""Statuses that are about the request: it would be refused again."""
+
+_log = telemetry.logger("ai")
+_T = TypeVar("_T")
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """How often a request is tried, and how long it may take."""
+
+    retries_max: int = 2
+    first_word_seconds_max: float = 10.0
+    """Of one attempt: half of what a person waits, so that a silent one is tried once more."""
+    pause_between_words_seconds_max: float = 10.0
+    answer_seconds_max: float = 60.0
+    """Of all attempts, with the pauses between them."""
+    pause_seconds_min: float = 0.5
+    """Before the first retry; doubled before each further one."""
+
+
+class Whole(msgspec.Struct, frozen=True):
+    """An answer that is complete; ends a stream."""
+
+    text: str
+    usage: Usage
+
+
+class _Again(Exception):
+    """Worth another attempt, after `pause_seconds` if the provider named them."""
+
+    def __init__(self, reason: str, pause_seconds: float = 0.0) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.pause_seconds = pause_seconds
+
+
+class _Final(Exception):
+    """Not worth another attempt; asking again later is, or is not."""
+
+    def __init__(self, reason: str, *, retryable: bool) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.retryable = retryable
+
+
+def make_client(key: str, base_url: str | None) -> anthropic.AsyncAnthropic:
+    """The SDK, with everything off that would act, or tell, on its own."""
+    for name in ("anthropic", "httpx2", "httpcore2"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    return anthropic.AsyncAnthropic(
+        api_key=key,
+        base_url=base_url or BASE_URL,
+        max_retries=0,
+        timeout=httpx2.Timeout(None, connect=5.0),
+        open_telemetry=False,
+    )
+
+
+class Transport:
+    """Sends requests, for all calls of one provider in this process."""
+
+    def __init__(
+        self,
+        client: anthropic.AsyncAnthropic,
+        *,
+        mono: Callable[[], float],
+        sleep: Sleep,
+        uniform: Callable[[float, float], float],
+        limits: Limits | None = None,
+    ) -> None:
+        """`mono` gives seconds that never jump, `uniform` a number between two."""
+        self._client = client
+        self._mono = mono
+        self._sleep = sleep
+        self._uniform = uniform
+        self._limits = limits or Limits()
+        self._breaker = Breaker(mono)
+
+    async def stream(self, request: Request) -> AsyncGenerator[Delta | Whole]:
+        """The answer in pieces, and at last as a whole.
+
+        Raises FacilitatorFailed when no attempt gave a whole answer. Cancelling, or closing the
+        iterator, ends the request under way.
+        """
+        ends = self._mono() + self._limits.answer_seconds_max
+        shown = False
+        for attempt in range(self._limits.retries_max + 1):
+            if not self._breaker.admits():
+                raise FacilitatorFailed("the provider is left in peace for a while")
+            try:
+                async with aclosing(self._attempt(request)) as pieces:
+                    async for piece in pieces:
+                        shown = True
+                        yield piece
+                return
+            except _Final as final:
+                _note(request, attempt, final.reason)
+                raise FacilitatorFailed(final.reason, retryable=final.retryable) from None
+            except _Again as again:
+                _note(request, attempt, again.reason)
+                pause = self._pause(attempt, again)
+                if attempt == self._limits.retries_max or self._mono() + pause >= ends:
+                    raise FacilitatorFailed(again.reason) from None
+            if shown:
+                yield Delta("", reset=True)
+                shown = False
+            await self._sleep(pause)
+        raise AssertionError("the last attempt returns or raises")
+
+    async def whole(self, request: Request) -> Whole:
+        """The answer, when it is there. Raises FacilitatorFailed."""
+        async with aclosing(self.stream(request)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Whole):
+                    return piece
+        raise AssertionError("a stream ends with the whole or raises")
+
+    def _pause(self, attempt: int, again: _Again) -> float:
+        """Seconds before the next attempt: with jitter, and no less than the provider asked for."""
+        widest: float = self._limits.pause_seconds_min * 2**attempt
+        return max(again.pause_seconds, widest * self._uniform(0.5, 1.0))
+
+    async def _attempt(self, request: Request) -> AsyncGenerator[Delta | Whole]:
+        """One request; tells the breaker how it went."""
+        outcome: Callable[[], None] = self._breaker.left
+        tally = _Tally()
+        try:
+            async with aclosing(self._texts(request, tally)) as texts:
+                async for text in texts:
+                    yield Delta(text)
+            outcome = self._breaker.succeeded
+            yield tally.whole()
+        except _Again:
+            outcome = self._breaker.failed
+            raise
+        except _Final:
+            outcome = self._breaker.succeeded
+            raise
+        finally:
+            outcome()
+            if tally.usage != Usage():
+                metering.used(call=request.call, model=request.model, usage=tally.usage)
+
+    async def _texts(self, request: Request, tally: _Tally) -> AsyncGenerator[str]:
+        """The pieces of text of one request. Raises _Again, _Final."""
+        first = self._mono() + self._limits.first_word_seconds_max
+        creating = self._client.messages.create(stream=True, **request.body)
+        try:
+            async with await self._within(first, creating) as stream:
+                events = aiter(stream)
+                while True:
+                    due = self._mono() + self._limits.pause_between_words_seconds_max
+                    event = await self._within(due if tally.text else first, anext(events, None))
+                    if event is None:
+                        return
+                    text = tally.take(event)
+                    if text:
+                        yield text
+        except TimeoutError:
+            raise _Again("silence") from None
+        except anthropic.APIStatusError as wrong:
+            raise _judged(wrong) from None
+        except (anthropic.APIError, httpx2.HTTPError) as wrong:
+            raise _Again(type(wrong).__name__) from None
+        except (ValueError, LookupError, TypeError, AttributeError):
+            raise _Again("an answer that cannot be read") from None
+
+    async def _within(self, due: float, waiting: Awaitable[_T]) -> _T:
+        """Waits until `due` at most. Raises TimeoutError."""
+        async with asyncio.timeout(max(0.0, due - self._mono())):
+            return await waiting
+
+
+class _Tally:
+    """What came of one attempt so far."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.usage = Usage()
+        self._stop: str | None = None
+        self._over = False
+
+    def take(self, event: Any) -> str:
+        """Takes one event; gives the text that it brought."""
+        if event.type == "message_start":
+            self._count(event.message.usage)
+        elif event.type == "content_block_delta" and event.delta.type == "text_delta":
+            self.text += event.delta.text
+            return str(event.delta.text)
+        elif event.type == "message_delta":
+            self._stop = event.delta.stop_reason
+            self._count(event.usage)
+        elif event.type == "message_stop":
+            self._over = True
+        return ""
+
+    def _count(self, usage: Any) -> None:
+        """Counts are of the whole attempt; those that are not said again stay as they were."""
+        fresh = usage.input_tokens
+        if fresh is not None:
+            fresh += usage.cache_creation_input_tokens or 0
+        cached = usage.cache_read_input_tokens
+        self.usage = Usage(
+            input=self.usage.input if fresh is None else fresh,
+            output=usage.output_tokens or self.usage.output,
+            cached=self.usage.cached if cached is None else cached,
+        )
+
+    def whole(self) -> Whole:
+        """The answer, if it is one. Raises _Again, _Final."""
+        if self._stop == "refusal":
+            raise _Final("declined", retryable=False)
+        if not self._over:
+            raise _Again("the stream broke off")
+        if self._stop == "max_tokens":
+            raise _Again("an answer that is too long")
+        if not self.text.strip():
+            raise _Again("an empty answer")
+        return Whole(self.text, self.usage)
+
+
+def _judged(wrong: anthropic.APIStatusError) -> Exception:
+    """Whether an error of the provider is worth another attempt."""
+    if wrong.status_code in AGAIN or wrong.type in AGAIN_TYPES:
+        return _Again(f"HTTP {wrong.status_code}", _retry_after(wrong.response.headers))
+    return _Final(f"HTTP {wrong.status_code}", retryable=wrong.status_code not in UNACCEPTABLE)
+
+
+def _retry_after(headers: httpx2.Headers) -> float:
+    """Seconds; a date, which hardly any server sends, counts as nothing said."""
+    try:
+        return max(0.0, float(headers.get("retry-after") or 0.0))
+    except ValueError:
+        return 0.0
+
+
+def _note(request: Request, attempt: int, reason: str) -> None:
+    """One line about an attempt that failed."""
+    _log.warning(
+        "ai_request_failed", provider="anthropic", kind=request.call, attempt=attempt + 1,
+        error=reason,
+    )  # fmt: skip

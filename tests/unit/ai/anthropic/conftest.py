@@ -1,0 +1,49 @@
+"""The provider, the real SDK and the stand-in of the Messages API; time belongs to the test."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from beheard_hub.ai.anthropic import AnthropicFacilitator
+from beheard_hub.ai.anthropic.transport import Limits, Transport, make_client
+from beheard_hub.testing.messages_api import MessagesApi, served
+
+LIMITS = Limits(first_word_seconds_max=0.2, pause_between_words_seconds_max=0.2)
+"""Short silences: a stall is a matter of a fifth of a second here."""
+
+
+class Desk:
+    """A facilitator that asks the stand-in, and a clock that moves only when it sleeps."""
+
+    def __init__(self, api: MessagesApi, url: str) -> None:
+        self.api = api
+        self.client = make_client("a key of the test", url)
+        self.now = 0.0
+        self.pauses: list[float] = []
+        self.transport = Transport(
+            self.client, mono=self._mono, sleep=self._sleep, uniform=max, limits=LIMITS
+        )
+        self.facilitator = AnthropicFacilitator(self.transport)
+
+    def _mono(self) -> float:
+        return self.now
+
+    async def _sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.now += seconds
+
+    @property
+    def calls(self) -> list[str]:
+        """Names of the calls that were made, in order."""
+        return [request.call for request in self.api.requests]
+
+
+@pytest.fixture
+async def desk() -> AsyncIterator[Desk]:
+    api = MessagesApi()
+    async with served(api) as url:
+        desk = Desk(api, url)
+        yield desk
+        await desk.client.close()
