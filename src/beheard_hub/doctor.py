@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from beheard_hub import settings
-from beheard_hub.ai.registry import FACILITATORS, embedder
+from beheard_hub.ai.registry import PROBES, embedder
 from beheard_hub.embeddings.vocabulary import EmbeddingFailed
 from beheard_hub.persistence.data_dir import DataDirectory
 from beheard_hub.persistence.database import Database
@@ -79,11 +79,10 @@ async def _examine_database(chosen: Settings) -> Sequence[Finding]:
 
 def _facilitator(chosen: Settings) -> Sequence[Finding]:
     name = chosen.ai.facilitator
-    if name in FACILITATORS:
+    if name not in PROBES:
         return [Finding(True, name)]
-    return [
-        Finding(False, f"{name} is not part of this version", "Set BEHEARD_FACILITATOR=offline.")
-    ]
+    text, advice = asyncio.run(PROBES[name](chosen.ai))
+    return [Finding(not advice, f"{name}: {text}", advice)]
 
 
 def _embeddings(chosen: Settings) -> Sequence[Finding]:

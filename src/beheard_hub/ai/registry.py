@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping
-from typing import Protocol
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Protocol
 
 import msgspec
 
 from beheard_hub.ai.anthropic import AnthropicFacilitator
+from beheard_hub.ai.anthropic.probe import probe
 from beheard_hub.ai.anthropic.transport import Limits, Transport, make_client
 from beheard_hub.ai.embedding import LocalEmbedder
 from beheard_hub.ai.offline import OfflineFacilitator
@@ -53,6 +54,11 @@ FACILITATORS: Mapping[str, Callable[[Means], Facilitator]] = {
     "offline": _offline,
 }
 """Provider name → how it is made."""
+
+
+PROBES: Mapping[str, Callable[[Ai], Coroutine[Any, Any, tuple[str, str]]]] = {"anthropic": probe}
+"""Provider name → whether it would answer: a sentence, and advice where it would not. Providers
+that ask nobody need none."""
 
 
 def facilitator(means: Means) -> Facilitator:
