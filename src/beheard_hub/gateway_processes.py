@@ -111,8 +111,8 @@ class GatewayProcess:
             await asyncio.sleep(RESTART_SECONDS)
             try:
                 return await self._launch()
-            except SetupError:
-                _log.error("gateway_restart_failed", port=self.port)
+            except (SetupError, OSError) as error:  # it, or the pipe to it, broke at once
+                _log.error("gateway_restart_failed", port=self.port, error=type(error).__name__)
 
 
 async def start_gateways(

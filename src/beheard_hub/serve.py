@@ -291,14 +291,17 @@ class Hub:
         while True:
             if self.prepared.embedded is not None:
                 await self._revive(self.prepared.embedded)
-            write_address(self.path / ADDRESS_FILE, self.address())
+            try:
+                write_address(self.path / ADDRESS_FILE, self.address())
+            except OSError as error:  # a full disk may be emptied
+                _log.error("address_not_written", error=type(error).__name__)
             await asyncio.sleep(WATCH_SECONDS)
 
     async def _revive(self, postgres: EmbeddedPostgres) -> None:
         try:
             await asyncio.to_thread(postgres.start)
-        except SetupError:
-            _log.error("postgres_start_failed")
+        except (SetupError, OSError) as error:
+            _log.error("postgres_start_failed", error=type(error).__name__)
 
     def address(self) -> Address:
         """Where it listens, and its processes."""

@@ -23,7 +23,7 @@ from beheard_hub.embeddings.vocabulary import (
     VectorStore,
 )
 from beheard_hub.ports import Sleep, StoreUnavailable
-from beheard_hub.telemetry import logger
+from beheard_hub.telemetry import logger, origin_of
 
 PROBE = "a test"
 """Refused too: it is not the text, nothing is accepted."""
@@ -87,14 +87,19 @@ class EmbeddingWorker:
             try:
                 if not await self.step():
                     await self._idle()
-                backoff = self._limits.backoff_seconds_min
             except (EmbeddingFailed, StoreUnavailable) as failed:
                 self.failures += 1
                 reason = failed.reason if isinstance(failed, EmbeddingFailed) else "database"
                 _log.warning("embedding_put_off", reason=reason, count=self.in_hand)
-                self._passed.clear()
-                await self._sleep(backoff)
-                backoff = min(2 * backoff, self._limits.backoff_seconds_max)
+            except Exception as fault:  # of ours: it must not end all later looks
+                self.failures += 1
+                _log.error("embedding_failed", count=self.in_hand, **origin_of(fault))
+            else:
+                backoff = self._limits.backoff_seconds_min
+                continue
+            self._passed.clear()
+            await self._sleep(backoff)
+            backoff = min(2 * backoff, self._limits.backoff_seconds_max)
 
     async def backfill(self, progressed: Callable[[int], None]) -> int:
         """Works until every row that can have a vector has one of this model; returns how many it

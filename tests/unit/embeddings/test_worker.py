@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -111,6 +112,23 @@ async def test_whatever_fails_is_tried_again() -> None:
     await shelf.holds(1)
     assert worker.failures == 4
     running.cancel()
+
+
+async def test_a_fault_of_ours_ends_no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    shelf = Shelf(a="one")
+    worker = EmbeddingWorker(Model(), shelf, limits=QUICK)
+    store, broken = shelf.store, [ValueError("words of somebody")]
+
+    async def once_broken(*args: Any) -> int:
+        if broken:
+            raise broken.pop()
+        return await store(*args)
+
+    monkeypatch.setattr(shelf, "store", once_broken)
+    running = asyncio.create_task(worker.run())
+    await shelf.holds(1)
+    running.cancel()
+    assert worker.failures == 1
 
 
 async def test_a_hint_is_followed_by_a_look_that_sees_what_was_there() -> None:

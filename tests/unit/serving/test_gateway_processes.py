@@ -1,0 +1,30 @@
+"""A gateway that died comes back, whatever goes wrong on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from beheard_hub import gateway_processes
+from beheard_hub.gateway_processes import GatewayOrder, GatewayProcess
+from beheard_hub.runtime import Runtime
+from beheard_hub.settings import SetupError
+
+
+async def test_a_restart_is_tried_until_it_succeeds(monkeypatch: pytest.MonkeyPatch) -> None:
+    failures: Iterator[Exception] = iter(
+        [SetupError("no port"), BrokenPipeError(), OSError("no process")]
+    )
+    launched: list[bool] = []
+
+    async def launch(_: GatewayProcess) -> None:
+        if (failure := next(failures, None)) is not None:
+            raise failure
+        launched.append(True)
+
+    monkeypatch.setattr(gateway_processes, "RESTART_SECONDS", 0.0)
+    monkeypatch.setattr(GatewayProcess, "_launch", launch)
+    order = GatewayOrder(Runtime({}, "", "", ""), "127.0.0.1", 0, shared=False)
+    await GatewayProcess(order)._relaunch()
+    assert launched == [True]
