@@ -58,6 +58,17 @@ class Delta(msgspec.Struct, frozen=True):
     reset: bool = False
 
 
+class Piece(msgspec.Struct, frozen=True):
+    """A piece of an AI answer on its way to its user's devices (`delta` of spec 5.2)."""
+
+    reply_to: str
+    message_id: str
+    index: int
+    text: str
+    reset: bool = False
+    """Earlier pieces of the message do not count; with an empty text none does."""
+
+
 class Spoken(msgspec.Struct, frozen=True, kw_only=True):
     """A finished answer; ends the stream of deltas."""
 

@@ -25,6 +25,7 @@ from beheard_hub.facilitation import (
     FacilitatorFailed,
     Item,
     Need,
+    Piece,
     SharedNeed,
     Spoken,
     Suggestion,
@@ -36,8 +37,8 @@ from beheard_hub.link_messages import ToGateway, ToHost
 
 __all__ = [  # what comes from elsewhere and belongs to the ports
     "Bundle", "Clarification", "CommonItem", "Delta", "DraftCheck", "Embedder", "Facilitator",
-    "FacilitatorFailed", "Ids", "Item", "Need", "SharedNeed", "Spoken", "Suggestion", "Synthesis",
-    "Transformation", "Usage",
+    "FacilitatorFailed", "Ids", "Item", "Need", "Piece", "SharedNeed", "Spoken", "Suggestion",
+    "Synthesis", "Transformation", "Usage",
 ]  # fmt: skip
 
 
@@ -336,17 +337,11 @@ class Mailbox(Protocol):
         """Puts an internal command into the session's mailbox, activating it if needed. It may be
         lost (host stops, database away): the "Reminder" row brings it again."""
 
-    def delta(
-        self,
-        session_id: str,
-        user_id: str,
-        reply_to: str,
-        message_id: str,
-        index: int,
-        text: str,
-        reset: bool = False,
-    ) -> None:
-        """A piece of an AI answer to that user's subscriptions."""
+    def delta(self, session_id: str, user_id: str, piece: Piece) -> None:
+        """Tells that user's subscriptions, and keeps it for those that come before `answered`."""
+
+    def answered(self, session_id: str, user_id: str, message_id: str) -> None:
+        """That message is in the mailbox or will never be: no more pieces of it follow."""
 
 
 # ---- identity ----------------------------------------------------------------------------------

@@ -37,12 +37,16 @@ class Talking(FakeHost):
     def __init__(self, world: World, host_id: str) -> None:
         super().__init__(world, host_id)
         self.thread = []
+        self.so_far: list[str] = []
+        """What was said of an answer `m6` before the ack."""
         self.at_once = ""
         """The answer that comes right behind the ack."""
 
     def ack(self, link: FakeLink, message_: CommandTo) -> None:
         if message_.name == "message.send":
             again = message_.id == "again"
+            for index, text in enumerate(self.so_far, 3):
+                self.says(text, "m6", MINE, index=index, reset=index == 3)
             reply = {"userMessage": message(MINE, mine=True)}
             link.answer(Acked(message_.rid, reply, 0, again))
             if self.at_once:
@@ -135,6 +139,20 @@ async def test_an_answer_to_earlier_words_is_not_ours(talking: Hub) -> None:
         host.answers("m8")
         host.answers("m7")
         assert data_of(await asked)["aiResponse"]["id"] == "m7"
+
+
+async def test_who_asks_again_in_the_middle_of_the_answer_gets_all_of_it(talking: Hub) -> None:
+    """What was told before the ack counts, too."""
+    host = host_of(talking)
+    host.so_far = ["Tell ", "me "]
+    async with sent(talking, STREAM, headers={"Idempotency-Key": "again"}) as asked:
+        host.says("more.", "m6", MINE, index=5)
+        host.answers("m6")
+        response = await asked
+    assert [data for name, data in events_of(response.content) if name == "chunk"] == [
+        {"messageId": "m6", "index": 4, "text": "Tell me ", "reset": True},
+        {"messageId": "m6", "index": 5, "text": "more."},
+    ]
 
 
 async def test_an_answer_to_later_words_is_ours_too(talking: Hub) -> None:

@@ -48,6 +48,7 @@ from beheard_hub.ports import (
     GatewayPeer,
     Lease,
     LeaseStore,
+    Piece,
     Reactions,
     Renderer,
     RowRefused,
@@ -333,13 +334,13 @@ class Host:
         else:
             self.activation.park(session_id, then)
 
-    def delta(
-        self, session_id: str, user_id: str, reply_to: str, message_id: str, index: int,
-        text: str, reset: bool = False,
-    ) -> None:  # fmt: skip
-        """A piece of an AI answer to that user's subscriptions, while the lease surely holds."""
-        if self.answering():
-            self.subscriptions.delta(session_id, user_id, reply_to, message_id, index, text, reset)
+    def delta(self, session_id: str, user_id: str, piece: Piece) -> None:
+        """See the port."""
+        self.subscriptions.delta(session_id, user_id, piece)
+
+    def answered(self, session_id: str, user_id: str, message_id: str) -> None:
+        """See the port."""
+        self.subscriptions.answers.over((session_id, user_id), message_id)
 
     # ---- Sink
 

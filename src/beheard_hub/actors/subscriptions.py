@@ -2,7 +2,8 @@
 
 A subscription remembers the newest seq that it was sent. A live event goes out only if it is the
 next one; otherwise the subscription stops being live and reads the log until it has caught up. So
-there is no hole and no repeat, whatever overtakes what.
+there is no hole and no repeat, whatever overtakes what. Deltas go to those who are live; whoever
+becomes so in the middle of an answer begins with the text so far (`answers.py`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from beheard_hub.actors.activation import Activation
+from beheard_hub.actors.answers import Answers
 from beheard_hub.actors.background import Background
 from beheard_hub.actors.cell import Cell, View
 from beheard_hub.actors.recording import Event, iso
@@ -29,6 +31,7 @@ from beheard_hub.link_messages import (
 )
 from beheard_hub.ports import (
     GatewayPeer,
+    Piece,
     Renderer,
     SessionStore,
     Sleep,
@@ -68,6 +71,7 @@ class Subscriptions:
         self._background = background
         self._answering = answering
         self._sleep = sleep
+        self.answers = Answers()
         self._of_user: dict[tuple[str, str], list[Subscription]] = {}
         self._of_peer: dict[GatewayPeer, dict[int, Subscription]] = {}
 
@@ -108,6 +112,7 @@ class Subscriptions:
                 for subscription in list(subscriptions):
                     subscription.peer.send(Moved(None, session_id, subscription.sub))
                     self.unsubscribe(subscription.peer, subscription.sub)
+        self.answers.forget_shards(lost)
 
     def _close(self, subscription: Subscription) -> None:
         subscription.closed = True
@@ -140,17 +145,25 @@ class Subscriptions:
         for peer, subs in groups.items():
             peer.send(EventFrom(subs, session_id, event.seq, event.name, data or {}, event.at))
 
-    def delta(
-        self, session_id: str, user_id: str, reply_to: str, message_id: str, index: int,
-        text: str, reset: bool,
-    ) -> None:  # fmt: skip
-        """A piece of an AI answer, to those who are live."""
+    def delta(self, session_id: str, user_id: str, piece: Piece) -> None:
+        """A piece of an AI answer, to those who are live, while the lease surely holds. That an
+        answer is taken back is told to everybody at once: it says nothing, and hides."""
+        thread = (session_id, user_id)
+        told = self.answers.take(thread, piece, tell=self._answering())
+        if told is None:
+            return
         groups: dict[GatewayPeer, list[int]] = {}
-        for subscription in self._of_user.get((session_id, user_id), ()):
-            if subscription.live:
+        for subscription in self._of_user.get(thread, ()):
+            if subscription.live or not told.text:
                 groups.setdefault(subscription.peer, []).append(subscription.sub)
         for peer, subs in groups.items():
-            peer.send(DeltaFrom(subs, session_id, reply_to, message_id, index, text, reset))
+            peer.send(_delta(subs, session_id, told))
+
+    def _go_live(self, subscription: Subscription) -> None:
+        subscription.live = True
+        so_far = self.answers.so_far((subscription.session_id, subscription.user_id))
+        if so_far is not None and so_far.text:
+            subscription.peer.send(_delta([subscription.sub], subscription.session_id, so_far))
 
     # ---- catching up
 
@@ -206,13 +219,13 @@ class Subscriptions:
                     return
                 await self._sleep(RETRY_SECONDS)
                 continue
-            newest = outcome.committed_seqs.get(user_id, 0)
-            if subscription.sent_seq >= newest:
-                subscription.live = True
-                return
             if not self._answering():
                 await self._sleep(RETRY_SECONDS)
                 continue
+            newest = outcome.committed_seqs.get(user_id, 0)
+            if subscription.sent_seq >= newest:
+                self._go_live(subscription)
+                return
             page = await self._page(subscription, subscription.sent_seq, CATCH_UP_EVENTS_MAX)
             if not page:  # None: too old by now; empty: compacted between the two reads
                 await self._snapshot(subscription)
@@ -272,3 +285,9 @@ class Subscriptions:
             Refused(None, refusal.code, refusal.sentence, refusal.retryable, sub=subscription.sub)
         )
         self.unsubscribe(subscription.peer, subscription.sub)
+
+
+def _delta(subs: list[int], session_id: str, piece: Piece) -> DeltaFrom:
+    return DeltaFrom(
+        subs, session_id, piece.reply_to, piece.message_id, piece.index, piece.text, piece.reset
+    )

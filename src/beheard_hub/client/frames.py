@@ -84,7 +84,8 @@ class Event(_Frame, frozen=True, tag="event"):
 class Delta(_Frame, frozen=True, tag="delta"):
     """A piece of an answer that is being written; the whole text follows as ``message.created``.
 
-    With `reset` throw the pieces of this message away.
+    With `reset` throw the earlier pieces of this message away. Who comes in the middle of an answer
+    is told the text so far in one piece that resets. :attr:`EventStream.writing` puts it together.
     """
 
     session_id: str

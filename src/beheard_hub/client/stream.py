@@ -5,6 +5,9 @@ dropped; a frame beyond the next one is a hole, and the stream subscribes again 
 stands. After a reconnect it does the same. A full queue is treated alike: the stream unsubscribes,
 lets its reader catch up, and subscribes again from the last event it kept. So memory stays bounded,
 and a slow reader of one session holds up neither the answers to commands nor other sessions.
+
+Whoever subscribes again takes back what was shown of an answer under way: the hub tells the text so
+far, if there still is one.
 """
 
 from __future__ import annotations
@@ -15,13 +18,42 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from beheard_hub.client.errors import ConnectionLost, HubError
-from beheard_hub.client.frames import Event, Snapshot, Streamed
+from beheard_hub.client.frames import Delta, Event, Snapshot, Streamed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 QUEUE_FRAMES_MAX = 1_000
 RESUBSCRIBE_SECONDS_MIN = 2.0
+
+
+class Writing:
+    """The answer that is being written, as far as the frames of one stream tell it."""
+
+    def __init__(self) -> None:
+        self.message_id: str | None = None
+        """None while nothing is being written."""
+        self.text = ""
+
+    def took(self, frame: Streamed) -> None:
+        """A thread has one answer at a time: a piece of another one begins anew."""
+        if isinstance(frame, Delta):
+            if frame.text and (frame.reset or frame.message_id != self.message_id):
+                self.message_id, self.text = frame.message_id, frame.text
+            elif frame.text:
+                self.text += frame.text
+            elif frame.reset and frame.message_id == self.message_id:
+                self._over()
+        elif isinstance(frame, Event) and _message_of(frame) == self.message_id:
+            self._over()
+
+    def _over(self) -> None:
+        self.message_id, self.text = None, ""
+
+
+def _message_of(event: Event) -> Any:
+    message = event.data.get("message")
+    return message.get("id") if isinstance(message, dict) else ""
 
 
 class Inbox:
@@ -46,11 +78,14 @@ class Inbox:
         self._changed = asyncio.Event()
         self._paused = False
         self._catching_up_since: float | None = None
+        self._writing = Writing()
 
     def subscribe(self) -> None:
         """Asks the hub for everything after the newest seq; also after every reconnect."""
         if self._paused or self.error is not None:
             return
+        if self._writing.message_id is not None:
+            self._keep(Delta(self.session_id, self._writing.message_id, reset=True))
         frame: dict[str, Any] = {"type": "subscribe", "sessionId": self.session_id}
         if self.last_seq is not None:
             frame["after"] = self.last_seq
@@ -69,6 +104,10 @@ class Inbox:
         if isinstance(frame, Event | Snapshot):
             self.last_seq = frame.seq
             self._catching_up_since = None
+        self._keep(frame)
+
+    def _keep(self, frame: Streamed) -> None:
+        self._writing.took(frame)
         self._frames.append(frame)
         self._changed.set()
 
@@ -125,7 +164,7 @@ class EventStream:
     It subscribes when it is made. It ends with :meth:`aclose`, at the end of its ``async with``, or
     when it is no longer referenced; leaving an ``async for`` does not end it, going on later does.
     After a long absence a :class:`Snapshot` may come in the middle: take its state instead of
-    one's own.
+    one's own. What there is of an answer that is being written stands in :attr:`writing`.
 
     Cancelling: waiting for the next frame may be cancelled at any time and nothing is lost.
 
@@ -142,6 +181,7 @@ class EventStream:
         self._confirm = confirm
         self._taken = 0
         self._closed = False
+        self.writing = Writing()
 
     @property
     def seq(self) -> int | None:
@@ -166,6 +206,7 @@ class EventStream:
             raise
         if isinstance(frame, Event | Snapshot):
             self._taken = frame.seq
+        self.writing.took(frame)
         return frame
 
     async def __aenter__(self) -> Self:

@@ -150,6 +150,12 @@ class Delta(_Frame, frozen=True, tag="delta"):
     text: str
     reset: bool = False
 
+    def absorbing(self, later: Delta) -> Delta:
+        """Both in one: whoever takes it in shows the same in the end."""
+        if later.reset:
+            return later
+        return msgspec.structs.replace(later, text=self.text + later.text, reset=self.reset)
+
 
 class Draining(_Frame, frozen=True, tag="draining"):
     """Finish what you do and connect again."""

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections import deque
 
-import msgspec
-
 from beheard_hub.gateway.bounds import Bounds
 from beheard_hub.gateway.frames import Codec, Delta, Outgoing
 
@@ -65,22 +63,16 @@ class Outbox:
         self._append(_Waiting(payload, None, _size(payload)))
 
     def _put_delta(self, delta: Delta) -> None:
-        size = DELTA_FRAME_BYTES + len(delta.text.encode())
+        size = DELTA_FRAME_BYTES + _size(delta.text)
         waiting = self._deltas.get(delta.message_id)
         if waiting is None or waiting.delta is None:
             entry = _Waiting(None, delta, size)
             self._deltas[delta.message_id] = entry
             self._append(entry)
             return
-        before = waiting.delta
-        merged = (
-            delta
-            if delta.reset
-            else msgspec.structs.replace(delta, text=before.text + delta.text, reset=before.reset)
-        )
-        size = DELTA_FRAME_BYTES + len(merged.text.encode())
+        size = size if delta.reset else waiting.size + size - DELTA_FRAME_BYTES
         self._bytes += size - waiting.size
-        waiting.delta, waiting.size = merged, size
+        waiting.delta, waiting.size = waiting.delta.absorbing(delta), size
         self._check()
 
     def _append(self, entry: _Waiting) -> None:

@@ -7,6 +7,8 @@ seq once and in order:
 
 * a seq that was sent before is dropped;
 * a hole (the owner moved, a frame was dropped) registers the subscription again;
+* who registers again takes back what was shown of an answer under way: pieces may have been missed,
+  or its host died with it. The owner then tells the text so far, if there still is one;
 * a replay that fills the outbox to more than half is given up and asked for again, from where it
   stopped, once the socket has caught up: long replays are paced by their reader.
 """
@@ -16,6 +18,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable
 from typing import Protocol
+
+import msgspec
 
 from beheard_hub.domain.refusals import Code
 from beheard_hub.domain.sharding import shard_of
@@ -64,6 +68,7 @@ class Subscription:
         "replay_until",
         "session_id",
         "shard",
+        "shown",
         "sink",
         "user_id",
     )
@@ -81,6 +86,8 @@ class Subscription:
         self.number = 0
         self.paused = False
         self.replay_until = 0
+        self.shown: frames.Delta | None = None
+        """Newest piece of an answer that is not complete."""
         self.deadline: float | None = deadline
         """By when an owner must have taken it for the first time; None afterwards."""
 
@@ -155,6 +162,9 @@ class Subscriptions:
                 self._register(sub)
 
     def _register(self, sub: Subscription) -> None:
+        if (shown := sub.shown) is not None:
+            sub.shown = None
+            sub.sink.deliver(msgspec.structs.replace(shown, index=0, text="", reset=True))
         line = self._hosts.line_for(sub.shard)
         if line is None:
             self._waiting.add(sub)
@@ -261,6 +271,8 @@ class Subscriptions:
                 at=message.at,
             )
             sub.last = message.seq
+            if sub.shown is not None and sub.shown.message_id == _message_of(message):
+                sub.shown = None
             sub.sink.deliver(frame)
 
     def delta(self, line: Line, message: DeltaFrom) -> None:
@@ -274,6 +286,7 @@ class Subscriptions:
             reset=message.reset,
         )
         for sub in self._audience(line, message.subs):
+            sub.shown = frame if message.text else None
             sub.sink.deliver(frame)
 
 
@@ -293,3 +306,9 @@ def error_of(
 
 def _about(sub: Subscription) -> dict[str, str]:
     return {"sessionId": sub.session_id}
+
+
+def _message_of(event: EventFrom) -> str | None:
+    """Id of the message that an event is about."""
+    message = event.data.get("message")
+    return message.get("id") if isinstance(message, dict) else None

@@ -29,8 +29,7 @@ async def speak(
     Indices count from 0, and again from 0 after a reset, which is passed on only where something
     was shown before. Raises FacilitatorFailed, also for a stream that ends without `Spoken` and
     for an answer that cannot be stored; TimeoutError when nothing comes within
-    `first_word_seconds_max`. Cancelling ends the stream and calls back what was shown: it will not
-    be stored, and may be made from what its owner has taken back.
+    `first_word_seconds_max`. Cancelling ends the stream. Who called must call back what was shown.
     """
     pace = _Pace(emit, clock)
     try:
@@ -42,9 +41,6 @@ async def speak(
                     pace.flush()
                     return _storable(piece)
                 pace.add(piece)
-    except asyncio.CancelledError:
-        pace.take_back()
-        raise
     finally:
         close = getattr(stream, "aclose", None)
         if close is not None:
@@ -60,6 +56,8 @@ class _Pace:
         self._clock = clock
         self._index = 0
         self._waiting = ""
+        self._chars = 0
+        """Of the answer, since the last reset."""
         self._last = float("-inf")
 
     @property
@@ -69,16 +67,19 @@ class _Pace:
         return max(0.0, DELTA_MILLISECONDS_MIN / 1000 - since) if self._waiting else 0.0
 
     def add(self, piece: Delta) -> None:
-        """Takes a piece, and lets go of what may leave."""
+        """Takes a piece, and lets go of what may leave. Raises FacilitatorFailed."""
         if piece.reset:
-            self.take_back()
+            self._take_back()
         self._waiting += piece.text
+        self._chars += len(piece.text)
+        if self._chars > TEXT_CHARS_MAX:
+            raise FacilitatorFailed("the answer cannot be stored")
         if self.seconds_left == 0.0:
             self.flush()
 
-    def take_back(self) -> None:
+    def _take_back(self) -> None:
         """Nothing of it counts: what waits is dropped, what was shown is called back."""
-        self._waiting = ""
+        self._waiting, self._chars = "", 0
         if self._index:
             self._index = 0
             self._send("", reset=True)

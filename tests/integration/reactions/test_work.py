@@ -11,6 +11,7 @@ import pytest
 from beheard_hub.ai.embedding import LocalEmbedder
 from beheard_hub.domain.kernel import Command, Due, Work
 from beheard_hub.domain.refusals import Code, Refusal
+from beheard_hub.facilitation import Piece
 from beheard_hub.persistence.library_vectors import embed_library
 from beheard_hub.reactions import library, turns
 from beheard_hub.reactions import work as works
@@ -140,8 +141,11 @@ async def test_one_turn_answers_what_waits(tools: Tools) -> None:
         def submit_internal(self, session_id: str, command: Command) -> None:
             self.commands.append(command)
 
-        def delta(self, *args: Any) -> None:
-            self.pieces.append(args[5])
+        def delta(self, session_id: str, user_id: str, piece: Piece) -> None:
+            self.pieces.append(piece.text)
+
+        def answered(self, session_id: str, user_id: str, message_id: str) -> None:
+            """Nobody comes late here."""
 
     box = Box()
     due = Due(id="r1", kind="ai_turn", at=scene.at(9), user_id=A, payload={"stage": 4})

@@ -8,6 +8,7 @@ import random
 import pytest
 
 from beheard_hub.actors.host import Host
+from beheard_hub.domain.limits import SHARDS
 from beheard_hub.domain.refusals import Code
 from beheard_hub.link_messages import (
     DeltaFrom,
@@ -17,6 +18,7 @@ from beheard_hub.link_messages import (
     SubscribedFrom,
     UnsubscribeTo,
 )
+from beheard_hub.ports import Piece
 from tests.unit.actors.world import Peer, World, until
 
 
@@ -73,14 +75,59 @@ async def test_deltas_reach_the_own_listeners(host: Host, peer: Peer) -> None:
     ann, bob = peer.subscribe("ann"), peer.subscribe("bob")
     await until(lambda: len(peer.of(SnapshotFrom)) == 2, "two snapshots")
     await until(lambda: len(host.subscriptions) == 2, "both live")
-    host.delta("s1", "ann", "m1", "m2", 0, "Once")
+    host.delta("s1", "ann", Piece("m1", "m2", 0, "Once"))
     assert peer.of(DeltaFrom) == [DeltaFrom([ann], "s1", "m1", "m2", 0, "Once")]
     host.received(peer, UnsubscribeTo(ann))
-    host.delta("s1", "ann", "m1", "m2", 1, "more")
+    host.delta("s1", "ann", Piece("m1", "m2", 1, "more"))
     assert len(peer.of(DeltaFrom)) == 1
     host.detached(peer)
     assert len(host.subscriptions) == 0
     assert bob
+
+
+async def test_who_comes_in_the_middle_of_an_answer_begins_with_the_text_so_far(
+    host: Host, peer: Peer
+) -> None:
+    host.delta("s1", "ann", Piece("m1", "m2", 0, "Once "))
+    host.delta("s1", "ann", Piece("m1", "m2", 1, "upon "))
+    late, partner = peer.subscribe("ann", after=0), peer.subscribe("bob")
+    await until(lambda: peer.of(DeltaFrom), "the text so far")
+    host.delta("s1", "ann", Piece("m1", "m2", 2, "a time"))
+    assert peer.of(DeltaFrom) == [
+        DeltaFrom([late], "s1", "m1", "m2", 1, "Once upon ", reset=True),
+        DeltaFrom([late], "s1", "m1", "m2", 2, "a time"),
+    ]
+    host.answered("s1", "ann", "m2")
+    peer.subscribe("ann", after=0)
+    await until(lambda: len(peer.of(SubscribedFrom)) == 2, "the second device")
+    assert len(peer.of(DeltaFrom)) == 2, "the message tells the rest"
+    assert partner
+
+
+async def test_nobody_is_told_of_an_answer_while_the_lease_is_unsure(
+    host: Host, peer: Peer
+) -> None:
+    sub = peer.subscribe("ann")
+    await until(lambda: peer.of(SnapshotFrom), "the snapshot")
+    host.delta("s1", "ann", Piece("m1", "m2", 0, "Once "))
+    late = peer.subscribe("ann", after=0)
+    host.fenced_off = True
+    host.delta("s1", "ann", Piece("m1", "m2", 1, "upon "))
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert [piece.text for piece in peer.of(DeltaFrom)] == ["Once "]
+    host.fenced_off = False
+    host.delta("s1", "ann", Piece("m1", "m2", 2, "a time"))
+    whole = "Once upon a time"
+    assert peer.of(DeltaFrom)[1:] == [DeltaFrom([sub], "s1", "m1", "m2", 2, whole, reset=True)]
+    await until(lambda: len(peer.of(DeltaFrom)) == 3, "the late one")
+    assert peer.of(DeltaFrom)[2] == DeltaFrom([late], "s1", "m1", "m2", 2, whole, reset=True)
+
+
+async def test_an_answer_that_moved_away_is_forgotten(host: Host) -> None:
+    host.delta("s1", "ann", Piece("m1", "m2", 0, "Once"))
+    host.subscriptions.forget_shards(set(range(SHARDS)))
+    assert len(host.subscriptions.answers) == 0
 
 
 async def test_a_read_that_fails_makes_no_hole(world: World, peer: Peer) -> None:

@@ -14,6 +14,7 @@ from beheard_hub.facilitation import (
     Delta,
     Extraction,
     Item,
+    Piece,
     SharedNeed,
     Spoken,
     Suggestion,
@@ -227,6 +228,8 @@ class Box:
     def __init__(self) -> None:
         self.commands: list[Command] = []
         self.deltas: list[tuple[str, str, int, str, bool]] = []
+        self.under_way: set[str] = set()
+        """Answers of which pieces came, and no end."""
         self.log: list[str] = []
 
     def submit_internal(self, session_id: str, command: Command) -> None:
@@ -234,13 +237,15 @@ class Box:
         self.commands.append(command)
         self.log.append(command.name)
 
-    def delta(
-        self, session_id: str, user_id: str, reply_to: str, message_id: str, index: int,
-        text: str, reset: bool = False,
-    ) -> None:  # fmt: skip
+    def delta(self, session_id: str, user_id: str, piece: Piece) -> None:
         assert session_id == SESSION
-        self.deltas.append((user_id, reply_to, index, text, reset))
+        self.deltas.append((user_id, piece.reply_to, piece.index, piece.text, piece.reset))
+        self.under_way.add(piece.message_id)
         self.log.append("delta")
+
+    def answered(self, session_id: str, user_id: str, message_id: str) -> None:
+        assert session_id == SESSION
+        self.under_way.discard(message_id)
 
     def named(self, name: str) -> list[Any]:
         return [command.data for command in self.commands if command.name == name]

@@ -133,25 +133,10 @@ async def test_after_the_first_word_only_the_caller_ends_it() -> None:
     assert stream.closed
 
 
-@pytest.mark.parametrize(("shown", "called_back"), [(["a"], [(0, "", True)]), ([], [])])
-async def test_what_was_shown_of_a_stopped_answer_is_called_back(
-    shown: list[str], called_back: list[tuple[int, str, bool]]
-) -> None:
-    clock, reached = FakeClock(), asyncio.Event()
-    sent: list[tuple[int, str, bool]] = []
-
-    async def stream() -> AsyncIterator[Delta | Spoken]:
-        for text in [*shown, *shown]:  # the second one waits to leave, and never does
-            yield Delta(text)
-        reached.set()
-        await asyncio.Event().wait()
-
-    def emit(index: int, text: str, reset: bool) -> None:
-        sent.append((index, text, reset))
-
-    task = asyncio.create_task(speak(stream(), emit, clock, clock.sleep, 20.0))
-    await reached.wait()
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert sent[len(shown) :] == called_back
+async def test_an_answer_that_grows_too_long_is_not_listened_to_any_more() -> None:
+    clock, stream = FakeClock(), Patient(Delta("x" * TEXT_CHARS_MAX), Delta("x"))
+    with pytest.raises(FacilitatorFailed):
+        await speak(stream, lambda *_: None, clock, clock.sleep, 20.0)
+    assert stream.closed
+    again = [(0, Delta("x" * TEXT_CHARS_MAX, reset=True)) for _ in range(3)]
+    assert (await run([*again, (0, done())]))[0].text == "text"

@@ -14,6 +14,7 @@ from beheard_hub.reactions import turns
 from tests.unit.reactions.fakes import (
     ANA,
     SESSION,
+    Held,
     World,
     ai_turn,
     at,
@@ -50,6 +51,44 @@ async def test_an_answer_is_streamed_and_then_handed_over_to_be_stored() -> None
     ids = [item["id"] for item in done.message["bundle"]["items"]]
     assert "m1" in ids
     assert all("text" not in item for item in done.message["bundle"]["items"])
+
+
+async def test_what_was_shown_of_a_failed_answer_is_called_back() -> None:
+    world = World([Delta("I he"), FacilitatorFailed("dropped")])
+    world.hear(message(1, "hello"))
+    await answered(world)
+    assert world.box.deltas == [(ANA, "m1", 0, "I he", False), (ANA, "m1", 0, "", True)]
+    assert world.box.log[-1] == "internal.ai_failed"
+    assert not world.box.under_way
+
+
+async def test_what_was_never_shown_is_not_called_back() -> None:
+    world = World([FacilitatorFailed("dropped")])
+    world.hear(message(1, "hello"))
+    await answered(world)
+    assert world.box.deltas == []
+
+
+@pytest.mark.parametrize("words", ["in the middle", "at the end"])
+async def test_what_was_shown_of_a_stopped_answer_is_called_back(words: str) -> None:
+    """Also after the last word, while it is still looked up what goes along with it."""
+    stop = Held()
+    script = said("I hear you.", offer_feel_heard=True)
+    world = World([Delta("I he"), stop] if words == "in the middle" else script)
+    world.hear(message(1, "hello"))
+
+    def held(_: Any) -> Any:
+        raise asyncio.CancelledError
+
+    world.reads.rows["bundle.message_count"] = held
+    turn = asyncio.create_task(turns.answer(world.tools, world.box, SESSION, ai_turn()))
+    if words == "in the middle":
+        await stop.reached.wait()
+        turn.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await turn
+    assert world.box.deltas[-1] == (ANA, "m1", 0, "", True)
+    assert (world.box.commands, world.box.under_way) == ([], set())
 
 
 async def test_what_came_while_the_facilitator_spoke_is_answered_by_the_next_turn() -> None:

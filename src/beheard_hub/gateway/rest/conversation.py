@@ -7,7 +7,8 @@ then picks what belongs to its own message out of what is told:
 * A delta names the newest message that its answer deals with; ids of messages grow with time, so an
   answer is to ours when that id is ours or a later one. An answer that began before our message was
   stored has a smaller id than ours.
-* A repeated command may have been answered long ago: then the thread is read, once.
+* A repeated command may have been answered long ago: then the thread is read, once. It may be
+  answered just now: what was told before it is known which message is ours is kept until it is.
 * What ends the wait without an answer is the table `ENDS`.
 
 Nothing of it slows the session: what its reader does not take in time is bounded, and beyond the
@@ -70,6 +71,8 @@ class Conversation:
         """Answer → the newest message that it deals with."""
         self._message_id = ""
         """Ours, once it is known."""
+        self._early: frames.Delta | None = None
+        """What was told before `_message_id` was known, of the newest answer."""
         self._expected = ""
         """The answer of which pieces were seen."""
         self._pause = False
@@ -169,6 +172,9 @@ class Conversation:
         """Events may come right behind the ack: what is ours must be known before them."""
         if isinstance(frame, frames.Ack) and command_id == self._command.id:
             self._message_id = frame.data["userMessage"]["id"]
+            early, self._early = self._early, None
+            if early is not None:
+                self._delta(early)
         answer = self._answers.get(command_id)
         if answer is not None and not answer.done():
             answer.set_result(frame)
@@ -176,7 +182,12 @@ class Conversation:
     def _delta(self, delta: frames.Delta) -> None:
         if len(self._reply_to) < ANSWERS_FOLLOWED_MAX:
             self._reply_to[delta.message_id] = delta.reply_to
-        if not self._message_id or delta.reply_to < self._message_id:
+        if not self._message_id:
+            before = self._early
+            same = before is not None and before.message_id == delta.message_id
+            self._early = before.absorbing(delta) if before is not None and same else delta
+            return
+        if delta.reply_to < self._message_id:
             return
         self._expected = delta.message_id
         if self._streams:
