@@ -10,6 +10,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Callable
+from typing import TypeAlias
 from uuid import uuid4
 
 import msgspec
@@ -23,7 +24,7 @@ from beheard_hub.domain.mediation.directory import DIRECTORY
 from beheard_hub.domain.mediation.kind import MEDIATION
 from beheard_hub.embeddings.hints import Tell, TellingFlushes
 from beheard_hub.embeddings.worker import EmbeddingWorker
-from beheard_hub.facilitation import PlanningFacilitator
+from beheard_hub.facilitation import Facilitator, PlanningFacilitator
 from beheard_hub.gateway.auth import LocalKey, TokenIdentities, TokenVerifier
 from beheard_hub.gateway.jwks import JwksVerifier, fetch_by_http
 from beheard_hub.gateway.server import Gateway, build_gateway
@@ -100,11 +101,23 @@ def _tell_nobody() -> None:
     """New text waits for a scan."""
 
 
+Around: TypeAlias = Callable[[Facilitator], Facilitator]
+
+
+def as_it_is(facilitator: Facilitator) -> Facilitator:
+    """Nothing stands between."""
+    return facilitator
+
+
 async def build_host(
-    runtime: Runtime, host_id: str, on_fenced: Callable[[], None], tell: Tell = _tell_nobody
+    runtime: Runtime,
+    host_id: str,
+    on_fenced: Callable[[], None],
+    tell: Tell = _tell_nobody,
+    around: Around = as_it_is,
 ) -> HostParts:
-    """One session host on Postgres; `tell` is called after commits that may have brought text.
-    Raises StoreUnavailable."""
+    """One session host on Postgres; `tell` is called after commits that may have brought text,
+    `around` puts something between the hub and its facilitator. Raises StoreUnavailable."""
     settings, clock, ids = runtime.settings, SystemClock(), SystemIds()
     db = await Database.open(runtime.runtime_url, size_max=HOST_CONNECTIONS_MAX)
     sessions, reads = PostgresSessionStore(db), PostgresReadStore(db)
@@ -120,7 +133,7 @@ async def build_host(
         clock=clock,
         ids=ids,
     )
-    speaker = facilitator(Means(settings=settings.ai, embedder=embedding, clock=clock))
+    speaker = around(facilitator(Means(settings=settings.ai, embedder=embedding, clock=clock)))
     tools = Tools(
         reads=reads,
         sessions=sessions,

@@ -13,7 +13,14 @@ from beheard_hub import telemetry
 from beheard_hub.actors.embedding_actor import EmbeddingOrder, EmbeddingPool
 from beheard_hub.actors.session_host import HostOrder
 from beheard_hub.actors.supervisor import RayOptions, Supervisor, machines, start_ray, stop_ray
-from beheard_hub.bootstrap import EmbedderParts, HostParts, build_embedder, build_host
+from beheard_hub.bootstrap import (
+    Around,
+    EmbedderParts,
+    HostParts,
+    as_it_is,
+    build_embedder,
+    build_host,
+)
 from beheard_hub.links.inprocess import InprocessNetwork
 from beheard_hub.runtime import Runtime
 from beheard_hub.settings import Settings, SetupError, process_environment
@@ -93,8 +100,9 @@ class InprocessFleet:
     """One host in this process; gateways of this process reach it by `network`. Whatever
     BEHEARD_EMBEDDERS says, one embedding worker at most is beside it, as a task."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, around: Around = as_it_is) -> None:
         self._runtime = runtime
+        self._around = around
         self.network = InprocessNetwork("gateway-inprocess")
         self._parts: HostParts | None = None
         self._embedder: EmbedderParts | None = None
@@ -104,7 +112,9 @@ class InprocessFleet:
         """Starts the host."""
         host_id = f"inprocess-{uuid4().hex[:12]}"
         endpoint = f"inprocess:{host_id}"
-        parts = self._parts = await build_host(self._runtime, host_id, self._fenced, self._tell)
+        parts = self._parts = await build_host(
+            self._runtime, host_id, self._fenced, self._tell, self._around
+        )
         await parts.start(endpoint)
         if self._runtime.settings.embeddings.actors:
             self._embedder = await build_embedder(self._runtime)

@@ -24,9 +24,9 @@ from rich.console import Console
 from beheard_hub import settings as variables
 from beheard_hub import telemetry
 from beheard_hub.ai.registry import embedder
-from beheard_hub.bootstrap import check_parts, make_gateway
+from beheard_hub.bootstrap import Around, as_it_is, check_parts, make_gateway
 from beheard_hub.demo.player import play
-from beheard_hub.demo.record import PlayResult
+from beheard_hub.demo.record import PlayResult, Watcher
 from beheard_hub.demo.screen import Screen
 from beheard_hub.embeddings.vocabulary import EmbeddingFailed
 from beheard_hub.fleet import Fleet, InprocessFleet, RayFleet, start_runtime, stop_runtime
@@ -151,10 +151,14 @@ async def _unless(ending: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | No
 
 
 class Hub:
-    """One hub on this machine, from its first process to its last."""
+    """One hub on this machine, from its first process to its last.
 
-    def __init__(self, settings: Settings, say: Console) -> None:
+    `around` stands between the hub and its facilitator; it needs a hub of one process.
+    """
+
+    def __init__(self, settings: Settings, say: Console, around: Around = as_it_is) -> None:
         self.settings = settings
+        self._around = around
         self.say = say
         self.path = settings.server.data_dir.expanduser().absolute()
         self.gateways: list[GatewayProcess] = []
@@ -225,7 +229,7 @@ class Hub:
 
     async def _start_fleet(self, runtime: Runtime, stack: contextlib.AsyncExitStack) -> None:
         if self.settings.cluster.link == "inprocess":
-            fleet = InprocessFleet(runtime)
+            fleet = InprocessFleet(runtime, self._around)
             await fleet.start()
             self.fleet = fleet
             stack.push_async_callback(fleet.stop)
@@ -324,16 +328,24 @@ class Hub:
     def _token(self, user: str, name: str) -> str:
         return LocalKey.open(self.path, SystemClock()).mint(user, name=name)
 
-    async def play(self, script: Journey) -> PlayResult:
-        """Plays a journey with two new users. Raises Unplayable."""
+    async def play(
+        self,
+        script: Journey,
+        pace: float = DEMO_PACE_SECONDS,
+        watcher: Watcher | None = None,
+        result: PlayResult | None = None,
+    ) -> PlayResult:
+        """Plays a journey with two new users, on the terminal unless there is another `watcher`.
+        Raises Unplayable."""
         tag = uuid4().hex[:8]
         return await play(
             script,
             self.websocket_url,
             self._token(f"demo-a-{tag}", script.a.name),
             self._token(f"demo-b-{tag}", script.b.name),
-            DEMO_PACE_SECONDS,
-            Screen(),
+            pace,
+            watcher or Screen(),
+            result,
         )
 
     def how_to_connect(self) -> str:

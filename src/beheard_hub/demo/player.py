@@ -23,6 +23,7 @@ async def play(
     token_b: TokenSource,
     pace: float = 0.0,
     watcher: Watcher | None = None,
+    result: PlayResult | None = None,
 ) -> PlayResult:
     """Plays a journey from invitation to its end, through lost connections and restarts.
 
@@ -33,6 +34,7 @@ async def play(
         token_b: token of the other.
         pace: seconds to wait before each step; 0 for tests.
         watcher: looks on, e.g. `screen.Screen`.
+        result: filled while it is played, for who wants it where a step cannot be taken.
 
     Raises:
         Unplayable: a step could not be taken; names its number, the person and the command.
@@ -40,7 +42,7 @@ async def play(
     Cancelling: closes both connections; the session stays as it is.
     """
     on = watcher or Unwatched()
-    result = PlayResult()
+    result = result or PlayResult()
     names: Mapping[Side, str] = {"a": journey.a.name, "b": journey.b.name}
     on.began(names, journey.title)
     async with AsyncExitStack() as stack:

@@ -1,0 +1,146 @@
+"""What a played journey leaves for the scores: who wrote what, what crossed, what was called."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import msgspec
+
+from beheard_hub.client import Streamed
+from beheard_hub.demo.record import PlayResult, Unwatched
+from beheard_hub.evaluation.recording import Call
+from beheard_hub.evaluation.texts import folded, sentences, strings
+from beheard_hub.facilitation import Spoken
+from beheard_hub.journeys import SIDES, Journey, Side
+
+WORDS_MIN = 4
+"""A sentence of fewer words may be anybody's."""
+
+
+class Withdrawn(msgspec.Struct, frozen=True):
+    """A text that had crossed and was taken back."""
+
+    side: Side
+    text: str
+    at: float
+    """Seconds of the recorder's clock."""
+
+
+class Crossings(Unwatched):
+    """A `Watcher` that keeps what the hub itself says has crossed, and when it was taken back."""
+
+    def __init__(self, mono: Callable[[], float] = time.monotonic) -> None:
+        self._mono = mono
+        self._texts: dict[str, str] = {}
+        self._asked: dict[Side, str] = {}
+        self.crossed: dict[Side, list[str]] = {"a": [], "b": []}
+        self.withdrawn: list[Withdrawn] = []
+        self.failures = 0
+
+    def wrote(self, side: Side, command: str, data: Mapping[str, Any]) -> None:
+        """Remembers which consent is about to be taken back."""
+        if command == "consent.revoke":
+            self._asked[side] = str(data.get("consentRecordId"))
+
+    def answered(self, side: Side, command: str, reply: Mapping[str, Any]) -> None:
+        """What crossed, in the words in which it did."""
+        if command == "consent.decide" and reply.get("sharedContent"):
+            text = str(reply["sharedContent"].get("transformedContent") or "")
+            self._texts[str(reply["consentRecord"]["id"])] = text
+            self.crossed[side].append(text)
+        if command == "consent.revoke" and self._asked.get(side) in self._texts:
+            text = self._texts[self._asked[side]]
+            self.withdrawn.append(Withdrawn(side, text, self._mono()))
+
+    def heard(self, side: Side, frame: Streamed) -> None:
+        """Counts answers that failed."""
+        self.failures += getattr(frame, "name", "") == "message.failed"
+
+
+class Played(msgspec.Struct, kw_only=True, dict=True):
+    """One journey, played."""
+
+    name: str
+    names: Mapping[Side, str]
+    written: Mapping[Side, Sequence[str]]
+    crossed: Mapping[Side, Sequence[str]]
+    withdrawn: Sequence[Withdrawn] = ()
+    calls: Sequence[Call] = ()
+    bodies: Sequence[tuple[str, Any]] = ()
+    """Call id, and a request body that went to a model."""
+    ended: bool = True
+    wrong: str = ""
+    """Why it did not come to its end; no private text."""
+    seconds: float = 0.0
+    messages: int = 0
+
+    def __repr__(self) -> str:
+        return f"Played({self.name})"
+
+    def side_of(self, call: Call) -> Side | None:
+        """For whom it was made, as far as that can be told."""
+        name = call.bundle.user_name if call.bundle is not None else None
+        return next((side for side in SIDES if self.names[side] == name), None)
+
+    def partner(self, call: Call) -> str:
+        """Name of the other one, or nothing."""
+        side = self.side_of(call)
+        return self.names["b" if side == "a" else "a"] if side else ""
+
+    @cached_property
+    def private(self) -> Mapping[Side, frozenset[str]]:
+        """Folded sentences that are this side's alone: written by it or said to it, never let
+        across, and not also the other's."""
+        own = {side: self._own(side) for side in SIDES}
+        let = {side: " | ".join(folded(text) for text in self.crossed[side]) for side in SIDES}
+        texts = {side: " | ".join(own[side]) for side in SIDES}
+        return {
+            side: frozenset(
+                s for s in own[side] if s not in let[side] and s not in texts[other(side)]
+            )
+            for side in SIDES
+        }
+
+    def _own(self, side: Side) -> frozenset[str]:
+        spoken = [
+            call.made.text
+            for call in self.calls
+            if isinstance(call.made, Spoken) and self.side_of(call) == side
+        ]
+        return frozenset(needles([*self.written[side], *spoken]))
+
+
+def needles(texts: Sequence[str]) -> list[str]:
+    """Folded sentences that are long enough to be somebody's."""
+    found = [folded(s) for text in texts for s in sentences(text)]
+    return [s for s in found if len(s.split()) >= WORDS_MIN]
+
+
+def other(side: Side) -> Side:
+    """The partner's."""
+    return "b" if side == "a" else "a"
+
+
+def haystack(data: Any) -> str:
+    """All texts in there, folded, apart from each other."""
+    return " | ".join(folded(text) for text in strings(data))
+
+
+def played(
+    journey: Journey, result: PlayResult, crossings: Crossings, calls: Sequence[Call]
+) -> Played:
+    """A journey that came to an end, of whichever kind."""
+    return Played(
+        name=journey.name,
+        names={"a": journey.a.name, "b": journey.b.name},
+        written={side: [text for _, text in result.written[side]] for side in SIDES},
+        crossed={side: [*result.consented[side], *crossings.crossed[side]] for side in SIDES},
+        withdrawn=crossings.withdrawn,
+        calls=calls,
+        ended=result.status == "RESOLVED",
+        wrong="" if result.status == "RESOLVED" else f"the session ended as {result.status}",
+        messages=result.messages,
+    )

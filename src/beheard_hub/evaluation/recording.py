@@ -1,0 +1,173 @@
+"""A facilitator that passes everything on and keeps what it was given and what it made."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any, Literal, TypeAlias, TypeVar
+
+import msgspec
+
+from beheard_hub.facilitation import (
+    Bundle,
+    CommonItem,
+    Delta,
+    DraftCheck,
+    Facilitator,
+    FacilitatorFailed,
+    Item,
+    SharedNeed,
+    Spoken,
+    Suggestion,
+    Synthesis,
+    Transformation,
+    Usage,
+)
+
+CallName: TypeAlias = Literal[
+    "open", "reply", "synthesise", "transform", "check_draft", "common_ground", "suggest"
+]
+STAGE_OF_CALL = {"check_draft": 2, "common_ground": 3, "suggest": 4}
+"""Stage of the calls that take no bundle."""
+
+Made = TypeVar("Made")
+
+
+class Call(msgspec.Struct, kw_only=True):
+    """One call of the facilitator. Holds texts: for the scores, never for a log."""
+
+    id: str
+    """``journey/number``, in the order in which the calls began."""
+    name: CallName
+    stage: int
+    began: float
+    """Seconds of a clock that never jumps."""
+    given: Any
+    """A `Bundle`, or a mapping of the arguments where there is none."""
+    bundle: Bundle | None = None
+    made: Any = None
+    """`Spoken`, `Synthesis`, `Transformation`, ...; None where it failed or did not end."""
+    shown: str = ""
+    """All deltas since the last reset, joined."""
+    resets: int = 0
+    failed: bool = False
+    first_ms: float | None = None
+    """To the first word."""
+    total_ms: float | None = None
+    usage: Usage = Usage()
+    model: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Call({self.id}, {self.name})"
+
+
+class Recorder:
+    """Implements `Facilitator` around another one."""
+
+    def __init__(self, inner: Facilitator, mono: Callable[[], float] = time.monotonic) -> None:
+        self._inner = inner
+        self._mono = mono
+        self._journey = ""
+        self.provider = inner.provider
+        self.calls: list[Call] = []
+
+    def begin(self, journey: str) -> None:
+        """What follows belongs to this journey."""
+        self._journey = journey
+        self.calls = []
+
+    def open_stage(self, bundle: Bundle) -> AsyncIterator[Delta | Spoken]:
+        """As the port says."""
+        return self._streamed(self._call("open", bundle), self._inner.open_stage(bundle))
+
+    def reply(self, bundle: Bundle) -> AsyncIterator[Delta | Spoken]:
+        """As the port says."""
+        return self._streamed(self._call("reply", bundle), self._inner.reply(bundle))
+
+    async def synthesise_needs(self, bundle: Bundle) -> Synthesis:
+        """As the port says."""
+        call = self._call("synthesise", bundle)
+        return await self._awaited(call, self._inner.synthesise_needs(bundle))
+
+    async def transform(self, content_type: str, text: str, bundle: Bundle) -> Transformation:
+        """As the port says."""
+        call = self._call("transform", bundle, contentType=content_type, text=text)
+        return await self._awaited(call, self._inner.transform(content_type, text, bundle))
+
+    async def check_draft(self, text: str) -> DraftCheck:
+        """As the port says."""
+        call = self._call("check_draft", None, text=text)
+        return await self._awaited(call, self._inner.check_draft(text))
+
+    def heat(self, text: str) -> Sequence[str]:
+        """By rule everywhere, so there is nothing to measure."""
+        return self._inner.heat(text)
+
+    async def common_ground(self, needs: Sequence[SharedNeed]) -> Sequence[CommonItem]:
+        """As the port says."""
+        call = self._call("common_ground", None, needs=list(needs))
+        return await self._awaited(call, self._inner.common_ground(needs))
+
+    async def suggest(
+        self, common: Sequence[str], focus: Sequence[str], library: Sequence[Item], count: int
+    ) -> Sequence[Suggestion]:
+        """As the port says."""
+        call = self._call(
+            "suggest", None, common=list(common), focus=list(focus), library=list(library),
+            count=count,
+        )  # fmt: skip
+        return await self._awaited(call, self._inner.suggest(common, focus, library, count))
+
+    # ---- what is kept
+
+    def _call(self, name: CallName, bundle: Bundle | None, **arguments: Any) -> Call:
+        call = Call(
+            id=f"{self._journey}/{len(self.calls) + 1}",
+            name=name,
+            stage=STAGE_OF_CALL[name] if bundle is None else bundle.stage,
+            began=self._mono(),
+            given=arguments,
+            bundle=bundle,
+        )
+        self.calls.append(call)
+        return call
+
+    async def _streamed(
+        self, call: Call, stream: AsyncIterator[Delta | Spoken]
+    ) -> AsyncIterator[Delta | Spoken]:
+        try:
+            async for piece in stream:
+                self._note(call, piece)
+                yield piece
+        except FacilitatorFailed:
+            call.failed = True
+            raise
+        finally:
+            call.total_ms = call.total_ms or self._since(call)
+            close = getattr(stream, "aclose", None)
+            if close is not None:
+                await close()
+
+    def _note(self, call: Call, piece: Delta | Spoken) -> None:
+        if isinstance(piece, Spoken):
+            call.made, call.usage, call.total_ms = piece, piece.usage, self._since(call)
+            return
+        if piece.reset:
+            call.resets, call.shown = call.resets + 1, ""
+        call.shown += piece.text
+        if call.first_ms is None and piece.text:
+            call.first_ms = self._since(call)
+
+    async def _awaited(self, call: Call, work: Awaitable[Made]) -> Made:
+        try:
+            made = await work
+        except FacilitatorFailed:
+            call.failed = True
+            raise
+        finally:
+            call.total_ms = self._since(call)
+        call.made = made
+        return made
+
+    def _since(self, call: Call) -> float:
+        return (self._mono() - call.began) * 1000
