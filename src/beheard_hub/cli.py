@@ -1,4 +1,4 @@
-"""The command `beheard`: serve, demo, migrate, embed, token, doctor.
+"""The command `beheard`: serve, demo, eval, migrate, embed, token, doctor.
 
 Exit codes: 0 done, 1 failed, 2 wrong use or setting, 130 interrupted (spec 09).
 """
@@ -140,6 +140,18 @@ def doctor(data_dir: DataDir = None) -> None:
 
     chosen = settings.load(options={"BEHEARD_DATA_DIR": data_dir})
     raise typer.Exit(EXIT_FAILED if examine(chosen) else 0)
+
+
+@app.command(
+    "eval",
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def eval_command(context: typer.Context) -> None:
+    """Play journeys with a provider and score what can be scored without opinion."""
+    from beheard_hub.evaluation.command import app as evaluation
+
+    evaluation(context.args, prog_name="beheard eval")
 
 
 @app.command(hidden=True)

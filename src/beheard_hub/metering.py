@@ -53,3 +53,8 @@ def used(*, call: str, model: str, usage: Usage) -> None:
     bill = _bill.get()
     if bill is not None:
         bill.entries.append(Used(call=call, model=model, usage=usage))
+
+
+def open_bill() -> Bill | None:
+    """The bill that stands open here: for whoever reads it, e.g. an evaluation."""
+    return _bill.get()

@@ -31,11 +31,9 @@ class Prices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     as_of: str
     models: Mapping[str, Price]
 
-    def cost(self, model: str | None, usage: Usage) -> float | None:
-        """Dollars; None where the model is not in the list. No token costs nothing."""
-        if not (usage.input or usage.output or usage.cached):
-            return 0.0
-        names = [name for name in self.models if (model or "").startswith(name)]
+    def cost(self, model: str, usage: Usage) -> float | None:
+        """Dollars; None where the model is not in the list."""
+        names = [name for name in self.models if model.startswith(name)]
         if not names:
             return None
         price = self.models[max(names, key=len)]
@@ -73,6 +71,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     first: Spread | None
     """To the first word of a message; None without one."""
     total: Spread | None
+    requests: int
+    """That cost tokens."""
     input: int
     output: int
     cached: int
@@ -94,7 +94,8 @@ def spread(values: Sequence[float]) -> Spread | None:
 
 def figures(calls: Sequence[Call], prices: Prices) -> Figures:
     """Of these calls together."""
-    costs = [prices.cost(call.model, call.usage) for call in calls]
+    used = [entry for call in calls for entry in call.used]
+    costs = [prices.cost(entry.model, entry.usage) for entry in used]
     known = [cost for cost in costs if cost is not None]
     return Figures(
         calls=len(calls),
@@ -103,9 +104,10 @@ def figures(calls: Sequence[Call], prices: Prices) -> Figures:
         resets=sum(call.resets for call in calls),
         first=spread([call.first_ms for call in calls if call.first_ms is not None]),
         total=spread([call.total_ms for call in calls if call.total_ms is not None]),
-        input=sum(call.usage.input for call in calls),
-        output=sum(call.usage.output for call in calls),
-        cached=sum(call.usage.cached for call in calls),
+        requests=len(used),
+        input=sum(entry.usage.input for entry in used),
+        output=sum(entry.usage.output for entry in used),
+        cached=sum(entry.usage.cached for entry in used),
         cost=round(sum(known), 6) if len(known) == len(costs) else None,
     )
 

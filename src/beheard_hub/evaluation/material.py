@@ -13,9 +13,11 @@ from beheard_hub.client import Streamed
 from beheard_hub.demo.record import PlayResult, Unwatched
 from beheard_hub.evaluation.recording import Call
 from beheard_hub.evaluation.texts import folded, sentences, strings
-from beheard_hub.facilitation import Spoken
+from beheard_hub.facilitation import DraftCheck, Spoken, Synthesis, Transformation
 from beheard_hub.journeys import SIDES, Journey, Side
 
+OF_BOTH = frozenset({"common_ground", "suggest"})
+"""Calls, and prompts of that name, that see what belongs to both, and whose result both read."""
 WORDS_MIN = 4
 """A sentence of fewer words may be anybody's."""
 
@@ -27,6 +29,20 @@ class Withdrawn(msgspec.Struct, frozen=True):
     text: str
     at: float
     """Seconds of the recorder's clock."""
+
+
+class Body(msgspec.Struct, frozen=True, kw_only=True):
+    """What went to a model by the wire."""
+
+    id: str
+    """``journey/name of the prompt/number``."""
+    prompt: str
+    user: str | None
+    """Name of the one for whom it was made, where the request says so."""
+    data: Any
+
+    def __repr__(self) -> str:
+        return f"Body({self.id})"
 
 
 class Crossings(Unwatched):
@@ -69,8 +85,7 @@ class Played(msgspec.Struct, kw_only=True, dict=True):
     crossed: Mapping[Side, Sequence[str]]
     withdrawn: Sequence[Withdrawn] = ()
     calls: Sequence[Call] = ()
-    bodies: Sequence[tuple[str, Any]] = ()
-    """Call id, and a request body that went to a model."""
+    bodies: Sequence[Body] = ()
     ended: bool = True
     wrong: str = ""
     """Why it did not come to its end; no private text."""
@@ -82,7 +97,17 @@ class Played(msgspec.Struct, kw_only=True, dict=True):
 
     def side_of(self, call: Call) -> Side | None:
         """For whom it was made, as far as that can be told."""
-        name = call.bundle.user_name if call.bundle is not None else None
+        if call.bundle is not None:
+            return self.named(call.bundle.user_name)
+        return self._sides.get(call.user_id or "")
+
+    @cached_property
+    def _sides(self) -> Mapping[str, Side | None]:
+        bundles = [call.bundle for call in self.calls if call.bundle is not None]
+        return {bundle.user_id: self.named(bundle.user_name) for bundle in bundles}
+
+    def named(self, name: str | None) -> Side | None:
+        """The side of that name."""
         return next((side for side in SIDES if self.names[side] == name), None)
 
     def partner(self, call: Call) -> str:
@@ -92,25 +117,51 @@ class Played(msgspec.Struct, kw_only=True, dict=True):
 
     @cached_property
     def private(self) -> Mapping[Side, frozenset[str]]:
-        """Folded sentences that are this side's alone: written by it or said to it, never let
-        across, and not also the other's."""
-        own = {side: self._own(side) for side in SIDES}
-        let = {side: " | ".join(folded(text) for text in self.crossed[side]) for side in SIDES}
-        texts = {side: " | ".join(own[side]) for side in SIDES}
+        """Folded sentences that are this side's alone: written by it and not by the other, or said
+        to it and not to the other; nobody let them across, and they are not of what both got."""
+        wrote = {side: needles(self.written[side]) for side in SIDES}
+        heard = {side: needles(self._said_to(side)) for side in SIDES}
+        both = [c.made for c in self.calls if c.name in OF_BOTH]
+        let = haystack([*self.crossed.values(), both])
         return {
             side: frozenset(
-                s for s in own[side] if s not in let[side] and s not in texts[other(side)]
+                [s for s in wrote[side] if s not in _joined(wrote[other(side)], let)]
+                + [
+                    s
+                    for s in heard[side]
+                    if s not in _joined(heard[other(side)], wrote[other(side)], let)
+                ]
             )
             for side in SIDES
         }
 
-    def _own(self, side: Side) -> frozenset[str]:
-        spoken = [
-            call.made.text
-            for call in self.calls
-            if isinstance(call.made, Spoken) and self.side_of(call) == side
-        ]
-        return frozenset(needles([*self.written[side], *spoken]))
+    def _said_to(self, side: Side) -> list[str]:
+        calls = [call for call in self.calls if self.side_of(call) == side]
+        return [text for call in calls for text in said_to_user(call.made)]
+
+
+def said_to_user(made: Any) -> list[str]:
+    """All texts of an answer, whoever it is that reads them."""
+    match made:
+        case Spoken():
+            return [made.text]
+        case Synthesis():
+            needs = [text for need in made.needs for text in (need.need, need.description)]
+            asked = [
+                t for item in made.clarifications for t in (item.potential_need, item.question)
+            ]
+            return [*needs, *asked]
+        case Transformation():
+            return [made.text, *made.clarifications]
+        case DraftCheck():
+            return [made.hint]
+        case list() | tuple():
+            return [item.description for item in made]
+    return []
+
+
+def _joined(*texts: Sequence[str] | str) -> str:
+    return " | ".join(text if isinstance(text, str) else " | ".join(text) for text in texts)
 
 
 def needles(texts: Sequence[str]) -> list[str]:
@@ -130,7 +181,11 @@ def haystack(data: Any) -> str:
 
 
 def played(
-    journey: Journey, result: PlayResult, crossings: Crossings, calls: Sequence[Call]
+    journey: Journey,
+    result: PlayResult,
+    crossings: Crossings,
+    calls: Sequence[Call],
+    bodies: Sequence[Body] = (),
 ) -> Played:
     """A journey that came to an end, of whichever kind."""
     return Played(
@@ -140,6 +195,7 @@ def played(
         crossed={side: [*result.consented[side], *crossings.crossed[side]] for side in SIDES},
         withdrawn=crossings.withdrawn,
         calls=calls,
+        bodies=bodies,
         ended=result.status == "RESOLVED",
         wrong="" if result.status == "RESOLVED" else f"the session ended as {result.status}",
         messages=result.messages,

@@ -8,11 +8,13 @@ from typing import Any, Literal, TypeAlias, TypeVar
 
 import msgspec
 
+from beheard_hub import metering
 from beheard_hub.facilitation import (
     Bundle,
     CommonItem,
     Delta,
     DraftCheck,
+    Extraction,
     Facilitator,
     FacilitatorFailed,
     Item,
@@ -21,11 +23,18 @@ from beheard_hub.facilitation import (
     Suggestion,
     Synthesis,
     Transformation,
-    Usage,
 )
+from beheard_hub.metering import Bill, Used
 
 CallName: TypeAlias = Literal[
-    "open", "reply", "synthesise", "transform", "check_draft", "common_ground", "suggest"
+    "open",
+    "reply",
+    "synthesise",
+    "transform",
+    "check_draft",
+    "common_ground",
+    "suggest",
+    "extract",
 ]
 STAGE_OF_CALL = {"check_draft": 2, "common_ground": 3, "suggest": 4}
 """Stage of the calls that take no bundle."""
@@ -54,8 +63,9 @@ class Call(msgspec.Struct, kw_only=True):
     first_ms: float | None = None
     """To the first word."""
     total_ms: float | None = None
-    usage: Usage = Usage()
-    model: str | None = None
+    used: Sequence[Used] = ()
+    """What its requests cost, as the provider metered it."""
+    user_id: str | None = None
 
     def __repr__(self) -> str:
         return f"Call({self.id}, {self.name})"
@@ -70,6 +80,7 @@ class Recorder:
         self._journey = ""
         self.provider = inner.provider
         self.calls: list[Call] = []
+        self._bills: dict[str, tuple[Bill | None, int]] = {}
 
     def begin(self, journey: str) -> None:
         """What follows belongs to this journey."""
@@ -118,9 +129,15 @@ class Recorder:
         )  # fmt: skip
         return await self._awaited(call, self._inner.suggest(common, focus, library, count))
 
+    async def extract(self, bundle: Bundle) -> Extraction:
+        """As the port says."""
+        return await self._awaited(self._call("extract", bundle), self._inner.extract(bundle))
+
     # ---- what is kept
 
     def _call(self, name: CallName, bundle: Bundle | None, **arguments: Any) -> Call:
+        bill = metering.open_bill()
+        asker = bundle if bundle is not None else bill
         call = Call(
             id=f"{self._journey}/{len(self.calls) + 1}",
             name=name,
@@ -128,9 +145,16 @@ class Recorder:
             began=self._mono(),
             given=arguments,
             bundle=bundle,
+            user_id=asker.user_id if asker is not None else None,
         )
         self.calls.append(call)
+        self._bills[call.id] = (bill, len(bill.entries) if bill is not None else 0)
         return call
+
+    def _end(self, call: Call) -> None:
+        call.total_ms = call.total_ms or self._since(call)
+        bill, before = self._bills.pop(call.id)
+        call.used = bill.entries[before:] if bill is not None else ()
 
     async def _streamed(
         self, call: Call, stream: AsyncIterator[Delta | Spoken]
@@ -143,14 +167,14 @@ class Recorder:
             call.failed = True
             raise
         finally:
-            call.total_ms = call.total_ms or self._since(call)
+            self._end(call)
             close = getattr(stream, "aclose", None)
             if close is not None:
                 await close()
 
     def _note(self, call: Call, piece: Delta | Spoken) -> None:
         if isinstance(piece, Spoken):
-            call.made, call.usage, call.total_ms = piece, piece.usage, self._since(call)
+            call.made, call.total_ms = piece, self._since(call)
             return
         if piece.reset:
             call.resets, call.shown = call.resets + 1, ""
@@ -165,7 +189,7 @@ class Recorder:
             call.failed = True
             raise
         finally:
-            call.total_ms = self._since(call)
+            self._end(call)
         call.made = made
         return made
 

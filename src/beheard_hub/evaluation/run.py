@@ -14,13 +14,14 @@ from beheard_hub import __version__
 from beheard_hub.demo.phone import Unplayable
 from beheard_hub.demo.record import PlayResult
 from beheard_hub.evaluation.figures import Figures, Prices, figures, grouped
-from beheard_hub.evaluation.material import Crossings, Played, played
+from beheard_hub.evaluation.material import Body, Crossings, Played, played
 from beheard_hub.evaluation.recording import Recorder
 from beheard_hub.evaluation.scores import Result, passed, score
 from beheard_hub.facilitation import Facilitator
 from beheard_hub.journeys import Journey
 from beheard_hub.serve import Hub
 from beheard_hub.settings import Settings
+from beheard_hub.testing.messages_api import MessagesApi
 
 FORMAT = 1
 """Of the JSON file; another number is another shape."""
@@ -69,10 +70,14 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Stage:
-    """A hub with a recorder around its facilitator; what journeys are played on."""
+    """A hub with a recorder around its facilitator; what journeys are played on.
 
-    def __init__(self, chosen: Settings, say: Console) -> None:
+    `standin`, where there is one, is what the provider talks to: its requests are searched too.
+    """
+
+    def __init__(self, chosen: Settings, say: Console, standin: MessagesApi | None = None) -> None:
         self._say = say
+        self._standin = standin
         self.hub = Hub(chosen, say, self._around)
         self.recorder: Recorder | None = None
 
@@ -90,17 +95,39 @@ class Stage:
             await self.hub.play(journey, pace=0.0, watcher=crossings, result=result)
         except Unplayable as problem:
             wrong = str(problem)
-        found = played(journey, result, crossings, self.recorder.calls)
+        bodies = _bodies(journey.name, self._standin)
+        found = played(journey, result, crossings, self.recorder.calls, bodies)
         found.wrong = wrong or found.wrong
         found.seconds = round(time.monotonic() - began, 2)
         self._say.print(f"  {journey.name}: {found.seconds:g} s {wrong}".rstrip())
         return found
 
 
-async def play_all(chosen: Settings, journeys: Sequence[Journey], say: Console) -> list[Played]:
+def _bodies(journey: str, standin: MessagesApi | None) -> list[Body]:
+    """What the stand-in was asked since the last time."""
+    requests = list(standin.requests) if standin is not None else []
+    if standin is not None:
+        standin.requests.clear()
+    return [
+        Body(
+            id=f"{journey}/{request.call}/{request.number}",
+            prompt=request.call,
+            user=next((c.get("names", {}).get("user") for c in request.data("context")), None),
+            data=request.body,
+        )
+        for request in requests
+    ]
+
+
+async def play_all(
+    chosen: Settings,
+    journeys: Sequence[Journey],
+    say: Console,
+    standin: MessagesApi | None = None,
+) -> list[Played]:
     """Plays journeys one after the other on one hub. Raises SetupError."""
     async with AsyncExitStack() as stack:
-        stage = Stage(chosen, say)
+        stage = Stage(chosen, say, standin)
         await stage.hub.start(stack)
         return [await stage.play(journey) for journey in journeys]
 

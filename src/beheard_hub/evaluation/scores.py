@@ -15,18 +15,20 @@ import msgspec
 
 from beheard_hub.domain.limits import COMMON_GROUND_FOUND_MAX, NEEDS_SYNTHESISED_MAX
 from beheard_hub.evaluation import lexicon
-from beheard_hub.evaluation.material import Played, haystack, other
+from beheard_hub.evaluation.material import OF_BOTH, Played, haystack, other, said_to_user
 from beheard_hub.evaluation.recording import Call
 from beheard_hub.evaluation.structure import flaw
 from beheard_hub.evaluation.texts import folded, questions, sentences, straight
-from beheard_hub.facilitation import Spoken, Synthesis, Transformation
-from beheard_hub.journeys import SIDES
+from beheard_hub.facilitation import Extraction, Spoken, Synthesis, Transformation
+from beheard_hub.journeys import SIDES, Side
 
 SENTENCES_MAX = 3
 SHARED_CHARS_MAX = 1_200
 """Of a text that crosses (spec 02.3, consent.decide)."""
 QUESTION_WORDS_MIN = 4
 EXAMPLES_MAX = 20
+WIRE = -1
+"""Instead of a stage, for what was found in the body of a request."""
 
 _FIRST_PERSON = re.compile(r"\b(?:I|me|my|mine|myself|we|us|our)\b|\bI'", re.IGNORECASE)
 _NAMES = re.compile(r"(?<![.!?:\"] )(?<!^)\b[A-Z][a-z]+\b|\d+")
@@ -103,21 +105,6 @@ def own_words(call: Call) -> str:
     return "\n".join(texts)
 
 
-def said_to_user(made: Any) -> list[str]:
-    """All texts of an answer, whoever it is that reads them."""
-    match made:
-        case Spoken():
-            return [made.text]
-        case Synthesis():
-            needs = [text for need in made.needs for text in (need.need, need.description)]
-            return [*needs, *(item.question for item in made.clarifications)]
-        case Transformation():
-            return [made.text, *made.clarifications]
-        case list() | tuple():
-            return [item.description for item in made]
-    return [made.hint] if made is not None else []
-
-
 # ---- scores
 
 
@@ -143,6 +130,14 @@ def _structured(played: Played) -> Iterator[Finding]:
             yield _finding(call, flaw(call))
 
 
+def _first_try(played: Played) -> Iterator[Finding]:
+    for call in played.calls:
+        prompts = [entry.call for entry in call.used]
+        if prompts and not isinstance(call.made, Spoken):
+            again = len(prompts) > len(set(prompts))
+            yield _finding(call, "a prompt was sent again" if again else None)
+
+
 def _quoted(played: Played) -> Iterator[Finding]:
     for call, made in _of(Synthesis, played):
         assert call.bundle is not None
@@ -155,33 +150,52 @@ def _quoted(played: Played) -> Iterator[Finding]:
             stray = [q for q in need.evidence if not any(q in text for text in messages)]
             problem = "a quote is not literal" if stray else None
             yield _finding(call, problem if need.evidence else "no quote", " | ".join(stray))
+    for call, made in _of(Extraction, played):
+        assert call.bundle is not None
+        told = {item.id: item.text for item in call.bundle.items}
+        for event in made.events:
+            literal = event.quote in told.get(event.message_id, "")
+            yield _finding(call, None if literal else "a quote is not literal", event.quote)
 
 
 def _given(played: Played) -> Iterator[Finding]:
     """Bundles and arguments, then the bodies of requests where there are any."""
-    calls = {call.id: call for call in played.calls}
-    sent = [(call, haystack([call.bundle, call.given])) for call in played.calls]
-    sent += [(calls[id_], haystack(body)) for id_, body in played.bodies if id_ in calls]
-    for call, hay in sent:
-        found = _partner_text(played, call, hay)
+    for call in played.calls:
+        side = played.side_of(call)
+        hay = haystack([call.bundle, call.given])
+        found = _private_in(played, _writers(call.name, side), _own_focus_left_out(call, hay))
+        found = found or _taken_back_in(played, call, side, hay)
         yield _finding(call, "a sentence of the partner's" if found else None, found or "")
+    for body in played.bodies:
+        writers = _writers(body.prompt, played.named(body.user))
+        found = _private_in(played, writers, haystack(body.data))
+        yield Finding(body.id, WIRE, "a sentence of the partner's" if found else None, found or "")
 
 
-def _partner_text(played: Played, call: Call, hay: str) -> str | None:
-    """A private sentence of the other in there, or one that was taken back before the call."""
-    side = played.side_of(call)
-    if side is None:
-        writers = [] if call.name == "check_draft" else list(SIDES)
-        hay = hay.replace(haystack(call.given.get("focus", [])) or "\0", "")
-    else:
-        writers = [other(side)]
-    private = (s for writer in writers for s in played.private[writer] if s in hay)
-    back = (
-        folded(gone.text)
-        for gone in played.withdrawn
-        if gone.at < call.began and gone.side in writers and folded(gone.text) in hay
+def _writers(name: str, side: Side | None) -> Sequence[Side]:
+    """Whose private words may not be there. Where the asker is not known: nobody's may, as what is
+    compared belongs to both; a draft alone is its writer's, whoever that is."""
+    if side is not None:
+        return (other(side),)
+    return SIDES if name in OF_BOTH else ()
+
+
+def _private_in(played: Played, writers: Sequence[Side], hay: str) -> str | None:
+    return next((s for side in writers for s in sorted(played.private[side]) if s in hay), None)
+
+
+def _own_focus_left_out(call: Call, hay: str) -> str:
+    focus = haystack(call.given.get("focus", []))
+    return hay.replace(focus, "") if focus else hay
+
+
+def _taken_back_in(played: Played, call: Call, side: Side | None, hay: str) -> str | None:
+    gone = (
+        folded(item.text)
+        for item in played.withdrawn
+        if item.at < call.began and item.side in _writers(call.name, side)
     )
-    return next(private, None) or next(back, None)
+    return next((text for text in gone if text in hay), None)
 
 
 def _not_revealed(played: Played) -> Iterator[Finding]:
@@ -190,7 +204,7 @@ def _not_revealed(played: Played) -> Iterator[Finding]:
         if call.made is None or side is None:
             continue
         hay = haystack([*said_to_user(call.made), call.shown])
-        found = next((s for s in played.private[other(side)] if s in hay), None)
+        found = _private_in(played, (other(side),), hay)
         yield _finding(call, "the partner's words" if found else None, found or "")
 
 
@@ -225,7 +239,7 @@ def _softened(played: Played) -> Iterator[Finding]:
 
 def _nothing_added(played: Played) -> Iterator[Finding]:
     for call, text in _transformed(played):
-        source = set(folded(call.given["text"]).split()) | {folded(played.partner(call)), "i"}
+        source = folded(f"{call.given['text']} {played.partner(call)} I").replace("'", " ").split()
         added = [w for w in _NAMES.findall(straight(text)) if folded(w) not in source]
         yield _finding(call, "a name or number that was not there" if added else None, text)
 
@@ -290,11 +304,15 @@ SCORES: Sequence[Score] = (
     _row("no_partner_quotes", "Nothing of the partner's comes out",
          "no answer holds a private sentence of the partner", _not_revealed),
     _row("quotes_literal", "Quotes are literal",
-         "every need has quotes, each word for word in a message of the user", _quoted),
+         "every need has quotes, each word for word in a message of the user, and so has every "
+         "event that was noticed", _quoted),
     _row("structured", "Structures are whole",
          f"needs (at most {NEEDS_SYNTHESISED_MAX}), common ground (at most "
          f"{COMMON_GROUND_FOUND_MAX}, of both lists), ideas, previews and draft checks keep to "
          "their limits and name known ids and categories", _structured),
+    _row("first_try", "Structures come at first try",
+         "no prompt was sent twice for one structured answer (where requests are metered)",
+         _first_try, hard=False),
     _row("streamed", "What is shown is what is kept",
          "the deltas since the last reset, joined, are the stored answer", _streamed),
     _row("first_person", "Previews speak as I", "a preview has a first person", _first_person),

@@ -7,11 +7,19 @@ from itertools import chain
 from typing import Any, get_args
 
 from beheard_hub.domain.limits import COMMON_GROUND_FOUND_MAX, NEEDS_SYNTHESISED_MAX
-from beheard_hub.domain.mediation.vocabulary import NeedCategory
+from beheard_hub.domain.mediation.vocabulary import Attribution, NeedCategory
 from beheard_hub.evaluation.recording import Call
-from beheard_hub.facilitation import CommonItem, DraftCheck, Suggestion, Synthesis, Transformation
+from beheard_hub.facilitation import (
+    CommonItem,
+    DraftCheck,
+    Extraction,
+    Suggestion,
+    Synthesis,
+    Transformation,
+)
 
 NEED_CATEGORIES = get_args(NeedCategory)
+ATTRIBUTIONS = get_args(Attribution)
 QUOTES_MAX = 5
 IDEAS_MAX = 5
 NEED_CHARS_MAX = 200
@@ -95,11 +103,25 @@ def _ideas(call: Call, made: Sequence[Suggestion]) -> str | None:
     return None
 
 
+def _extraction(call: Call, made: Extraction) -> str | None:
+    assert call.bundle is not None
+    known = {item.id for item in call.bundle.items}
+    if not known.issuperset(event.message_id for event in made.events):
+        return "an event of no message"
+    if any(event.attributed_to not in ATTRIBUTIONS for event in made.events):
+        return "an unknown attribution"
+    if not known.issuperset(noticed.message_id for noticed in made.messages):
+        return "something noticed in no message"
+    categories = (need for noticed in made.messages for need in noticed.needs)
+    return None if all(c in NEED_CATEGORIES for c in categories) else "an unknown category"
+
+
 FLAWS: Mapping[str, Callable[[Call, Any], str | None]] = {
     "synthesise": _synthesis,
     "transform": _transformation,
     "check_draft": _draft_check,
     "common_ground": _common_ground,
     "suggest": _ideas,
+    "extract": _extraction,
 }
 """Call → what may be wrong with its result."""
