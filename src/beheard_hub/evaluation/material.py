@@ -13,7 +13,14 @@ from beheard_hub.client import Streamed
 from beheard_hub.demo.record import PlayResult, Unwatched
 from beheard_hub.evaluation.recording import Call
 from beheard_hub.evaluation.texts import folded, sentences, strings
-from beheard_hub.facilitation import DraftCheck, Spoken, Synthesis, Transformation
+from beheard_hub.facilitation import (
+    CommonItem,
+    DraftCheck,
+    Spoken,
+    Suggestion,
+    Synthesis,
+    Transformation,
+)
 from beheard_hub.journeys import SIDES, Journey, Side
 
 OF_BOTH = frozenset({"common_ground", "suggest"})
@@ -156,7 +163,7 @@ def said_to_user(made: Any) -> list[str]:
         case DraftCheck():
             return [made.hint]
         case list() | tuple():
-            return [item.description for item in made]
+            return [item.description for item in made if isinstance(item, CommonItem | Suggestion)]
     return []
 
 

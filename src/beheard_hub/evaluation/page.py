@@ -22,6 +22,7 @@ CALLS = {
     "open": "opening of a stage", "reply": "reply", "synthesise": "need synthesis",
     "transform": "preview for sharing", "check_draft": "draft check",
     "common_ground": "common ground", "suggest": "ideas", "extract": "extraction",
+    "plan": "retrieval plan",
 }  # fmt: skip
 
 

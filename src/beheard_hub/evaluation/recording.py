@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias, TypeVar
 
 import msgspec
 
 from beheard_hub import metering
+from beheard_hub.domain.kernel import Json
 from beheard_hub.facilitation import (
     Bundle,
     CommonItem,
@@ -18,6 +19,8 @@ from beheard_hub.facilitation import (
     Facilitator,
     FacilitatorFailed,
     Item,
+    PlanningFacilitator,
+    PlanRequest,
     SharedNeed,
     Spoken,
     Suggestion,
@@ -35,6 +38,7 @@ CallName: TypeAlias = Literal[
     "common_ground",
     "suggest",
     "extract",
+    "plan",
 ]
 STAGE_OF_CALL = {"check_draft": 2, "common_ground": 3, "suggest": 4}
 """Stage of the calls that take no bundle."""
@@ -135,13 +139,15 @@ class Recorder:
 
     # ---- what is kept
 
-    def _call(self, name: CallName, bundle: Bundle | None, **arguments: Any) -> Call:
+    def _call(
+        self, name: CallName, bundle: Bundle | None, stage: int | None = None, **arguments: Any
+    ) -> Call:
         bill = metering.open_bill()
         asker = bundle if bundle is not None else bill
         call = Call(
             id=f"{self._journey}/{len(self.calls) + 1}",
             name=name,
-            stage=STAGE_OF_CALL[name] if bundle is None else bundle.stage,
+            stage=bundle.stage if bundle is not None else STAGE_OF_CALL.get(name, stage or 0),
             began=self._mono(),
             given=arguments,
             bundle=bundle,
@@ -195,3 +201,23 @@ class Recorder:
 
     def _since(self, call: Call) -> float:
         return (self._mono() - call.began) * 1000
+
+
+class PlanningRecorder(Recorder):
+    """The same around one that plans, too."""
+
+    def __init__(self, inner: Facilitator, planner: PlanningFacilitator) -> None:
+        super().__init__(inner)
+        self._planner = planner
+
+    async def plan(self, asked: PlanRequest) -> Sequence[Mapping[str, Json]]:
+        """As the port says."""
+        call = self._call("plan", None, asked.stage, words=asked.words)
+        return await self._awaited(call, self._planner.plan(asked))
+
+
+def recorder_of(inner: Facilitator) -> Recorder:
+    """A recorder that can what `inner` can."""
+    if isinstance(inner, PlanningFacilitator):
+        return PlanningRecorder(inner, inner)
+    return Recorder(inner)

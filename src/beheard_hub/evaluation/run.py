@@ -15,7 +15,7 @@ from beheard_hub.demo.phone import Unplayable
 from beheard_hub.demo.record import PlayResult
 from beheard_hub.evaluation.figures import Figures, Prices, figures, grouped
 from beheard_hub.evaluation.material import Body, Crossings, Played, played
-from beheard_hub.evaluation.recording import Recorder
+from beheard_hub.evaluation.recording import Recorder, recorder_of
 from beheard_hub.evaluation.scores import Result, passed, score
 from beheard_hub.facilitation import Facilitator
 from beheard_hub.journeys import Journey
@@ -82,7 +82,7 @@ class Stage:
         self.recorder: Recorder | None = None
 
     def _around(self, inner: Facilitator) -> Facilitator:
-        self.recorder = Recorder(inner)
+        self.recorder = recorder_of(inner)
         return self.recorder
 
     async def play(self, journey: Journey) -> Played:

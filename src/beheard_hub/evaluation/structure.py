@@ -116,6 +116,11 @@ def _extraction(call: Call, made: Extraction) -> str | None:
     return None if all(c in NEED_CATEGORIES for c in categories) else "an unknown category"
 
 
+def _plan(_: Call, made: Sequence[Mapping[str, Any]]) -> str | None:
+    whole = all(isinstance(query, Mapping) and query.get("query") for query in made)
+    return None if whole else "a query without a name"
+
+
 FLAWS: Mapping[str, Callable[[Call, Any], str | None]] = {
     "synthesise": _synthesis,
     "transform": _transformation,
@@ -123,5 +128,6 @@ FLAWS: Mapping[str, Callable[[Call, Any], str | None]] = {
     "common_ground": _common_ground,
     "suggest": _ideas,
     "extract": _extraction,
+    "plan": _plan,
 }
 """Call → what may be wrong with its result."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -45,7 +46,9 @@ _STYLES = {"passed": "green", "failed": "bold red", "noted": "yellow", "nothing 
 
 
 def _scores(run: Run, *, explained: bool) -> Table:
-    table = Table(title=f"Scores of {run.label} ({run.provider})", title_justify="left")
+    table = Table(
+        title=f"Scores of {run.label} ({run.provider})", title_justify="left", box=SIMPLE_HEAD
+    )
     for name in ("score", "", *(["what"] if explained else [])):
         table.add_column(name)
     for name in ("checked", "failed"):
@@ -60,7 +63,8 @@ def _scores(run: Run, *, explained: bool) -> Table:
 
 
 def _figures(run: Run) -> Table:
-    table = Table(title=f"By stage (prices as of {run.prices_as_of})", title_justify="left")
+    title = f"By stage (prices as of {run.prices_as_of})"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
     table.add_column("stage", no_wrap=True)
     for name in ("answers", "first\np50", "word\np95", "whole\np50", "\np95", "tokens\nin",
                  "\ncached", "\nout", "cost"):  # fmt: skip
