@@ -22,7 +22,7 @@ from beheard_hub.client.account import Invitations, Notifications, Profile, Sess
 from beheard_hub.client.commands import Command
 from beheard_hub.client.errors import CommandTimeout, ConnectionLost, HubError, Refused
 from beheard_hub.client.pending import Ledger, Pending, refusal_of
-from beheard_hub.client.reconnect import CloseRule, Then, delay_seconds, rule_for
+from beheard_hub.client.reconnect import Then, delay_seconds, rule_for
 from beheard_hub.client.session import Session
 from beheard_hub.client.socket import Ended, Socket, TokenSource
 from beheard_hub.client.stream import EventStream, Inbox
@@ -98,6 +98,7 @@ class Hub:
         """
         self._hello = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._stay_connected(), name="beheard client")
+        self._task.add_done_callback(self._broke_off)
         try:
             async with asyncio.timeout(self._connect_timeout):
                 await asyncio.shield(self._hello)
@@ -202,7 +203,7 @@ class Hub:
             raise self._lost
         if session_id in self._inboxes:
             raise RuntimeError("this session already has an open stream of events")
-        inbox = Inbox(session_id, after, device, self._send_now)
+        inbox = Inbox(session_id, after, device, self.send_soon)
         self._inboxes[session_id] = inbox
         if self._ready:
             inbox.subscribe()
@@ -212,13 +213,10 @@ class Hub:
         if self._inboxes.get(inbox.session_id) is inbox:
             del self._inboxes[inbox.session_id]
             if self._lost is None:
-                self._send_now({"type": "unsubscribe", "sessionId": inbox.session_id})
+                self.send_soon({"type": "unsubscribe", "sessionId": inbox.session_id})
 
-    async def send_soon(self, frame: Mapping[str, Any]) -> None:
+    def send_soon(self, frame: Mapping[str, Any]) -> None:
         """A frame without an answer; dropped while not connected."""
-        self._send_now(frame)
-
-    def _send_now(self, frame: Mapping[str, Any]) -> None:
         if self._ready:
             self._control.append(frame)
             self._wake.set()
@@ -234,7 +232,7 @@ class Hub:
         if not self._ready:
             raise ConnectionLost("not connected just now")
         self._renewal = asyncio.get_running_loop().create_future()
-        self._send_now({"type": "auth", "token": fresh})
+        self.send_soon({"type": "auth", "token": fresh})
         await self._renewal
 
     # -- the connection
@@ -246,16 +244,18 @@ class Hub:
             attempt = 0 if ended.greeted else attempt + 1
             rule = rule_for(ended.code)
             denied = 0 if ended.greeted or rule.then is not Then.RENEW else denied + 1
-            if self._is_final(rule, denied):
+            if rule.is_final(denied, renewable=callable(self._socket.token)):
                 self._give_up(ConnectionLost(ended.reason or rule.meaning, ended.code))
                 return
             least = max(rule.seconds_min, (ended.reconnect_after_ms or 0) / 1000)
             await asyncio.sleep(least + delay_seconds(attempt))
 
-    def _is_final(self, rule: CloseRule, denied: int) -> bool:
-        if rule.then is Then.RENEW:
-            return denied > 1 or not callable(self._socket.token)
-        return rule.then is Then.STOP
+    def _broke_off(self, task: asyncio.Task[None]) -> None:
+        """A fault, mostly of a token function or a tap: nobody may wait in vain."""
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            lost = ConnectionLost(f"the client failed with {type(fault).__name__}")
+            lost.__cause__ = fault
+            self._give_up(lost)
 
     async def _one_connection(self) -> Ended:
         opened = await self._socket.open()

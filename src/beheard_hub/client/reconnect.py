@@ -28,6 +28,13 @@ class CloseRule(msgspec.Struct, frozen=True):
     meaning: str
     seconds_min: float = 0.0
 
+    def is_final(self, denied: int, *, renewable: bool) -> bool:
+        """Whether it ends here. `denied`: how often in a row a token was not accepted;
+        `renewable`: whether another one can be had."""
+        if self.then is Then.RENEW:
+            return denied > 1 or not renewable
+        return self.then is Then.STOP
+
 
 CLOSE_RULES: Mapping[int, CloseRule] = {
     1009: CloseRule(Then.STOP, "a frame was too large"),

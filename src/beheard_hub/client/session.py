@@ -144,10 +144,8 @@ class Session(g.Group):
 
     async def presence(self, status: Literal["active", "away"]) -> None:
         """Tells the hub whether somebody looks; lost without harm while not connected."""
-        await self._hub.send_soon(
-            {"type": "presence", "sessionId": self._session_id, "status": status}
-        )
+        self._hub.send_soon({"type": "presence", "sessionId": self._session_id, "status": status})
 
     async def received(self, seq: int) -> None:
         """Tells the hub that all up to `seq` was seen here."""
-        await self._hub.send_soon({"type": "received", "sessionId": self._session_id, "seq": seq})
+        self._hub.send_soon({"type": "received", "sessionId": self._session_id, "seq": seq})

@@ -267,6 +267,31 @@ async def test_a_refused_token_is_asked_for_anew() -> None:
         assert there.connections == 2
 
 
+async def test_a_token_function_that_fails_is_not_waited_for() -> None:
+    def fails() -> str:
+        raise KeyError("no such account")
+
+    async with standing_in() as there:
+        with pytest.raises(ConnectionLost, match="KeyError") as lost:
+            async with asyncio.timeout(5), Hub.connect(there.url, fails):
+                raise AssertionError("it cannot have connected")
+    assert isinstance(lost.value.__cause__, KeyError)
+
+
+async def test_a_token_function_that_fails_later_ends_what_waits() -> None:
+    tokens = ["first"]
+
+    async def closes(line: Line) -> None:
+        await line.greet()
+        await line.expect("command")
+        await line.socket.close(1012)
+
+    async with standing_in(closes) as there, Hub.connect(there.url, tokens.pop) as hub:
+        with pytest.raises(ConnectionLost, match="IndexError"):
+            async with asyncio.timeout(5):
+                await hub.command("x")
+
+
 @pytest.mark.parametrize("code", [4400, 4401, 4403, 4409, 1009])
 async def test_what_would_end_the_same_way_is_not_tried_again(code: int) -> None:
     async def closes(line: Line) -> None:
