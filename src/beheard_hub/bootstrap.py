@@ -19,6 +19,7 @@ import uvloop
 from beheard_hub import telemetry
 from beheard_hub.actors.cell import Kinds
 from beheard_hub.actors.host import Host, Ports
+from beheard_hub.ai.places import operators_list
 from beheard_hub.ai.registry import EMBEDDERS, FACILITATORS, Means, embedder, facilitator
 from beheard_hub.domain.mediation.directory import DIRECTORY
 from beheard_hub.domain.mediation.kind import MEDIATION
@@ -57,8 +58,8 @@ EMBEDDER_CONNECTIONS_MAX = 1
 
 
 def check_parts(settings: Settings) -> None:
-    """Refuses settings that name a part which this version does not have, or certificates that
-    would not be accepted. Raises SetupError."""
+    """Refuses settings that name a part which this version does not have, a list of places that
+    cannot be used, or certificates that would not be accepted. Raises SetupError."""
     for name, known, variable in (
         (settings.ai.facilitator, FACILITATORS, "BEHEARD_FACILITATOR"),
         (settings.embeddings.kind, EMBEDDERS, "BEHEARD_EMBEDDINGS"),
@@ -68,6 +69,7 @@ def check_parts(settings: Settings) -> None:
                 f"{variable}={name} is not part of this version.",
                 f"Set {variable} to {' or '.join(known)}.",
             )
+    operators_list(settings.ai)
     cluster = settings.cluster
     if cluster.link_cert and cluster.link_key and cluster.link_ca:
         tls.check(cluster.link_cert, cluster.link_key, cluster.link_ca)
@@ -145,6 +147,7 @@ async def build_host(
         first_word_seconds_max=settings.ai.first_word_seconds_max,
         answer_seconds_max=settings.ai.answer_seconds_max,
         locale=settings.ai.locale,
+        places=operators_list(settings.ai),
     )
     return HostParts(Host(host_id, ports, on_fenced), Reactor(tools), db, flushes)
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from beheard_hub import settings
+from beheard_hub.ai.places import operators_list, places_for
 from beheard_hub.ai.registry import PROBES, embedder
 from beheard_hub.embeddings.vocabulary import EmbeddingFailed
 from beheard_hub.persistence.data_dir import DataDirectory
@@ -95,12 +96,20 @@ def _embeddings(chosen: Settings) -> Sequence[Finding]:
     return [Finding(True, f"{kind}: {making.model} answers")]
 
 
+def _safety(chosen: Settings) -> Sequence[Finding]:
+    places = places_for(chosen.ai.locale, operators_list(chosen.ai))
+    return [
+        Finding(True, f"in danger {chosen.ai.locale} shows {', '.join(p.contact for p in places)}")
+    ]
+
+
 CHECKS: Sequence[tuple[str, Check]] = (
     ("packages", _packages),
     ("port", _port),
     ("database", _database),
     ("facilitator", _facilitator),
     ("embeddings", _embeddings),
+    ("safety", _safety),
 )
 
 

@@ -106,6 +106,8 @@ class Ai(msgspec.Struct, frozen=True):
     model_small: str | None
     locale: str
     """Whose places to turn to are shown in danger."""
+    safety_resources: Path | None
+    """An operator's own list of such places; None = the hub's."""
     first_word_seconds_max: int
     """From the call of the model to its first word."""
     answer_seconds_max: int
@@ -213,6 +215,8 @@ VARIABLES: Sequence[Variable] = (
     Variable("BEHEARD_MODEL_SMALL", "ai.model_small", text, None, "model for checks"),
     Variable("BEHEARD_LOCALE", "ai.locale", locale, "en",
              "whose places to turn to are shown in danger, like en-GB or de"),
+    Variable("BEHEARD_SAFETY_RESOURCES", "ai.safety_resources", file, None,
+             "TOML file with places to turn to, over the hub's own"),
     Variable("BEHEARD_AI_FIRST_WORD_SECONDS", "ai.first_word_seconds_max", whole(1, 600), 20,
              "how long an answer may take to begin"),
     Variable("BEHEARD_AI_ANSWER_SECONDS", "ai.answer_seconds_max", whole(1, 600), 60,

@@ -2,15 +2,22 @@
 
 It never blocks and never tells the partner; it decides whether the user is shown where help is,
 and whether coaching is off for the turn. It errs on the side of showing help: a missed cry costs
-more than a shown number. Patterns and idioms are in `crisis_patterns.toml`, places to turn to in
-`crisis_resources.toml`. No text of a message leaves this module.
+more than a shown number. Everything it knows is data: how a message is made plain in
+`crisis_wording.toml`, what is looked for, what takes it back and what makes it graver in
+`crisis_patterns.toml`. How well it does is measured by `python -m tests.safety`, see
+docs/safety.md. No text of a message leaves this module.
+
+In order: one spelling; a quotation of somebody else is turned to the third person ("I will kill
+you" becomes "he will kill me"); idioms are blanked out; then each sentence is searched, and a match
+is dropped where the sentence takes it back.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterator, Mapping
 from enum import IntEnum, StrEnum
 from functools import cache
 from importlib.resources import files
@@ -49,22 +56,99 @@ class Crisis(msgspec.Struct, frozen=True):
         return self.severity >= Severity.URGENT
 
 
-class Resource(msgspec.Struct, frozen=True):
-    """A place to turn to."""
-
-    name: str
-    contact: str
-    description: str
-
-
 class _Rule(msgspec.Struct, frozen=True):
     category: Category
     severity: Severity
+    about: re.Pattern[str]
+    """Finds a word without which no pattern of the rule can match: most sentences have none, and
+    looking for it is ten times quicker."""
     pattern: re.Pattern[str]
-    negatable: bool
+    stands: bool
+    """Nothing takes it back."""
 
 
-_NEGATION_WINDOW_CHARS = 42
+_SENTENCES = re.compile(r"[^.!?\n;]+")
+_NAMED = re.compile(r"\{([a-z_]+)\}")
+_QUOTED = re.compile(r'"([^"\n]+)"|:\s([^".!?\n]+)')
+_WORD = re.compile(r"[A-Za-z]+")
+_LEAD_CHARS_MAX = 80
+_WINDOW_CHARS = 400
+"""Who writes without full stops is read in pieces, so that time grows with length alone."""
+_OVERLAP_CHARS = 120
+_DONE_TO_CHILDREN = (Category.DOMESTIC_VIOLENCE, Category.CHILD_ABUSE)
+
+
+def assess(text: str) -> Crisis | None:
+    """The gravest sign of danger in a message, or None. Of equals the first of the rules."""
+    sentences = [
+        whole[start : start + _WINDOW_CHARS]
+        for whole in _SENTENCES.findall(plain(text))
+        for start in range(0, len(whole), _WINDOW_CHARS - _OVERLAP_CHARS)
+    ]
+    found = [
+        _weighed(rule, sentences, place)
+        for place, sentence in enumerate(sentences)
+        for rule in _matching(sentence)
+    ]
+    return max(found, key=lambda crisis: crisis.severity, default=None)
+
+
+def plain(text: str) -> str:
+    """A message in one spelling, somebody else's quotations in the third person."""
+    found = unicodedata.normalize("NFKC", text)
+    for pattern, replacement in _spelling():
+        found = pattern.sub(replacement, found)
+    return _QUOTED.sub(lambda quotation: _retold(found, quotation), found)
+
+
+def _retold(text: str, quotation: re.Match[str]) -> str:
+    lead = text[max(0, quotation.start() - _LEAD_CHARS_MAX) : quotation.start()]
+    if not _worded("spoken").search(lead) or _worded("mine").search(lead):
+        return quotation.group()
+    persons: Mapping[str, str] = _data("crisis_wording")["other_speaker"]
+    return _WORD.sub(
+        lambda word: persons.get(word.group().lower(), word.group()), quotation.group()
+    )
+
+
+def _matching(sentence: str) -> Iterator[_Rule]:
+    """The rules that a sentence breaks; idioms are blanked out of it first."""
+    rules = [rule for rule in _rules() if rule.about.search(sentence)]
+    if not rules:
+        return
+    sentence = _listed("idioms").sub(lambda idiom: " " * len(idiom.group()), sentence)
+    for rule in rules:
+        for match in rule.pattern.finditer(sentence):
+            if rule.stands or not _taken_back(sentence, match):
+                yield rule
+                break
+
+
+def _taken_back(sentence: str, match: re.Match[str]) -> bool:
+    """Negated, told of a story, or asked about the program: grounds not to alarm."""
+    before = sentence[: match.start()]
+    last_turn = max((turn.end() for turn in _listed("turns").finditer(before)), default=0)
+    return (
+        _listed("negations").search(before[last_turn:]) is not None
+        or _listed("stories").search(sentence[: match.end()]) is not None
+        or _listed("questions").search(sentence) is not None
+    )
+
+
+def _weighed(rule: _Rule, sentences: list[str], place: int) -> Crisis:
+    """What is urgent is an emergency where it is now, or a plan or a weapon is at hand; what was
+    done to a child who is a grown user today is a concern."""
+    around = " ".join(sentences[max(0, place - 1) : place + 2])
+    now = _listed("now").search(around) is not None
+    severity = rule.severity
+    if severity == Severity.URGENT and now and not _listed("past").search(sentences[place]):
+        severity = Severity.EMERGENCY
+    if rule.category in _DONE_TO_CHILDREN and not now and _listed("childhood").search(around):
+        return Crisis(Category.CHILD_ABUSE, Severity.CONCERN)
+    return Crisis(rule.category, severity)
+
+
+# ---- the data
 
 
 @cache
@@ -73,62 +157,42 @@ def _data(name: str) -> dict[str, Any]:
 
 
 @cache
+def _spelling() -> tuple[tuple[re.Pattern[str], str], ...]:
+    rows = _data("crisis_wording")["spelling"]
+    return tuple((re.compile(pattern, re.IGNORECASE), new) for pattern, new in rows)
+
+
+@cache
 def _rules() -> tuple[_Rule, ...]:
     return tuple(
         _Rule(
             Category(row["category"]),
             Severity[row["severity"].upper()],
-            re.compile(row["pattern"], re.IGNORECASE),
-            row.get("negatable", True),
+            _any_of([rf"\b(?:{'|'.join(row['about'].split())})"]),
+            _any_of(row["patterns"]),
+            row.get("stands", False),
         )
         for row in _data("crisis_patterns")["rule"]
     )
 
 
 @cache
-def _pattern(name: str) -> re.Pattern[str]:
-    return re.compile("|".join(f"(?:{p})" for p in _data("crisis_patterns")[name]), re.IGNORECASE)
+def _listed(name: str) -> re.Pattern[str]:
+    return _any_of(_data("crisis_patterns")[name])
 
 
-def assess(text: str) -> Crisis | None:
-    """The gravest sign of danger in a message, or None."""
-    plain = text.replace("\u2019", "'").replace("\u2018", "'")
-    masked = _pattern("idioms").sub(lambda m: " " * len(m.group()), plain)
-    found: list[Crisis] = []
-    for rule in _rules():
-        for match in rule.pattern.finditer(masked):
-            if not (rule.negatable and _taken_back(masked, match)):
-                found.append(_weighed(rule, masked))
-                break
-    return max(found, key=lambda c: c.severity, default=None)
+@cache
+def _worded(name: str) -> re.Pattern[str]:
+    return _any_of(_data("crisis_wording")[name])
 
 
-def _sentence_around(text: str, match: re.Match[str]) -> tuple[str, str]:
-    """What stands before and after a match in its own sentence."""
-    start = max(text.rfind(mark, 0, match.start()) for mark in ".!?\n;") + 1
-    ends = [i for mark in ".!?\n;" if (i := text.find(mark, match.end())) >= 0]
-    return text[start : match.start()], text[match.end() : min(ends, default=len(text))]
+def _any_of(patterns: list[str]) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{_filled(p)})" for p in patterns), re.IGNORECASE)
 
 
-def _taken_back(text: str, match: re.Match[str]) -> bool:
-    """Negated, told of a story, or of somebody long ago: reasonable grounds not to alarm."""
-    before, after = _sentence_around(text, match)
-    near = before[-_NEGATION_WINDOW_CHARS:]
-    last_turn = max((m.end() for m in _pattern("turns").finditer(near)), default=0)
-    negated = _pattern("negations").search(near[last_turn:]) is not None
-    return negated or _pattern("fiction").search(before + " " + after) is not None
-
-
-def _weighed(rule: _Rule, text: str) -> Crisis:
-    """Now, or with a plan or a weapon at hand, what is urgent is an emergency."""
-    grave = rule.severity == Severity.URGENT and _pattern("imminence").search(text) is not None
-    return Crisis(rule.category, Severity.EMERGENCY if grave else rule.severity)
-
-
-def resources(locale: str) -> Sequence[Resource]:
-    """Places to turn to for a locale like ``en-US`` or ``de``; else the default."""
-    table: dict[str, list[dict[str, str]]] = _data("crisis_resources")
-    tags = locale.replace("_", "-").split("-")
-    region = tags[-1].upper() if len(tags) > 1 else ""
-    rows = table.get(region) or table.get(tags[0].lower()) or table["default"]
-    return [msgspec.convert(row, Resource) for row in rows]
+def _filled(pattern: str) -> str:
+    """The pattern with every ``{name}`` replaced by its row of [words], rows within rows too."""
+    words: Mapping[str, str] = _data("crisis_patterns")["words"]
+    while _NAMED.search(pattern):
+        pattern = _NAMED.sub(lambda named: words[named.group(1)], pattern)
+    return pattern

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from beheard_hub.ai.places import Places
 from beheard_hub.facilitation import Embedder, Facilitator, PlanRequest
 from beheard_hub.ports import Actor, Clock, Ids, ReadStore, SessionStore, Sleep
 from beheard_hub.reactions.standing import Revocations
@@ -57,6 +58,8 @@ class Tools(msgspec.Struct, frozen=True, kw_only=True):
     locale: str = "en"
     """Whose places to turn to are shown in danger, like ``en-GB`` or ``de``: the hub's
     (BEHEARD_LOCALE), because nothing in the data model says where a user is."""
+    places: Places | None = None
+    """An operator's own list of them; None = the hub's."""
 
 
 def as_ai(session_id: str, user_id: str, stage: int) -> Actor:

@@ -23,6 +23,7 @@ from beheard_hub import telemetry
 from beheard_hub.ai import crisis
 from beheard_hub.ai.bundles import Assembled, provenance
 from beheard_hub.ai.memory_intent import memory_intent
+from beheard_hub.ai.places import places_for
 from beheard_hub.ai.probing import probes
 from beheard_hub.domain.kernel import Command, Due
 from beheard_hub.domain.limits import INTENSITY_RISE_WINDOW
@@ -223,7 +224,7 @@ def _look_after(tools: Tools, mailbox: Mailbox, actor: Actor, heard: Heard) -> N
     found = crisis.assess(heard.text)
     if found is None or not found.shows_resources:
         return
-    places = [msgspec.to_builtins(place) for place in crisis.resources(tools.locale)]
+    places = [msgspec.to_builtins(place) for place in places_for(tools.locale, tools.places)]
     safety = Safety(severity=found.severity.name.lower(), resources=places)
     mailbox.submit_internal(
         actor.session_id,
