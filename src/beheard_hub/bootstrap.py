@@ -44,8 +44,10 @@ from beheard_hub.persistence.stores import (
     PostgresSessionStore,
 )
 from beheard_hub.persistence.summaries import StoredSummaries
+from beheard_hub.persistence.usage import PostgresUsage
 from beheard_hub.persistence.vectors import PostgresVectors, Share
 from beheard_hub.ports import Clock, LinkDialer
+from beheard_hub.reactions.budgets import Budgets
 from beheard_hub.reactions.reactor import Reactor
 from beheard_hub.reactions.tools import Tools
 from beheard_hub.runtime import Runtime, SystemClock, SystemIds
@@ -148,6 +150,12 @@ async def build_host(
         answer_seconds_max=settings.ai.answer_seconds_max,
         locale=settings.ai.locale,
         places=operators_list(settings.ai),
+        budgets=Budgets(
+            clock,
+            PostgresUsage(db),
+            user=settings.ai.budget_user,
+            hub=settings.ai.budget_hub,
+        ),
     )
     return HostParts(Host(host_id, ports, on_fenced), Reactor(tools), db, flushes)
 

@@ -49,6 +49,12 @@ class Usage(msgspec.Struct, frozen=True):
     input: int = 0
     output: int = 0
     cached: int = 0
+    """Input that was read from the provider's cache; not part of `input`."""
+
+    @property
+    def total(self) -> int:
+        """What counts against a budget."""
+        return self.input + self.output + self.cached
 
 
 class Delta(msgspec.Struct, frozen=True):

@@ -10,6 +10,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from contextvars import ContextVar
+from datetime import datetime
+from typing import Protocol
 
 import msgspec
 
@@ -23,6 +25,13 @@ class Used(msgspec.Struct, frozen=True, kw_only=True):
     """Name of its prompt: ``stage1``, ``synthesis``, ``extract``..."""
     model: str
     usage: Usage
+
+
+class UsageStore(Protocol):
+    """What calls have cost, as it is stored."""
+
+    async def tokens(self, user_id: str | None, since: datetime) -> int:
+        """Of one user, or with None of everybody. Raises StoreUnavailable."""
 
 
 class Bill:

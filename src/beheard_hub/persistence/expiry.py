@@ -4,19 +4,26 @@ One per hub, in the process that serves, as `beheard_ops`, which sees keys and t
 is a row of small transactions with pauses between them, so that no flush ever waits for it, and
 ends when nothing old is left. Two hubs on one database do the same work twice and no harm.
 
-Receipts go by age. Events go by age or by count, and the newest of each user and session stays; a
-client that resumes from before what is left is given a snapshot (spec 5.2).
+Receipts and what model calls cost go by age. Events go by age or by count, and the newest of each
+user and session stays; a client that resumes from before what is left is given a snapshot (spec
+5.2).
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import msgspec
 
-from beheard_hub.domain.limits import EVENT_AGE_MAX, EVENTS_PER_USER_MAX, RECEIPT_AGE_MAX
+from beheard_hub.domain.limits import (
+    EVENT_AGE_MAX,
+    EVENTS_PER_USER_MAX,
+    RECEIPT_AGE_MAX,
+    USAGE_AGE_MAX,
+)
 from beheard_hub.persistence.database import Database
 from beheard_hub.ports import Clock, Sleep, StoreUnavailable
 from beheard_hub.telemetry import logger
@@ -41,6 +48,7 @@ class Expired(msgspec.Struct, frozen=True):
 
     receipts: int
     events: int
+    usage: int
 
 
 class Expiry:
@@ -74,19 +82,20 @@ class Expiry:
         """One whole pass. Raises StoreUnavailable; what went until then stays gone.
         Cancelling: harmless at any time."""
         began = self._clock.mono()
-        receipts = sum([gone async for gone in self._receipts()])
+        receipts = sum([gone async for gone in self._aged("expire.receipts", RECEIPT_AGE_MAX)])
         events = sum([gone async for gone in self._events()])
+        usage = sum([gone async for gone in self._aged("expire.usage", USAGE_AGE_MAX)])
         took_ms = round((self._clock.mono() - began) * 1000)
-        for kind, count in (("receipts", receipts), ("events", events)):
+        for kind, count in (("receipts", receipts), ("events", events), ("usage", usage)):
             _log.info("expired", kind=kind, count=count, duration_ms=took_ms)
-        return Expired(receipts, events)
+        return Expired(receipts, events, usage)
 
-    async def _receipts(self) -> AsyncIterator[int]:
-        before = self._clock.now() - RECEIPT_AGE_MAX
+    async def _aged(self, query: str, age_max: timedelta) -> AsyncIterator[int]:
+        before = self._clock.now() - age_max
         limit = self._limits.rows_max
         gone = limit
         while gone == limit:
-            row = await self._batch("expire.receipts", before=before, limit=limit)
+            row = await self._batch(query, before=before, limit=limit)
             gone = row["gone"]
             yield gone
 

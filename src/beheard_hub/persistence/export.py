@@ -67,6 +67,7 @@ TABLES: Mapping[str, Table] = {
     "hub.Notification": _account(),
     "hub.Reminder": _account("shard"),
     "hub.Nudge": _account("createdAt"),
+    "hub.AiUsage": _account("createdAt"),
     "hub.AuditLog": _account("actorId", "createdAt"),
     "hub.CommandReceipt": Table(scope=Scope.BOTH, omitted=LOGGED | {"digest"}),
     "Session": _session(TOUCHED | {"lastActivityAt", "closeProposedById"}),

@@ -9,19 +9,20 @@ nothing needs to: the rows do.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-
-import msgspec
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from beheard_hub import telemetry
 from beheard_hub.domain.kernel import Command, Due, Json, Work
 from beheard_hub.domain.mediation.commands import CommonGroundFound, Renamed, Timer
+from beheard_hub.domain.mediation.internal import BudgetReached as BudgetSpent
+from beheard_hub.domain.mediation.vocabulary import AI_EXTRACT, AI_TURN
 from beheard_hub.domain.refusals import Code, Refusal
 from beheard_hub.ports import Mailbox, StoreUnavailable
-from beheard_hub.reactions import leaving, turns
+from beheard_hub.reactions import extracting, leaving, turns
 from beheard_hub.reactions import work as works
-from beheard_hub.reactions.tools import Tools, Trail
+from beheard_hub.reactions.budgets import BudgetReached
+from beheard_hub.reactions.recording import recording
+from beheard_hub.reactions.tools import Tools
 
 AT_ONCE_MAX = 64
 """Reminders that run side by side in one host."""
@@ -30,6 +31,8 @@ SETTLE_SECONDS = 10.0
 """How long a reminder that ran is given to be settled before it may run again."""
 RETRY_SECONDS = (1.0, 2.0, 5.0, 15.0, 60.0)
 """After the first failure, the second, ..."""
+BUDGET_RETRY_SECONDS_MAX = 600.0
+"""What waits for tomorrow's budget looks whether somebody has raised today's."""
 
 Handler = Callable[["Reactor", str, Due], Awaitable[None]]
 
@@ -67,7 +70,7 @@ class Reactor:
             if due.id not in self._running and self._may_start(due.id):
                 task = asyncio.create_task(self._run(session_id, due))
                 self._running[due.id] = task
-                if due.kind == "ai_turn":
+                if due.kind == AI_TURN:
                     self._threads[due.id] = (session_id, due.user_id)
 
     def cancelled(self, session_id: str, effects: Sequence[str]) -> None:
@@ -103,23 +106,33 @@ class Reactor:
         elif work.kind in works.ONCE:
             doing = self._once
         try:
+            if works.calls_a_model(work):
+                await self.tools.budgets.check(user_id)
             return await doing(session_id, user_id, work)
         except works.Gone:
             return Refusal(Code.NOT_FOUND)
+        except BudgetReached as reached:
+            return self._spent(session_id, user_id, reached)
+
+    def _spent(self, session_id: str, user_id: str, reached: BudgetReached) -> Refusal:
+        """Tells the user's devices until when, and whoever asked."""
+        data = BudgetSpent(reminder_id=None, resets_at=reached.resets_at)
+        command = Command(
+            id=self.tools.ids.ordered(), name="internal.ai_budget", user_id=user_id,
+            session_id=session_id, data=data,
+        )  # fmt: skip
+        self.submit(session_id, command)
+        left = reached.resets_at - self.tools.clock.now()
+        return Refusal(
+            Code.RATE_LIMITED,
+            message="The facilitator's budget for today is used up.",
+            retry_after_ms=max(1, round(left.total_seconds() * 1000)),
+        )
 
     async def _done(self, session_id: str, user_id: str, work: Work) -> works.Result:
-        async with self.auditing(session_id, user_id) as tools:
+        assert self.mailbox is not None, "bind() comes before the first work"
+        with recording(self.tools, self.mailbox, session_id, user_id) as (tools, _):
             return await works.run(tools, session_id, user_id, work)
-
-    @contextlib.asynccontextmanager
-    async def auditing(self, session_id: str, user_id: str) -> AsyncIterator[Tools]:
-        """Tools whose notes go into the audit log, whatever becomes of the work."""
-        trail = Trail()
-        try:
-            yield msgspec.structs.replace(self.tools, noted=trail.note)
-        finally:
-            if self.mailbox is not None:
-                turns.audit(self.tools, self.mailbox, session_id, user_id, trail)
 
     async def _standing(self, session_id: str, user_id: str, work: Work) -> works.Result:
         """Begins anew whenever something is taken back that it may have seen."""
@@ -176,6 +189,9 @@ class Reactor:
             self._failures.pop(due.id, None)
         except StoreUnavailable:
             wait = RETRY_SECONDS[0]
+        except BudgetReached as reached:
+            left = (reached.resets_at - self.tools.clock.now()).total_seconds()
+            wait = min(max(left, RETRY_SECONDS[0]), BUDGET_RETRY_SECONDS_MAX)
         except Exception as failure:
             tries = self._failures[due.id] = self._failures.get(due.id, 0) + 1
             wait = RETRY_SECONDS[min(tries, len(RETRY_SECONDS)) - 1]
@@ -199,9 +215,16 @@ async def _ai_turn(reactor: Reactor, session_id: str, due: Due) -> None:
     await turns.answer(reactor.tools, reactor.mailbox, session_id, due)
 
 
+async def _ai_extract(reactor: Reactor, session_id: str, due: Due) -> None:
+    assert reactor.mailbox is not None
+    await extracting.extract(reactor.tools, reactor.mailbox, session_id, due)
+
+
 async def _common_ground(reactor: Reactor, session_id: str, due: Due) -> None:
     member = due.payload.get("userId") or await works.any_member(reactor.tools, session_id)
-    async with reactor.auditing(session_id, member) as tools:
+    assert reactor.mailbox is not None
+    await reactor.tools.budgets.check(member)
+    with recording(reactor.tools, reactor.mailbox, session_id, member) as (tools, _):
         ids, items = await works.common_ground(tools, session_id, member)
     data = CommonGroundFound(
         reminder_id=due.id, content_ids=tuple(ids), items=tuple(map(dict, items))
@@ -240,7 +263,8 @@ EFFECTS: Mapping[str, Callable[[Reactor, str, str], None]] = {
 """Words of `Decision.effects` that concern work under way → what they do here."""
 
 HANDLERS: Mapping[str, Handler] = {
-    "ai_turn": _ai_turn,
+    AI_TURN: _ai_turn,
+    AI_EXTRACT: _ai_extract,
     "common_ground": _common_ground,
     "invitation_expiry": _timer,
     "pause_limit": _timer,

@@ -11,6 +11,7 @@ import msgspec
 from beheard_hub.ai.places import Places
 from beheard_hub.facilitation import Embedder, Facilitator, PlanRequest
 from beheard_hub.ports import Actor, Clock, Ids, ReadStore, SessionStore, Sleep
+from beheard_hub.reactions.budgets import Budgets
 from beheard_hub.reactions.standing import Revocations
 
 Planner: TypeAlias = Callable[[PlanRequest], Awaitable[Sequence[Any]]]
@@ -20,17 +21,6 @@ FacilitatorFailed."""
 
 Noted: TypeAlias = Callable[[str, str, Mapping[str, Any]], None]
 """(action, outcome, target) for the audit log: ids and words of ours, no text."""
-
-
-class Trail:
-    """What one reaction has to say to the audit log."""
-
-    def __init__(self) -> None:
-        self.entries: list[tuple[str, str, Mapping[str, Any]]] = []
-
-    def note(self, action: str, outcome: str, target: Mapping[str, Any]) -> None:
-        """Implements `Noted`."""
-        self.entries.append((action, outcome, target))
 
 
 def _unnoted(action: str, outcome: str, target: Mapping[str, Any]) -> None:
@@ -55,6 +45,7 @@ class Tools(msgspec.Struct, frozen=True, kw_only=True):
     """From the first read to the last word."""
     revocations: Revocations = msgspec.field(default_factory=Revocations)
     """What was taken back in the sessions of this host."""
+    budgets: Budgets = msgspec.field(default_factory=Budgets)
     locale: str = "en"
     """Whose places to turn to are shown in danger, like ``en-GB`` or ``de``: the hub's
     (BEHEARD_LOCALE), because nothing in the data model says where a user is."""

@@ -28,13 +28,15 @@ from beheard_hub.ai.probing import probes
 from beheard_hub.domain.kernel import Command, Due
 from beheard_hub.domain.limits import INTENSITY_RISE_WINDOW
 from beheard_hub.domain.mediation.commands import AiFailed, AiReplied, Safety
-from beheard_hub.domain.mediation.internal import Audited
+from beheard_hub.domain.mediation.internal import BudgetReached as BudgetSpent
 from beheard_hub.domain.mediation.vocabulary import ROLE_USER
 from beheard_hub.facilitation import FacilitatorFailed, PlanRequest, Spoken
 from beheard_hub.ports import Actor, Mailbox, Piece, StoreUnavailable
 from beheard_hub.reactions import retrieval, work
+from beheard_hub.reactions.budgets import BudgetReached
+from beheard_hub.reactions.recording import note_sent, recording
 from beheard_hub.reactions.streaming import Emit, speak
-from beheard_hub.reactions.tools import Tools, Trail, as_ai
+from beheard_hub.reactions.tools import Tools, as_ai
 
 FEEL_HEARD_FIRST = 4
 FEEL_HEARD_EVERY = 3
@@ -59,46 +61,42 @@ class Heard(msgspec.Struct, frozen=True):
 
 
 async def answer(tools: Tools, mailbox: Mailbox, session_id: str, due: Due) -> None:
-    """Runs one ``ai_turn`` reminder and puts the answer, or its failure, into the mailbox.
+    """Runs one ``ai_turn`` reminder and puts the answer, or why there is none, into the mailbox.
 
-    Raises StoreUnavailable: the reminder stays and is tried again. Cancelling stores nothing.
+    Raises StoreUnavailable: the reminder stays and is tried again. Cancelling stores nothing of an
+    answer; what was sent and what it cost is on record also then.
     """
     assert due.user_id is not None, "an ai_turn is one user's"
     data: Any
-    trail = Trail()
-    try:
-        async with asyncio.timeout(tools.answer_seconds_max):
-            noting = msgspec.structs.replace(tools, noted=trail.note)
-            data = await _answered(noting, mailbox, session_id, due)
-        data = msgspec.structs.replace(data, audit=tuple(trail.entries))
-        name = "internal.ai_replied"
-    except StoreUnavailable:
-        raise
-    except Exception as failure:  # whatever it is: the user may ask again, the thread is not stuck
-        expected = isinstance(failure, (FacilitatorFailed, TimeoutError))
-        (_log.warning if expected else _log.error)(
-            "ai_turn_failed", reminder_id=due.id, session_id=session_id,
-            error=type(failure).__name__,
-        )  # fmt: skip
-        retryable = bool(getattr(failure, "retryable", True))
-        data, name = AiFailed(reminder_id=due.id, retryable=retryable), "internal.ai_failed"
-        audit(tools, mailbox, session_id, due.user_id, trail)
+    with recording(tools, mailbox, session_id, due.user_id) as (noting, trail):
+        try:
+            await tools.budgets.check(due.user_id)
+            async with asyncio.timeout(tools.answer_seconds_max):
+                data = await _answered(noting, mailbox, session_id, due)
+            name = "internal.ai_replied"
+        except StoreUnavailable:
+            raise
+        except BudgetReached as reached:
+            data = BudgetSpent(reminder_id=due.id, resets_at=reached.resets_at)
+            name = "internal.ai_budget"
+        except Exception as failure:  # whatever it is: the user may ask again, nothing is stuck
+            _log_failure(session_id, due, failure)
+            retryable = bool(getattr(failure, "retryable", True))
+            data, name = AiFailed(reminder_id=due.id, retryable=retryable), "internal.ai_failed"
+        else:
+            data = trail.handed_over(data)
     mailbox.submit_internal(
         session_id,
         Command(id=due.id, name=name, user_id=due.user_id, session_id=session_id, data=data),
     )
 
 
-def audit(tools: Tools, mailbox: Mailbox, session_id: str, user_id: str, trail: Trail) -> None:
-    """Puts into the audit log what no other command carries there."""
-    if trail.entries:
-        name, data = "internal.audited", Audited(entries=tuple(trail.entries))
-        mailbox.submit_internal(
-            session_id,
-            Command(
-                id=tools.ids.ordered(), name=name, user_id=user_id, session_id=session_id, data=data
-            ),
-        )
+def _log_failure(session_id: str, due: Due, failure: Exception) -> None:
+    expected = isinstance(failure, (FacilitatorFailed, TimeoutError))
+    (_log.warning if expected else _log.error)(
+        "ai_turn_failed", reminder_id=due.id, session_id=session_id,
+        error=type(failure).__name__,
+    )  # fmt: skip
 
 
 async def _answered(tools: Tools, mailbox: Mailbox, session_id: str, due: Due) -> AiReplied:
@@ -117,7 +115,7 @@ async def _answered(tools: Tools, mailbox: Mailbox, session_id: str, due: Due) -
     assembled = await retrieval.fetch(tools, actor, plan, gates=gates, said=heard.said)
     answered = tuple(row["id"] for row in heard.waiting if _deals_with(row, stage, opening))
     message_id, reply_to = tools.ids.ordered(), answered[-1] if answered else ""
-    work.note_sent(tools, assembled, messageId=message_id, probes=list(probes(heard.text)))
+    note_sent(tools, assembled, messageId=message_id, probes=list(probes(heard.text)))
     call = tools.facilitator.open_stage if opening else tools.facilitator.reply
     with _telling(mailbox, actor, reply_to, message_id) as emit:
         spoken = await speak(

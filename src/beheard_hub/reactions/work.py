@@ -11,12 +11,13 @@ from typing import Any
 
 import msgspec
 
-from beheard_hub.ai.bundles import Assembled, provenance
+from beheard_hub.ai.bundles import Assembled
 from beheard_hub.ai.memory_intent import Intent
 from beheard_hub.domain.kernel import Json, Work
-from beheard_hub.facilitation import CommonItem, Item, SharedNeed, Suggestion, Transformation
+from beheard_hub.facilitation import CommonItem, Item, SharedNeed, Transformation
 from beheard_hub.ports import Actor
-from beheard_hub.reactions import administration, inbox, library, retrieval
+from beheard_hub.reactions import administration, inbox, retrieval, suggesting
+from beheard_hub.reactions.recording import note_items, note_sent
 from beheard_hub.reactions.tools import Tools, as_ai
 
 Result = Mapping[str, Json]
@@ -201,37 +202,6 @@ async def grant(tools: Tools, session_id: str, user_id: str, args: Mapping[str, 
     return {"text": text, "warnings": warnings, "category": row.get("category")}
 
 
-async def suggest(tools: Tools, session_id: str, user_id: str, args: Mapping[str, Any]) -> Result:
-    """Experiments from common ground and the library only.
-
-    The asker's focus steers the choice, but the pool will be read by both: whatever a facilitator
-    answers, no idea is said to address anything but common ground.
-    """
-    actor = as_ai(session_id, user_id, 4)
-    focus = list(args["focusNeeds"])
-
-    async def seen() -> tuple[Mapping[str, str], list[Item]]:
-        rows = await tools.reads.read(actor, "bundle.common_ground", {})
-        ground = {str(row["id"]): str(row["need"]) for row in rows}
-        near = await library.near(tools, actor, [*focus, *ground.values()])
-        return ground, [Item(**row) for row in near]
-
-    ground, items = await tools.revocations.standing(session_id, seen)
-    common = list(ground.values())
-    note_items(tools, [("common_ground", id_) for id_ in ground], "shared")
-    note_items(tools, [(item.type, item.id) for item in items], "global")
-    found = await tools.facilitator.suggest(common, focus, items, args["count"])
-    return {"suggestions": [_suggestion(item, common) for item in found]}
-
-
-async def add_ideas(tools: Tools, session_id: str, user_id: str, args: Mapping[str, Any]) -> Result:
-    """Ideas that nobody has seen, for the pool (spec 2.3, strategies.ready)."""
-    items = await library.unseen(tools, as_ai(session_id, user_id, 4))
-    note_items(tools, [(item.type, item.id) for item in items], "global")
-    found = await tools.facilitator.suggest([], [], items, args["count"])
-    return {"items": [_suggestion(item, ()) for item in found]}
-
-
 async def look(tools: Tools, session_id: str, user_id: str, args: Mapping[str, Any]) -> Result:
     """An item of the library and its contributor. Raises Gone where it is not there."""
     found = await administration.look(tools, session_id, user_id, args)
@@ -247,8 +217,8 @@ WORK: Mapping[str, Handler] = {
     "needs.share": share_needs,
     "consent.preview": preview,
     "consent.grant": grant,
-    "strategies.suggest": suggest,
-    "strategies.library": add_ideas,
+    "strategies.suggest": suggesting.suggest,
+    "strategies.library": suggesting.add_ideas,
     "notifications.find": inbox.find,
     "library.look": look,
 }
@@ -266,6 +236,21 @@ DESCRIPTIONS: Mapping[str, str] = {
 }
 _LITERAL = frozenset({"IDENTIFIED_NEED"})
 
+CALLING: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {
+    "needs.synthesise": lambda args: True,
+    "needs.share": lambda args: bool(args["analyse"]),
+    "consent.preview": lambda args: args["contentType"] not in _LITERAL,
+    "strategies.suggest": lambda args: True,
+}
+"""Work that asks the facilitator → with which arguments it does."""
+
+
+def calls_a_model(work: Work) -> bool:
+    """Whether it needs the facilitator so that it may be refused when a budget is spent. Ideas for
+    the pool are not among it: `strategies.ready` is always accepted."""
+    needed = CALLING.get(work.kind)
+    return needed is not None and needed(work.args)
+
 
 async def run(tools: Tools, session_id: str, user_id: str, work: Work) -> Result:
     """Does one piece of work. Raises Gone, FacilitatorFailed, StoreUnavailable."""
@@ -275,23 +260,6 @@ async def run(tools: Tools, session_id: str, user_id: str, work: Work) -> Result
 def need_text(need: Mapping[str, Any]) -> str:
     """What crosses of a need: literally the need and the description that were confirmed."""
     return f"{need['need']}: {need['description']}"
-
-
-# ---- what the audit log learns: ids and provenance, no text
-
-
-def note_sent(tools: Tools, assembled: Assembled, **more: Json) -> None:
-    """A bundle is about to go to a model."""
-    refused = [msgspec.to_builtins(item) for item in assembled.refused]
-    items = provenance(assembled.bundle)
-    tools.noted("ai.bundle", "SENT", {"items": items, "refused": refused, **more})
-
-
-def note_items(tools: Tools, items: Sequence[tuple[str, str]], source: str) -> None:
-    """The same for (type, id) that go to a model without a bundle; nothing for nothing."""
-    sent = [{"source": source, "type": type_, "id": id_} for type_, id_ in items]
-    if sent:
-        tools.noted("ai.bundle", "SENT", {"items": sent})
 
 
 # ---- the texts behind a request for consent
@@ -381,13 +349,4 @@ def _common(item: CommonItem, sharing: Sequence[SharedNeed]) -> Result:
         "description": item.description,
         "mine": [id_ for id_ in item.source_content_ids if id_ in mine],
         "theirs": [id_ for id_ in item.source_content_ids if id_ not in mine],
-    }
-
-
-def _suggestion(item: Suggestion, common: Sequence[str]) -> Result:
-    return {
-        "description": item.description,
-        "needsAddressed": [need for need in item.needs_addressed if need in common],
-        "duration": item.duration,
-        "measureOfSuccess": item.measure_of_success,
     }

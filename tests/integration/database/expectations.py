@@ -140,6 +140,7 @@ WALLS: Mapping[str, Wall] = {
     'hub."CommandReceipt"': Wall(reads=OWN_AFFAIRS, key="userId", inserts="ab"),
     'hub."Reminder"': Wall(reads=OWN_AFFAIRS, inserts="ab", updates="ab"),
     'hub."Nudge"': Wall(reads=OWN_AFFAIRS, inserts="ab"),
+    'hub."AiUsage"': Wall(reads=OWN_AFFAIRS, inserts="a"),
     'hub."Notification"': Wall(reads=OWN_AFFAIRS, inserts="ab", updates="ab"),
     'hub."AuditLog"': Wall(reads={"admin": {"a", "b", "c"}}, inserts="abcA nobody"),
     'hub."Erasure"': Wall(

@@ -80,6 +80,8 @@ INSERT INTO hub."CommandReceipt" ("sessionId", "userId", "commandId", name, dige
 INSERT INTO hub."Reminder" (id, "sessionId", "userId", shard, kind, "dueAt")
   SELECT u, s, u, 7, 'ai_turn', now() FROM seat;
 INSERT INTO hub."Nudge" (id, "sessionId", "userId") SELECT u, s, u FROM seat;
+INSERT INTO hub."AiUsage" (id, "sessionId", "userId", call, model, input, output, cached)
+  SELECT u, s, u, 'x', 'x', 1, 1, 1 FROM seat;
 INSERT INTO hub."Notification" (id, "userId", "sessionId", type) SELECT u, u, s, 'x' FROM seat;
 INSERT INTO hub."AuditLog" (id, "actorId", "actorRole", action, outcome)
   SELECT u, u, 'user', 'x', 'ok' FROM seat;

@@ -49,6 +49,7 @@ GOES: Mapping[str, str] = {
     'hub."CommandReceipt"': "userId",
     'hub."Reminder"': "userId",
     'hub."Nudge"': "userId",
+    'hub."AiUsage"': "userId",
     'hub."Notification"': "userId",
 }
 """Tables of which every row of the user goes, and the column that tells whose it is. The id of a

@@ -12,7 +12,12 @@ import pytest
 
 from beheard_hub.actors.host import Host
 from beheard_hub.bootstrap import build_host
-from beheard_hub.domain.limits import EVENT_AGE_MAX, EVENTS_PER_USER_MAX, RECEIPT_AGE_MAX
+from beheard_hub.domain.limits import (
+    EVENT_AGE_MAX,
+    EVENTS_PER_USER_MAX,
+    RECEIPT_AGE_MAX,
+    USAGE_AGE_MAX,
+)
 from beheard_hub.link_messages import SnapshotFrom, SubscribedFrom, SubscribeTo, ToGateway
 from beheard_hub.persistence.database import Database
 from beheard_hub.persistence.expiry import PASS_SECONDS, Expired, Expiry, ExpiryLimits
@@ -90,10 +95,10 @@ async def test_receipts_are_kept_for_their_time(
     old, young = RECEIPT_AGE_MAX + MINUTE, RECEIPT_AGE_MAX - MINUTE
     await receipts(owner, clock, old, young, old, young, old, old, old)
     naps = Naps()
-    assert await Expiry(db, clock, naps, SMALL).once() == Expired(receipts=5, events=0)
+    assert await Expiry(db, clock, naps, SMALL).once() == Expired(receipts=5, events=0, usage=0)
     kept = await owner.fetch('SELECT "commandId" FROM hub."CommandReceipt" ORDER BY 1')
     assert [row[0] for row in kept] == ["c-1", "c-3"]
-    assert naps.asked == [SMALL.pause_seconds] * 4, "two, two, one, and no event"
+    assert naps.asked == [SMALL.pause_seconds] * 5, "two, two, one; no event; no usage"
     clock.advance(2 * MINUTE.total_seconds())
     assert (await Expiry(db, clock, Naps()).once()).receipts == 2
 
@@ -104,10 +109,10 @@ async def test_events_go_by_age_and_the_newest_stays(
     old, young = EVENT_AGE_MAX + MINUTE, EVENT_AGE_MAX - MINUTE
     await events(owner, clock, A, *[old] * 5, young, young)
     await events(owner, clock, B, *[old] * 4)
-    assert await Expiry(db, clock, Naps(), SMALL).once() == Expired(receipts=0, events=8)
+    assert await Expiry(db, clock, Naps(), SMALL).once() == Expired(receipts=0, events=8, usage=0)
     assert await left(owner, A) == [6, 7]
     assert await left(owner, B) == [4], "from it the next seq is counted"
-    assert await Expiry(db, clock, Naps(), SMALL).once() == Expired(0, 0)
+    assert await Expiry(db, clock, Naps(), SMALL).once() == Expired(0, 0, 0)
 
 
 async def test_events_go_by_count(
@@ -115,17 +120,31 @@ async def test_events_go_by_count(
 ) -> None:
     await events(owner, clock, A, *[MINUTE] * (EVENTS_PER_USER_MAX + 3))
     await events(owner, clock, B, *[MINUTE] * 3)
-    assert await Expiry(db, clock, Naps()).once() == Expired(receipts=0, events=3)
+    assert await Expiry(db, clock, Naps()).once() == Expired(receipts=0, events=3, usage=0)
     assert (await left(owner, A))[0] == 4
     assert len(await left(owner, A)) == EVENTS_PER_USER_MAX
     assert await left(owner, B) == [1, 2, 3]
+
+
+async def test_what_calls_cost_is_kept_for_its_time(
+    db: Database, owner: asyncpg.Connection, clock: ManualClock
+) -> None:
+    old, young = USAGE_AGE_MAX + MINUTE, USAGE_AGE_MAX - MINUTE
+    await owner.executemany(
+        'INSERT INTO hub."AiUsage" (id, "sessionId", "userId", call, model, input, output, cached,'
+        " at) VALUES ($1, $2, $3, 'stage1', 'm', 1, 1, 0, $4)",
+        [(f"u-{n}", SESSION, A, clock.now() - age) for n, age in enumerate([old, young, old, old])],
+    )
+    assert (await Expiry(db, clock, Naps(), SMALL).once()).usage == 3
+    assert [row[0] for row in await owner.fetch('SELECT id FROM hub."AiUsage"')] == ["u-1"]
+    await owner.execute('DELETE FROM hub."AiUsage"')
 
 
 async def test_a_pass_is_made_every_hour_whatever_happened_to_the_last_one(
     db: Database, owner: asyncpg.Connection, clock: ManualClock
 ) -> None:
     await receipts(owner, clock, RECEIPT_AGE_MAX + MINUTE)
-    naps = Naps(count_max=6)
+    naps = Naps(count_max=7)
     failures = iter([StoreUnavailable("57P03"), ValueError("a fault of ours")])
 
     class Stumbling(ManualClock):
@@ -139,7 +158,7 @@ async def test_a_pass_is_made_every_hour_whatever_happened_to_the_last_one(
     with pytest.raises(asyncio.CancelledError):
         await Expiry(db, Stumbling(), naps).run()
     pause = ExpiryLimits().pause_seconds
-    assert naps.asked == [*[PASS_SECONDS] * 3, pause, pause, PASS_SECONDS]
+    assert naps.asked == [*[PASS_SECONDS] * 3, pause, pause, pause, PASS_SECONDS]
     assert await owner.fetchval('SELECT count(*) FROM hub."CommandReceipt"') == 0
 
 

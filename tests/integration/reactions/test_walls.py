@@ -23,11 +23,13 @@ import pytest
 
 from beheard_hub.ai.memory_intent import Intent
 from beheard_hub.domain.mediation.contract import TABLE, Row, Vessel, Way, allows
+from beheard_hub.metering import Bill
 from beheard_hub.persistence import sql
 from beheard_hub.persistence.database import Database
 from beheard_hub.ports import Actor
 from beheard_hub.reactions import retrieval
-from beheard_hub.reactions.tools import Tools, Trail, as_ai
+from beheard_hub.reactions.recording import Trail
+from beheard_hub.reactions.tools import Tools, as_ai
 from tests.conftest import TestDatabase
 from tests.integration.persistence import scene
 from tests.integration.persistence.scene import SESSION, VECTOR, A, B
@@ -201,7 +203,7 @@ def args_of(name: str) -> dict[str, Any]:
 async def test_an_open_cell_finds_and_a_closed_one_is_rejected_and_audited(
     tools: Tools, row: Row, way: Way, stage: int
 ) -> None:
-    actor, trail = as_ai(SESSION, A, stage), Trail()
+    actor, trail = as_ai(SESSION, A, stage), Trail(Bill("", ""))
     noting = msgspec.structs.replace(tools, noted=trail.note)
     plan = retrieval.checked(stage, Intent.OFFER_CONTINUITY, [words(row, way)], standing=False)
     said = await retrieval.conversation(tools.reads, actor, stage, frozenset())

@@ -20,7 +20,7 @@ from beheard_hub.reactions.tools import Tools, as_ai
 from tests.conftest import TestDatabase
 from tests.integration.persistence import scene
 from tests.integration.persistence.scene import SESSION, A, B
-from tests.unit.reactions.fakes import FakeEmbedder
+from tests.unit.reactions.fakes import Box, FakeEmbedder
 
 ITEMS = 47
 ASK: Mapping[str, Mapping[str, Any]] = {
@@ -52,7 +52,9 @@ KEYS: Mapping[str, set[str]] = {
 
 async def run(tools: Tools, user: str, kind: str, args: Mapping[str, Any]) -> Any:
     command = Command(id="c1", name="any", user_id=user, session_id=SESSION, data=None)
-    return await Reactor(tools).work(SESSION, user, Work(kind, args), command)
+    reactor = Reactor(tools)
+    reactor.bind(Box(SESSION))
+    return await reactor.work(SESSION, user, Work(kind, args), command)
 
 
 @pytest.mark.parametrize("kind", sorted(works.WORK))

@@ -225,7 +225,8 @@ class FakeEmbedder:
 class Box:
     """Implements `ports.Mailbox`: keeps what arrives, in order."""
 
-    def __init__(self) -> None:
+    def __init__(self, session_id: str = SESSION) -> None:
+        self._session_id = session_id
         self.commands: list[Command] = []
         self.deltas: list[tuple[str, str, int, str, bool]] = []
         self.under_way: set[str] = set()
@@ -233,18 +234,18 @@ class Box:
         self.log: list[str] = []
 
     def submit_internal(self, session_id: str, command: Command) -> None:
-        assert session_id == command.session_id == SESSION
+        assert session_id == command.session_id == self._session_id
         self.commands.append(command)
         self.log.append(command.name)
 
     def delta(self, session_id: str, user_id: str, piece: Piece) -> None:
-        assert session_id == SESSION
+        assert session_id == self._session_id
         self.deltas.append((user_id, piece.reply_to, piece.index, piece.text, piece.reset))
         self.under_way.add(piece.message_id)
         self.log.append("delta")
 
     def answered(self, session_id: str, user_id: str, message_id: str) -> None:
-        assert session_id == SESSION
+        assert session_id == self._session_id
         self.under_way.discard(message_id)
 
     def named(self, name: str) -> list[Any]:

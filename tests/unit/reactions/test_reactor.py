@@ -15,7 +15,7 @@ from beheard_hub.reactions import turns
 from beheard_hub.reactions.reactor import HANDLERS, RETRY_SECONDS, SETTLE_SECONDS
 from tests.unit.reactions.fakes import ANA, SAM, SESSION, START, Held, World, ai_turn, message
 
-NO_TIMERS = {"ai_turn", "common_ground", "renamed", "erase_seat", "erase_account"}
+NO_TIMERS = {"ai_extract", "ai_turn", "common_ground", "renamed", "erase_seat", "erase_account"}
 COMMAND = Command(id="c1", name="draft", user_id=ANA, session_id=SESSION, data=None)
 
 
@@ -37,7 +37,7 @@ async def test_a_reminder_runs_once_at_a_time_however_often_it_is_named() -> Non
     world.reactor.committed(SESSION, [ai_turn()])
     assert len(world.facilitator.bundles) == 1
     await world.reactor.stop()
-    assert world.box.commands == []
+    assert [command.name for command in world.box.commands] == ["internal.audited"], "no answer"
 
 
 async def test_a_finished_one_is_left_alone_until_it_should_have_settled() -> None:
@@ -117,7 +117,7 @@ async def test_cancel_stops_that_thread_and_no_other() -> None:
     await asyncio.wait({gone})
     assert set(world.reactor._running) == {"rb"}
     assert world.facilitator.closed == 1
-    assert world.box.commands == []
+    assert world.box.log == ["internal.audited"]
     await world.reactor.stop()
 
 

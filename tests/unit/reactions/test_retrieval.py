@@ -11,11 +11,13 @@ import pytest
 from beheard_hub.ai.memory_intent import Intent
 from beheard_hub.domain.mediation.contract import ROWS, TABLE, Row, Vessel, Way, allows
 from beheard_hub.facilitation import FacilitatorFailed, PlanRequest
+from beheard_hub.metering import Bill
 from beheard_hub.persistence import sql
 from beheard_hub.reactions import library, retrieval
+from beheard_hub.reactions.recording import Trail
 from beheard_hub.reactions.retrieval import queries
 from beheard_hub.reactions.retrieval.plan import QUERIES_MAX, Plan, by_rules
-from beheard_hub.reactions.tools import Tools, Trail, as_ai
+from beheard_hub.reactions.tools import Tools, as_ai
 from tests.unit.reactions.fakes import ANA, SAM, SESSION, World, at, in_stage
 
 STAGES = range(5)
@@ -54,7 +56,7 @@ def asked(world: World) -> set[str]:
 @pytest.mark.parametrize(("row", "way", "stage"), CELLS, ids=lambda v: getattr(v, "query", str(v)))
 async def test_every_cell_is_open_or_rejected_and_audited(row: Row, way: Way, stage: int) -> None:
     made = plan(stage, words(row, way))
-    world, trail = World(), Trail()
+    world, trail = World(), Trail(Bill("", ""))
     tools = world.tools.__class__(**{**_fields(world.tools), "noted": trail.note})
     await retrieval.fetch(tools, as_ai(SESSION, ANA, stage), made, gates={})
     if allows(row.query, way, stage):

@@ -41,6 +41,7 @@ from beheard_hub.domain.mediation.state import Invitation, Progress, Seat, State
 from beheard_hub.domain.mediation.views import summary
 from beheard_hub.domain.mediation.vocabulary import (
     ACTIVE,
+    AI_TURN,
     IN_PROGRESS,
     INVITED,
     PENDING,
@@ -289,7 +290,7 @@ def _dues(state: State, ids: Ids) -> list[Due]:
     return [
         Due(
             id=seat.ai_turn,
-            kind="ai_turn",
+            kind=AI_TURN,
             at=now,
             user_id=seat.user_id,
             payload={"stage": 0, "opening": True},

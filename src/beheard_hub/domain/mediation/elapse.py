@@ -56,7 +56,7 @@ def close_invitation(turn: Turn) -> None:
 def abandon(turn: Turn) -> None:
     """The session ends without a resolution; nobody is told why."""
     close_invitation(turn)
-    turn.hush()
+    turn.hush(ended=True)
     turn.state.status = ABANDONED
     turn.session(status=ABANDONED)
     turn.tell("session.abandoned")

@@ -30,6 +30,7 @@ from beheard_hub.domain.mediation.state import (
 )
 from beheard_hub.domain.mediation.vocabulary import (
     ACCEPTED,
+    AI_EXTRACT,
     COLLECTING,
     NOT_STARTED,
     USER_SUBMITTED,
@@ -44,7 +45,12 @@ def load(loaded: Loaded) -> State:
     session, shared = facts["session"], facts.get("shared") or {}
     contents = _contents(shared.get("contents") or ())
     seats = {
-        member["userId"]: _seat(member, facts["seats"].get(member["userId"]) or {}, contents)
+        member["userId"]: _seat(
+            member,
+            facts["seats"].get(member["userId"]) or {},
+            contents,
+            facts.get("reminders") or (),
+        )
         for member in facts["members"]
     }
     owner = session["createdById"]
@@ -91,6 +97,10 @@ def _must(value: Any) -> datetime:
 
 def _analysis(reminders: Iterable[Facts]) -> str | None:
     return next((row["id"] for row in reminders if row["kind"] == "common_ground"), None)
+
+
+def _extracting(reminders: Iterable[Facts], user_id: str) -> list[str]:
+    return [row["id"] for row in reminders if (row["kind"], row["userId"]) == (AI_EXTRACT, user_id)]
 
 
 def _invitation(row: Facts | None) -> Invitation | None:
@@ -153,7 +163,9 @@ def _agreements(rows: Iterable[Facts]) -> dict[str, Agreement]:
 # ---- one seat
 
 
-def _seat(member: Facts, facts: Facts, contents: Mapping[str, Content]) -> Seat:
+def _seat(
+    member: Facts, facts: Facts, contents: Mapping[str, Content], reminders: Iterable[Facts]
+) -> Seat:
     rows = {row["stage"]: row for row in facts.get("progress") or ()}
     ideas = facts.get("strategies") or ()
     unanswered = list(facts.get("unanswered") or ())
@@ -185,6 +197,7 @@ def _seat(member: Facts, facts: Facts, contents: Mapping[str, Content]) -> Seat:
         has_private=bool(facts.get("hasPrivate")),
         event_at=_time(facts.get("lastEventAt")),
         erased=bool(member.get("erased")),
+        extracting=_extracting(reminders, member["userId"]),
     )
     opened = facts.get("openedStage", seat.stage)
     seat.opened = -1 if opened is None else opened

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +11,16 @@ import msgspec
 
 class Internal(msgspec.Struct, frozen=True, kw_only=True):
     """Base of what only the hub may say. Not validated: we made it."""
+
+
+class ModelCall(msgspec.Struct, frozen=True, kw_only=True):
+    """What one request to a model cost, in tokens."""
+
+    call: str
+    model: str
+    input: int
+    output: int
+    cached: int
 
 
 class AiReplied(Internal, frozen=True, kw_only=True):
@@ -31,6 +42,7 @@ class AiReplied(Internal, frozen=True, kw_only=True):
     description}."""
     audit: tuple[tuple[str, str, Any], ...] = ()
     """As `Audited.entries`."""
+    used: tuple[ModelCall, ...] = ()
 
 
 class AiFailed(Internal, frozen=True, kw_only=True):
@@ -93,9 +105,10 @@ class EraseAccount(Internal, frozen=True, kw_only=True):
 
 
 class BudgetReached(Internal, frozen=True, kw_only=True):
-    """internal.ai_budget: the daily budget of the user is spent."""
+    """internal.ai_budget: the daily budget of the user, or that of the hub, is spent."""
 
-    reminder_id: str
+    reminder_id: str | None
+    """The answer that will not come; None where a command was refused."""
     resets_at: datetime
 
 
@@ -104,3 +117,35 @@ class Audited(Internal, frozen=True, kw_only=True):
 
     entries: tuple[tuple[str, str, Any], ...]
     """(action, outcome, target): ids and words of ours, no text."""
+    used: tuple[ModelCall, ...] = ()
+
+
+class ExtractedEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """A "UserEvent" row to be."""
+
+    description: str
+    """Literally the user's words."""
+    attributed_to: str
+    emotions: Sequence[str]
+    at: datetime
+    """When it was told."""
+
+
+class ExtractedWords(msgspec.Struct, frozen=True, kw_only=True):
+    """What speaks from one message."""
+
+    id: str
+    needs: Sequence[str]
+    emotions: Sequence[str]
+
+
+class Extracted(Internal, frozen=True, kw_only=True):
+    """internal.extracted: what answered messages of one seat (`Command.user_id`) tell of; empty
+    where nothing could be had."""
+
+    reminder_id: str
+    events: tuple[ExtractedEvent, ...] = ()
+    messages: tuple[ExtractedWords, ...] = ()
+    audit: tuple[tuple[str, str, Any], ...] = ()
+    """As `Audited.entries`."""
+    used: tuple[ModelCall, ...] = ()

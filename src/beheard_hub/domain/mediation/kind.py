@@ -14,7 +14,9 @@ from beheard_hub.domain.mediation.handlers.consent import CONSENT, CONSENT_WORKE
 from beheard_hub.domain.mediation.handlers.empathy import EMPATHY, EMPATHY_WORKED
 from beheard_hub.domain.mediation.handlers.invitations import INVITATIONS, INVITATIONS_WORKED
 from beheard_hub.domain.mediation.handlers.leaving import LEAVING
+from beheard_hub.domain.mediation.handlers.memory import MEMORY
 from beheard_hub.domain.mediation.handlers.needs import NEEDS, NEEDS_WORKED
+from beheard_hub.domain.mediation.handlers.record import RECORD
 from beheard_hub.domain.mediation.handlers.sessions import SESSIONS
 from beheard_hub.domain.mediation.handlers.strategies import STRATEGIES, STRATEGIES_WORKED
 from beheard_hub.domain.mediation.handlers.thread import THREAD
@@ -40,6 +42,8 @@ HANDLERS = Handlers(
         **CONSENT,
         **TIMERS,
         **LEAVING,
+        **MEMORY,
+        **RECORD,
     },
     worked={
         **INVITATIONS_WORKED,

@@ -338,6 +338,7 @@ INTERNAL: Mapping[str, type[msgspec.Struct]] = {
     "internal.erase_seat": EraseSeat,
     "internal.renamed": c.Renamed,
     "internal.audited": i.Audited,
+    "internal.extracted": i.Extracted,
 }
 
 DIRECTORY_INTERNAL: Mapping[str, type[msgspec.Struct]] = {

@@ -216,6 +216,8 @@ class Seat(msgspec.Struct, array_like=True, gc=False):
     """When this user was told of something last."""
     erased: bool = False
     """A tombstone: who sat here has left the hub (spec 4.5)."""
+    extracting: list[str] = []
+    """The outstanding ``ai_extract`` reminders."""
 
     @property
     def stage(self) -> int:

@@ -27,7 +27,7 @@ from beheard_hub.domain.kernel import (
 )
 from beheard_hub.domain.mediation.events import EVENTS, To
 from beheard_hub.domain.mediation.state import Progress, Seat, State, copied
-from beheard_hub.domain.mediation.vocabulary import ACTIVE
+from beheard_hub.domain.mediation.vocabulary import ACTIVE, AI_TURN
 from beheard_hub.domain.refusals import Code, Refusal
 
 Late: TypeAlias = Callable[[], Mapping[str, Json]]
@@ -167,6 +167,19 @@ class Turn:
         """A command said that a gate is true or not."""
         self.said[(seat or self.me).user_id, gate] = true
 
+    def mark_dirty(self, *, stage_bound: bool = False) -> None:
+        """Synthesis no longer covers everything. Messages and readings (`stage_bound`) count in
+        stages 1 and 2 only."""
+        me = self.me
+        if stage_bound and me.stage not in (1, 2):
+            return
+        me.changes = me.changes.next()
+        if me.dirty:
+            return
+        me.dirty = True
+        if 3 in me.progress:
+            self.update("StageProgress", {"id": me.progress[3].id}, isSynthesisDirty=True)
+
     # ---- the facilitator
 
     def facilitate(self, seat: Seat) -> None:
@@ -184,16 +197,21 @@ class Turn:
         self.dues.append(
             Due(
                 id=seat.ai_turn,
-                kind="ai_turn",
+                kind=AI_TURN,
                 at=self.now,
                 user_id=seat.user_id,
                 payload={"stage": seat.stage, "opening": opening},
             )
         )
 
-    def hush(self) -> None:
-        """Stops the facilitator in both threads: a pause, or the end."""
+    def hush(self, *, ended: bool) -> None:
+        """Stops the facilitator in both threads: a pause, or the end, after which nothing of a
+        vessel is written any more."""
         for seat in self.state.seats:
+            if ended:
+                self.done.extend(seat.extracting)
+                self.effects.extend(f"drop:{key}" for key in seat.extracting)
+                seat.extracting = []
             if seat.ai_turn is not None:
                 self.done.append(seat.ai_turn)
                 self.effects.append(f"cancel:{seat.user_id}")

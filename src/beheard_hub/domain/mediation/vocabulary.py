@@ -78,6 +78,13 @@ BODY_SCAN: Final = "BODY_SCAN"
 GROUNDING: Final = "GROUNDING"
 PAUSE_SESSION: Final = "PAUSE_SESSION"
 
+# Kinds of reminders that belong to one seat
+AI_TURN: Final = "ai_turn"
+AI_EXTRACT: Final = "ai_extract"
+
+EXTRACTING_STAGES: Final = frozenset({1, 2})
+"""Stages whose messages leave events in the vessel; later ones forbid raw events (spec 4.3)."""
+
 NeedCategory: TypeAlias = Literal[
     "SAFETY", "CONNECTION", "AUTONOMY", "RECOGNITION", "MEANING", "FAIRNESS"
 ]

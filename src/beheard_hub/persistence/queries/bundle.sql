@@ -65,6 +65,16 @@ WHERE m."sessionId" = $1 AND m."forUserId" = $2 AND ($3::int IS NULL OR m.stage 
 ORDER BY m.timestamp DESC, m.id DESC
 LIMIT $4::int;
 
+-- name: bundle.told
+-- Own messages of stages 1 and 2 by id, oldest first: what memory extraction reads.
+-- args: session_id, user_id, ids
+SELECT m.id, m.role, m.content AS text, m.stage, m.timestamp AS "createdAt",
+       m."forUserId" AS owner, m."sessionId" AS session
+FROM "Message" m
+WHERE m."sessionId" = $1 AND m."forUserId" = $2 AND m.id = ANY ($3::text[]) AND m.role = 'USER'
+  AND m.stage IN (1, 2)
+ORDER BY m.timestamp, m.id;
+
 -- name: bundle.readings
 -- args: session_id, user_id, limit, ids
 SELECT r.id, r.intensity, r.context AS text, r.stage, r.timestamp AS "createdAt",

@@ -90,6 +90,14 @@ WHERE t."userId" = $1 AND ($2::text IS NULL OR t.id > $2)
 ORDER BY t.id
 LIMIT $3::int;
 
+-- name: export.AiUsage
+-- args: user_id, after_key, limit
+SELECT t.id, t."userId", t."sessionId", t.call, t.model, t.input, t.output, t.cached, t.at
+FROM hub."AiUsage" t
+WHERE t."userId" = $1 AND ($2::text IS NULL OR t.id > $2)
+ORDER BY t.id
+LIMIT $3::int;
+
 -- name: export.AuditLog
 -- args: after_key, limit
 SELECT a.id, a."actorRole", a.action, a."sessionId", a.target, a.outcome, a.at

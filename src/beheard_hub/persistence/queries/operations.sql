@@ -50,6 +50,39 @@ WITH old AS (
 )
 SELECT count(*)::int AS gone FROM gone;
 
+-- name: expire.usage
+-- Drops what model calls cost from before a time, the oldest first, `limit` at most; answers how
+-- many.
+-- args: before, limit
+WITH old AS (
+    SELECT u.id FROM hub."AiUsage" u
+    WHERE u.at < $1::timestamptz
+    ORDER BY u.at
+    LIMIT $2::int
+), gone AS (
+    DELETE FROM hub."AiUsage" u USING old o WHERE u.id = o.id
+    RETURNING 1
+)
+SELECT count(*)::int AS gone FROM gone;
+
+-- name: usage.tokens
+-- What one user's calls cost since a time, or with NULL everybody's; index-only.
+-- args: user_id, since
+SELECT coalesce(sum(u.input::bigint + u.output + u.cached), 0)::bigint AS tokens
+FROM hub."AiUsage" u
+WHERE ($1::text IS NULL OR u."userId" = $1) AND u.at >= $2::timestamptz;
+
+-- name: usage.by_day
+-- Sums for operators, by UTC day, call and model, the newest day first.
+-- args: since
+SELECT (u.at AT TIME ZONE 'UTC')::date AS day, u.call, u.model, count(*)::int AS calls,
+       count(DISTINCT u."userId")::int AS users, sum(u.input)::bigint AS input,
+       sum(u.output)::bigint AS output, sum(u.cached)::bigint AS cached
+FROM hub."AiUsage" u
+WHERE u.at >= $1::timestamptz
+GROUP BY 1, 2, 3
+ORDER BY 1 DESC, 2, 3;
+
 -- name: expire.events
 -- Of the next `seats` (a user in a session) after the one given: drops events from before a time or
 -- beyond the newest `kept` of their seat, `limit` at most. The newest one always stays: from it the

@@ -14,6 +14,7 @@ from beheard_hub.reactions.retrieval.thread import (
     people,
     shared_ids,
     stage_of,
+    told,
     unanswered,
 )
 
@@ -31,6 +32,7 @@ __all__ = [
     "people",
     "shared_ids",
     "stage_of",
+    "told",
     "typed",
     "unanswered",
 ]

@@ -73,6 +73,12 @@ async def conversation(
     return [_message(row, waiting) for row in reversed(standing)]
 
 
+async def told(reads: ReadStore, actor: Actor, ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Own answered messages of stages 1 and 2 as candidate items, oldest first."""
+    rows = await reads.read(actor, "bundle.told", {"ids": list(ids)})
+    return [_message(row, frozenset()) for row in rows]
+
+
 def _message(row: DbRow, waiting: frozenset[str]) -> dict[str, Any]:
     return {
         "type": "message",

@@ -108,7 +108,7 @@ def decline(turn: Turn) -> Outcome:
     sent = _open_invitation(turn)
     if isinstance(sent, Refusal):
         return sent
-    turn.hush()
+    turn.hush(ended=True)
     turn.state.status = ABANDONED
     turn.state.invitation = msgspec.structs.replace(sent, status=DECLINED)
     turn.session(status=ABANDONED)

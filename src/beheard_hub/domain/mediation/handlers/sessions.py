@@ -33,7 +33,7 @@ def pause(turn: Turn) -> Outcome:
     """session.pause: the reason stays with the one who paused."""
     data: c.SessionPause = turn.command.data
     state = turn.state
-    turn.hush()
+    turn.hush(ended=False)
     state.status, state.paused_at, state.paused_by = PAUSED, turn.now, turn.user
     turn.session(status=PAUSED, pausedAt=turn.now, pausedById=turn.user)
     if data.reason is not None:
@@ -121,7 +121,7 @@ def _resolved(turn: Turn, outcome: str) -> Outcome:
     state = turn.state
     state.status, state.resolved_at, state.outcome = RESOLVED, turn.now, outcome
     turn.session(status=RESOLVED, resolvedAt=turn.now, outcome=outcome)
-    turn.hush()
+    turn.hush(ended=True)
     follow_up = False
     for key, agreement in state.agreements.items():
         if agreement.status == AGREED and agreement.follow_up is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from beheard_hub.domain.kernel import Json, Read
@@ -17,8 +17,9 @@ from beheard_hub.domain.limits import (
     UNANSWERED_MESSAGES_MAX,
 )
 from beheard_hub.domain.mediation import commands as c
-from beheard_hub.domain.mediation import internal as i
 from beheard_hub.domain.mediation.handlers.crossing import ask_unbidden
+from beheard_hub.domain.mediation.handlers.memory import extract_later
+from beheard_hub.domain.mediation.handlers.record import record
 from beheard_hub.domain.mediation.pace import can_advance
 from beheard_hub.domain.mediation.reads import page_args
 from beheard_hub.domain.mediation.state import Reading, Seat
@@ -65,7 +66,7 @@ def message_send(turn: Turn) -> Outcome:
     if data.emotional_intensity is not None:
         reading = _reading(turn, data.emotional_intensity, data.emotional_context)
         row |= {f"emotionalReading.{key}": value for key, value in reading.items()}
-    mark_dirty(turn, stage_bound=True)
+    turn.mark_dirty(stage_bound=True)
     me.unanswered = [*me.unanswered, row["id"]][-UNANSWERED_MESSAGES_MAX:]
     message = turn.ref(
         "message", row["id"], shape("message", row, viewer_of(turn.state, turn.user))
@@ -91,19 +92,6 @@ def message_retry(turn: Turn) -> Outcome:
     return {"accepted": True}
 
 
-def mark_dirty(turn: Turn, *, stage_bound: bool = False) -> None:
-    """Synthesis no longer covers everything. Messages and readings count in stages 1 and 2 only."""
-    me = turn.me
-    if stage_bound and me.stage not in (1, 2):
-        return
-    me.changes = me.changes.next()
-    if me.dirty:
-        return
-    me.dirty = True
-    if 3 in me.progress:
-        turn.update("StageProgress", {"id": me.progress[3].id}, isSynthesisDirty=True)
-
-
 def feel_heard(turn: Turn) -> Outcome:
     """feel_heard.confirm: only the user says so; a no lets the facilitator ask what is missing."""
     data: c.FeelHeardConfirm = turn.command.data
@@ -126,7 +114,7 @@ def emotions_record(turn: Turn) -> Outcome:
     """emotions.record: support is offered, never forced."""
     data: c.EmotionsRecord = turn.command.data
     reading = _reading(turn, data.intensity, data.context)
-    mark_dirty(turn, stage_bound=True)
+    turn.mark_dirty(stage_bound=True)
     support = _tell_reading(turn, data.context)
     return {
         "reading": turn.ref("reading", reading["id"]),
@@ -208,7 +196,7 @@ def ai_replied(turn: Turn) -> Outcome:
     """internal.ai_replied: the answer is stored, and what was written meanwhile gets the next."""
     data: c.AiReplied = turn.command.data
     turn.done.append(data.reminder_id)
-    _audit(turn, data.audit)
+    record(turn, data.audit, data.used)
     seat = turn.state.seat(turn.user)
     if seat is None or seat.ai_turn != data.reminder_id:
         return None  # hushed meanwhile: what it said was never shown as said
@@ -228,19 +216,6 @@ def ai_replied(turn: Turn) -> Outcome:
     return None
 
 
-def audited(turn: Turn) -> Outcome:
-    """internal.audited: what the facilitator was given, what was kept from it and what was tried
-    on it: no text."""
-    data: i.Audited = turn.command.data
-    _audit(turn, data.entries)
-    return None
-
-
-def _audit(turn: Turn, entries: Sequence[tuple[str, str, Any]]) -> None:
-    for action, outcome, target in entries:
-        turn.audit(action, outcome, role="ai", **target)
-
-
 def _store_answer(turn: Turn, seat: Seat, data: c.AiReplied) -> None:
     said = data.message or {}
     bundle = {**(said.get("bundle") or {}), "answers": list(data.answered)}
@@ -248,6 +223,8 @@ def _store_answer(turn: Turn, seat: Seat, data: c.AiReplied) -> None:
     answered = set(data.answered)
     seat.unanswered = [m for m in seat.unanswered if m not in answered]
     seat.opened = max(seat.opened, data.stage)
+    if not data.opening:
+        extract_later(turn, seat, data.stage, data.answered)
 
 
 def speak(turn: Turn, content: str) -> None:
@@ -290,10 +267,16 @@ def ai_failed(turn: Turn) -> Outcome:
 
 
 def ai_budget(turn: Turn) -> Outcome:
-    """internal.ai_budget: a clear word instead of an answer."""
+    """internal.ai_budget: a clear word instead of an answer, or beside a refusal. What waits goes
+    on waiting, and may be asked for again (message.retry)."""
     data: c.BudgetReached = turn.command.data
-    if _settled(turn, data.reminder_id) is not None:
-        turn.tell("ai.budget_reached", resetsAt=data.resets_at)
+    if data.reminder_id is None:
+        seat = turn.state.seat(turn.user)
+        seat = None if seat is None or seat.erased else seat
+    else:
+        seat = _settled(turn, data.reminder_id)
+    if seat is not None:
+        turn.tell("ai.budget_reached", seat, resetsAt=data.resets_at)
     return None
 
 
@@ -327,5 +310,4 @@ THREAD: Mapping[str, Handler] = {
     "internal.ai_failed": ai_failed,
     "internal.ai_budget": ai_budget,
     "internal.safety": safety,
-    "internal.audited": audited,
 }

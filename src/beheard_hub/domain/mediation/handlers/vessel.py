@@ -9,7 +9,7 @@ import msgspec
 from beheard_hub.domain.kernel import Json, Read
 from beheard_hub.domain.limits import INTENSITY_HIGH, INTENSITY_RISE_WINDOW, VESSEL_ITEMS_MAX
 from beheard_hub.domain.mediation.contract import recalled
-from beheard_hub.domain.mediation.handlers.thread import mark_dirty, paged
+from beheard_hub.domain.mediation.handlers.thread import paged
 from beheard_hub.domain.mediation.state import Seat
 from beheard_hub.domain.mediation.turn import Handler, Outcome, Turn, no
 from beheard_hub.domain.refusals import Code
@@ -54,7 +54,7 @@ def _add(item: Item) -> Handler:
             row["timestamp"] = turn.now
         turn.insert(item.table, vesselId=turn.me.vessel_id, **row)
         owned.append(row["id"])
-        mark_dirty(turn)
+        turn.mark_dirty()
         return {item.kind: turn.ref(item.kind, row["id"], row)}
 
     return add
@@ -71,7 +71,7 @@ def _edit(item: Item) -> Handler:
         if not columns:
             return refused({"data": "at least one field to change"})
         turn.update(item.table, {"id": row_id}, **columns)
-        mark_dirty(turn)
+        turn.mark_dirty()
         return {item.kind: turn.ref(item.kind, row_id)}
 
     return edit
@@ -86,7 +86,7 @@ def _delete(item: Item) -> Handler:
             return no(Code.NOT_FOUND)
         turn.delete(item.table, row_id)
         item.ids(turn.me).remove(row_id)
-        mark_dirty(turn)
+        turn.mark_dirty()
         return {"deleted": True}
 
     return delete
