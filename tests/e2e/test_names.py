@@ -4,23 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
-from beheard_hub.client import Hub, Snapshot
+from tests.snapshots import partners_name
 
 from .conftest import Town
 from .meeting import HEARD_SECONDS_MAX, connected, opened
 
 PARTNERS = 6
 """Sessions of one person, spread over two hosts by their ids."""
-
-
-async def shown_in_snapshot(hub: Hub, session_id: str) -> str | None:
-    """The partner's name as a fresh subscription tells it, from memory alone."""
-    async with hub.session(session_id).events() as frames:
-        async for frame in frames:
-            if isinstance(frame, Snapshot):
-                name: str | None = frame.state["session"]["partner"]["name"]
-                return name
-    raise AssertionError("a subscription begins with a snapshot")
 
 
 async def test_a_new_name_reaches_the_sessions_of_all_hosts(town: Town) -> None:
@@ -31,7 +21,7 @@ async def test_a_new_name_reaches_the_sessions_of_all_hosts(town: Town) -> None:
             made = await opened(ida)
             await partner.invitations.accept(made["invitationId"])
             sessions.append(made["session"]["id"])
-            assert await shown_in_snapshot(partner, sessions[-1]) == "Ida0"
+            assert await partners_name(partner, sessions[-1]) == "Ida0"
         await ida.profile.update(name="Adelheid")
         for partner, session_id in zip(partners, sessions, strict=True):
             shown = (await partner.session(session_id).get()).session.partner
@@ -39,5 +29,5 @@ async def test_a_new_name_reaches_the_sessions_of_all_hosts(town: Town) -> None:
             assert shown.name == "Adelheid", "at once, wherever it lives"
         async with asyncio.timeout(HEARD_SECONDS_MAX):
             for partner, session_id in zip(partners, sessions, strict=True):
-                while await shown_in_snapshot(partner, session_id) != "Adelheid":
+                while await partners_name(partner, session_id) != "Adelheid":
                     pass

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import AsyncIterator
+
 from beheard_hub.domain.limits import SHARDS
 from beheard_hub.domain.sharding import shard_of
 from beheard_hub.gateway.bounds import Bounds
@@ -11,7 +14,7 @@ from beheard_hub.gateway.router import Router
 from beheard_hub.link_messages import Acked, CommandTo, Moved
 
 from .conftest import RealClock, until
-from .fake_host import FakeLink, World
+from .fake_host import FakeHost, FakeLink, World
 
 ELSEWHERE = next(
     key for key in (f"s{number}" for number in range(2, 99)) if shard_of(key) != shard_of("s1")
@@ -35,15 +38,31 @@ class Ear:
         """Not counted here."""
 
 
-async def test_a_late_moved_lets_nothing_overtake() -> None:
-    world = World()
-    first, second = world.host("h1", owns_all=True), world.host("h2")
-    kept: list[tuple[FakeLink, CommandTo]] = []
-    first.command = lambda link, message: kept.append((link, message))  # type: ignore[method-assign]
-    router, ear = Router(world, world, RealClock(), Bounds(refresh_seconds=30)), Ear()
+@contextlib.asynccontextmanager
+async def routed(world: World) -> AsyncIterator[Router]:
+    """A router that reaches every shard and looks at the routing only when it has a reason to."""
+    router = Router(world, world, RealClock(), Bounds(refresh_seconds=30))
     await router.start()
     try:
         await until(lambda: router.ready, "all shards reachable")
+        yield router
+    finally:
+        await router.stop()
+
+
+def unanswered(host: FakeHost) -> list[tuple[FakeLink, CommandTo]]:
+    """The commands that come to a host, which the test answers itself."""
+    kept: list[tuple[FakeLink, CommandTo]] = []
+    host.command = lambda link, message: kept.append((link, message))  # type: ignore[method-assign]
+    return kept
+
+
+async def test_a_late_moved_lets_nothing_overtake() -> None:
+    world = World()
+    first, second = world.host("h1", owns_all=True), world.host("h2")
+    kept = unanswered(first)
+    ear = Ear()
+    async with routed(world) as router:
         for number in (1, 2, 3):
             router.submit(ear, "alice", Submit(f"c{number}", "s1", "echo", {}))
         await until(lambda: len(kept) == 3, "three commands at the first host")
@@ -55,20 +74,15 @@ async def test_a_late_moved_lets_nothing_overtake() -> None:
         for late, message in kept[1:]:
             late.answer(Moved(message.rid))
         await until(lambda: len(ear.frames) == 4, "four answers")
-    finally:
-        await router.stop()
     assert [command.id for command in second.commands] == ["c1", "c2", "c3", "c4"]
 
 
 async def test_what_is_taken_back_goes_before_what_waits() -> None:
     world = World()
     first, second = world.host("h1", owns_all=True), world.host("h2")
-    kept: list[tuple[FakeLink, CommandTo]] = []
-    first.command = lambda link, message: kept.append((link, message))  # type: ignore[method-assign]
-    router, ear = Router(world, world, RealClock(), Bounds(refresh_seconds=30)), Ear()
-    await router.start()
-    try:
-        await until(lambda: router.ready, "all shards reachable")
+    kept = unanswered(first)
+    ear = Ear()
+    async with routed(world) as router:
         for number in (1, 2):
             router.submit(ear, "alice", Submit(f"c{number}", "s1", "echo", {}))
         await until(lambda: len(kept) == 2, "two commands at the first host")
@@ -78,20 +92,15 @@ async def test_what_is_taken_back_goes_before_what_waits() -> None:
         world.owners = ["h2"] * SHARDS
         first.die()
         await until(lambda: len(ear.frames) == 3, "three answers")
-    finally:
-        await router.stop()
     assert [command.id for command in second.commands] == ["c1", "c2", "c3"]
 
 
 async def test_a_moved_of_the_host_that_routing_still_names_lets_nothing_overtake() -> None:
     world = World()
     host = world.host("h1", owns_all=True)
-    kept: list[tuple[FakeLink, CommandTo]] = []
-    host.command = lambda link, message: kept.append((link, message))  # type: ignore[method-assign]
-    router, ear = Router(world, world, RealClock(), Bounds(refresh_seconds=30)), Ear()
-    await router.start()
-    try:
-        await until(lambda: router.ready, "all shards reachable")
+    kept = unanswered(host)
+    ear = Ear()
+    async with routed(world) as router:
         for number in (1, 2, 3):
             router.submit(ear, "alice", Submit(f"c{number}", "s1", "echo", {}))
         router.submit(ear, "alice", Submit("o1", ELSEWHERE, "echo", {}))
@@ -102,8 +111,6 @@ async def test_a_moved_of_the_host_that_routing_still_names_lets_nothing_overtak
         for late, message in kept:
             late.answer(Acked(message.rid, {}, 0))
         await until(lambda: len(ear.frames) == 4, "four answers")
-    finally:
-        await router.stop()
     assert [c.id for _, c in kept] == ["c1", "c2", "c3", "o1", "c1", "c2", "c3"]
     assert router.unanswered == 0
 
@@ -111,10 +118,8 @@ async def test_a_moved_of_the_host_that_routing_still_names_lets_nothing_overtak
 async def test_what_a_closed_client_had_in_flight_is_not_sent_again() -> None:
     world = World()
     first, second = world.host("h1", owns_all=True), world.host("h2")
-    router, gone, here = Router(world, world, RealClock(), Bounds(refresh_seconds=30)), Ear(), Ear()
-    await router.start()
-    try:
-        await until(lambda: router.ready, "all shards reachable")
+    gone, here = Ear(), Ear()
+    async with routed(world) as router:
         router.submit(gone, "alice", Submit("c1", "s1", "hold", {}))
         router.submit(here, "alice", Submit("c2", "s1", "hold", {}))
         await until(lambda: len(first.held) == 2, "two commands at the first host")
@@ -126,7 +131,5 @@ async def test_what_a_closed_client_had_in_flight_is_not_sent_again() -> None:
         assert router.unanswered == 1
         second.release()
         await until(lambda: len(here.frames) == 1, "its answer")
-    finally:
-        await router.stop()
     assert [command.id for command in second.commands] == ["c2"]
     assert gone.frames == []

@@ -12,7 +12,7 @@ import asyncpg
 import httpx
 import pytest
 
-from beheard_hub.client import Hub, Refused, Snapshot
+from beheard_hub.client import Hub, Refused
 from beheard_hub.gateway.auth import LocalKey, TokenIdentities
 from beheard_hub.persistence.database import Database
 from beheard_hub.persistence.stores import PostgresAccounts
@@ -21,6 +21,7 @@ from beheard_hub.runtime import SystemClock
 from tests.conftest import TestDatabase
 from tests.integration.persistence.scene import at, insert
 from tests.privacy.house import House, house_on
+from tests.snapshots import partners_name
 
 HEARD_SECONDS_MAX = 20
 FIRST_SIGHTS = 50
@@ -60,16 +61,6 @@ async def together(ada: Hub, ben: Hub) -> str:
     return made.session.id
 
 
-async def shown_in_snapshot(hub: Hub, session_id: str) -> str | None:
-    """The partner's name as a fresh subscription tells it, from memory alone."""
-    async with hub.session(session_id).events() as frames:
-        async for frame in frames:
-            if isinstance(frame, Snapshot):
-                name: str | None = frame.state["session"]["partner"]["name"]
-                return name
-    raise AssertionError("a subscription begins with a snapshot")
-
-
 # ---- profile
 
 
@@ -84,14 +75,14 @@ async def test_the_own_profile_has_its_fields_and_no_other(ada: Hub) -> None:
 
 async def test_a_new_name_is_what_the_partner_reads_next(ada: Hub, ben: Hub) -> None:
     session_id = await together(ada, ben)
-    assert await shown_in_snapshot(ben, session_id) == "Ada"
+    assert await partners_name(ben, session_id) == "Ada"
     renamed = await ada.profile.update(name="  Adelheid ", avatar_url="https://p.example/a.png")
     assert (renamed.user.name, renamed.user.avatar_url) == ("Adelheid", "https://p.example/a.png")
     shown = (await ben.session(session_id).get()).session.partner
     [listed] = (await ben.sessions.list()).sessions
     assert [who and who.name for who in (shown, listed.partner)] == ["Adelheid", "Adelheid"]
     async with asyncio.timeout(HEARD_SECONDS_MAX):  # until the live session has heard of it
-        while await shown_in_snapshot(ben, session_id) != "Adelheid":
+        while await partners_name(ben, session_id) != "Adelheid":
             pass
 
 
