@@ -95,8 +95,8 @@ class Emotions(Group):
         """`intensity` 1 to 10."""
         return await self._do(c.EMOTIONS_RECORD, intensity=intensity, context=context)
 
-    async def list(self) -> r.EmotionPage:
-        return await self._do(c.EMOTIONS_LIST)
+    async def list(self, *, cursor: str | None = None, limit: int | None = None) -> r.EmotionPage:
+        return await self._do(c.EMOTIONS_LIST, cursor=cursor, limit=limit)
 
     async def exercise_done(
         self,
@@ -274,8 +274,10 @@ class Consent(Group):
     async def pending(self) -> r.ConsentsPending:
         return await self._do(c.CONSENT_PENDING)
 
-    async def history(self) -> r.ConsentHistory:
-        return await self._do(c.CONSENT_HISTORY)
+    async def history(
+        self, *, cursor: str | None = None, limit: int | None = None
+    ) -> r.ConsentHistory:
+        return await self._do(c.CONSENT_HISTORY, cursor=cursor, limit=limit)
 
     async def decide(
         self,

@@ -114,7 +114,7 @@ class EmotionRecorded(Shape, frozen=True, kw_only=True):
     support_type: str | None = None
 
 
-class EmotionPage(Shape, frozen=True, kw_only=True):
+class EmotionPage(Page, frozen=True, kw_only=True):
     readings: Sequence[shapes.EmotionalReading]
     trend: shapes.Trend | None = None
     average_intensity: float | None = None
@@ -289,7 +289,7 @@ class ConsentsPending(Shape, frozen=True, kw_only=True):
     pending_requests: Sequence[shapes.ConsentRequest]
 
 
-class ConsentHistory(Shape, frozen=True, kw_only=True):
+class ConsentHistory(Page, frozen=True, kw_only=True):
     records: Sequence[shapes.ConsentRecord]
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import beheard_hub.client
 from beheard_hub.client import COMMANDS
 from beheard_hub.client.groups import camel, need_answer
 from beheard_hub.client.reconnect import DELAY_SECONDS_MAX, Then, delay_seconds, rule_for
+from beheard_hub.client.replies import Page
+from beheard_hub.domain.mediation import protocol
 
 HERE = Path(beheard_hub.client.__file__).parent
 
@@ -20,6 +23,21 @@ def test_every_command_of_the_specification_has_a_row_and_a_method() -> None:
     )
     missing = [name for name in COMMANDS if f"c.{name.upper().replace('.', '_')}" not in methods]
     assert missing == []
+
+
+def test_every_list_in_pages_can_be_turned_over() -> None:
+    methods = "".join((HERE / name).read_text() for name in ("account.py", "groups.py"))
+    methods += (HERE / "session.py").read_text()
+    paged = {
+        name
+        for name, row in {**protocol.COMMANDS, **protocol.DIRECTORY}.items()
+        if name in COMMANDS and "cursor" in row.data.__struct_fields__
+    }
+    assert len(paged) >= 5
+    for name in paged:
+        assert issubclass(COMMANDS[name].reply, Page), name
+        constant = name.upper().replace(".", "_")
+        assert re.search(rf"c\.{constant}\b[^)]*cursor=cursor", methods), name
 
 
 def test_it_imports_nothing_else_of_the_hub() -> None:
