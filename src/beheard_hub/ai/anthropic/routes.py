@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from beheard_hub.ai.crisis import Crisis, assess
+from beheard_hub.ai.offline.texts import pattern
 from beheard_hub.ai.thread import (
     REDIRECTIONS_MAX,
     Thread,
@@ -60,8 +61,16 @@ async def route(bundle: Bundle, thread: Thread, traps: Traps) -> Route:
     return Route(
         call=f"stage{bundle.stage}",
         task={"do": "answer", **_named(danger)},
-        offer_feel_heard=danger is None and ripe(bundle, thread),
+        offer_feel_heard=danger is None and _offers(bundle, thread),
     )
+
+
+def _offers(bundle: Bundle, thread: Thread) -> bool:
+    """Whether "do you feel heard?" is offered: enough was said, or the user says so by themselves,
+    and it is not answered yet."""
+    answered = bundle.stage != 1 or bundle.gates.get("feelHeardConfirmed")
+    says_so = pattern("cues", "understood").search(thread.newest) is not None
+    return ripe(bundle, thread) or (says_so and not answered)
 
 
 def _named(danger: Crisis | None) -> Mapping[str, str]:

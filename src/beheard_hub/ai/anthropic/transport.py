@@ -163,7 +163,7 @@ class Transport:
             outcome = self._breaker.succeeded
             yield tally.whole()
         except _Again:
-            outcome = self._breaker.failed
+            outcome = self._breaker.succeeded if tally.over else self._breaker.failed
             raise
         except _Final:
             outcome = self._breaker.succeeded
@@ -210,7 +210,8 @@ class _Tally:
         self.text = ""
         self.usage = Usage()
         self._stop: str | None = None
-        self._over = False
+        self.over = False
+        """Whether the provider came to the end of its answer, whatever that is worth."""
 
     def take(self, event: Any) -> str:
         """Takes one event; gives the text that it brought."""
@@ -223,7 +224,7 @@ class _Tally:
             self._stop = event.delta.stop_reason
             self._count(event.usage)
         elif event.type == "message_stop":
-            self._over = True
+            self.over = True
         return ""
 
     def _count(self, usage: Any) -> None:
@@ -242,7 +243,7 @@ class _Tally:
         """The answer, if it is one. Raises _Again, _Final."""
         if self._stop == "refusal":
             raise _Final("declined", retryable=False)
-        if not self._over:
+        if not self.over:
             raise _Again("the stream broke off")
         if self._stop == "max_tokens":
             raise _Again("an answer that is too long")

@@ -87,7 +87,11 @@ def merged(spoken: Sequence[tuple[str, str]]) -> list[Turn]:
 
 
 def context(bundle: Bundle) -> Mapping[str, Any]:
-    """The facts of a bundle, and its items beside the conversation."""
+    """The facts of a bundle, and its items beside the conversation. Ideas have numbers, by which
+    rankings name them."""
+    items = [item for item in bundle.items if _visible(item, bundle.stage)]
+    ideas = [item.id for item in items if item.type == "strategy"]
+    numbers = {id_: number for number, id_ in enumerate(ideas, 1)}
     return {
         "stage": bundle.stage,
         "gates": {
@@ -95,7 +99,7 @@ def context(bundle: Bundle) -> Mapping[str, Any]:
         },
         "intent": bundle.intent,
         "names": {"user": bundle.user_name, "partner": bundle.partner_name},
-        "items": [_shown(item) for item in bundle.items if _visible(item, bundle.stage)],
+        "items": [_shown(item, numbers) for item in items],
     }
 
 
@@ -105,13 +109,18 @@ def _visible(item: Item, stage: int) -> bool:
     return not is_said(item) and row is not None and stage in row.stages
 
 
-def _shown(item: Item) -> Mapping[str, Any]:
+def _shown(item: Item, numbers: Mapping[str, int]) -> Mapping[str, Any]:
     hidden = ROWS[item.type].hidden
     fields = {
         name: value
         for name, value in item.fields.items()
         if name not in hidden and not name.endswith(("Id", "Ids"))
     }
+    if item.id in numbers:
+        fields["number"] = numbers[item.id]
+    if item.type == "ranking":
+        ranked: Any = item.fields.get("rankedIds") or ()
+        fields["ranked"] = [numbers[id_] for id_ in ranked if id_ in numbers]
     whose = {"user": "user", "global": "library"}.get(item.source, "shared")
     return {
         **fields,

@@ -104,3 +104,9 @@ async def test_the_question_is_offered_when_enough_was_said_and_never_after_the_
     assert (await ask(desk.facilitator, bundle(four))).offer_feel_heard
     confirmed = bundle(four, gates={"feelHeardConfirmed": True})
     assert not (await ask(desk.facilitator, confirmed)).offer_feel_heard
+
+
+async def test_who_says_that_they_feel_heard_is_offered_the_question_at_once(desk: Desk) -> None:
+    assert (await ask(desk.facilitator, bundle(said("Exactly. I feel heard.")))).offer_feel_heard
+    elsewhere = bundle(said("Exactly. I feel heard.", stage=4), 4)
+    assert not (await ask(desk.facilitator, elsewhere)).offer_feel_heard

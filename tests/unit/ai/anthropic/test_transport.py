@@ -115,6 +115,14 @@ async def test_after_five_failures_the_provider_is_left_in_peace(desk: Desk) -> 
     assert text
 
 
+async def test_answers_that_are_too_long_say_nothing_against_the_provider(desk: Desk) -> None:
+    rule = desk.api.script("stage1", FAULTS["max_tokens"], forever=True)
+    for _ in range(2):
+        with pytest.raises(FacilitatorFailed):
+            await heard(desk)
+    assert len(rule.requests) == 6
+
+
 async def test_every_attempt_that_cost_something_stands_on_the_bill(desk: Desk) -> None:
     desk.api.script("stage1", FAULTS["error_during_text"], FAULTS["overloaded"])
     with metering.charged_to("u1", "s1") as bill:

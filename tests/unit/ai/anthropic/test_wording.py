@@ -100,10 +100,26 @@ def test_strategies_have_no_author_and_nothing_has_an_id() -> None:
     shown = context(bundle([idea], 4))
     assert shown["items"] == [
         {"type": "strategy", "of": "shared", "stage": 4, "at": "2026-03-01T09:01+00:00",
-         "text": "Ten minutes each.", "duration": "a week"},
+         "text": "Ten minutes each.", "duration": "a week", "number": 1},
     ]  # fmt: skip
     body = json.dumps([*conversation(bundle([idea], 4), {"do": "answer"})])
     assert not [one for one in ("u1", "u2", "s1", "i0001") if f'"{one}"' in body.replace("\\", "")]
+
+
+def test_a_ranking_names_ideas_by_their_numbers() -> None:
+    ideas = [
+        item(
+            n, f"Idea {n}.", type="strategy", source="shared", consent="active", stage=4, fields={}
+        )
+        for n in (1, 2, 3)
+    ]
+    ranking = item(
+        4, "", type="ranking", source="shared", consent="active", stage=4,
+        fields={"mine": True, "seen": "own", "rankedIds": ["i0003", "i0001", "gone"]},
+    )  # fmt: skip
+    shown = context(bundle([*ideas, ranking], 4))["items"]
+    assert [one.get("number") for one in shown] == [1, 2, 3, None]
+    assert shown[-1]["ranked"] == [3, 1]
 
 
 def test_a_structured_call_carries_its_schema() -> None:
