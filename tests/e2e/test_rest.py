@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 from uuid import uuid4
 
+import asyncpg
 import httpx
 import msgspec
 import pytest
@@ -19,6 +20,7 @@ from beheard_hub.demo.record import PlayResult, Unwatched
 from beheard_hub.gateway.rest.routes import PREFIX, ROUTES, Route
 from beheard_hub.journeys import Journey, Side
 
+from . import haystacks
 from .conftest import Person, Town
 from .rest_phone import Refusal, Rest, RestPhone
 
@@ -250,39 +252,114 @@ ADDED: Mapping[str, Mapping[str, Any]] = {
 }
 
 
+Adding = Callable[[], Awaitable[object]]
+"""Brings one more row into a list."""
+
+
 async def pages(
-    one: Rest, command: str, plural: str, adds: str, session_id: str | None
-) -> tuple[list[str], list[str]]:
-    """Ids as a reader of pages of two finds them while rows are added; and those before."""
-    whole = await one.ask(command, {"limit": 50}, session_id)
-    before = [item["id"] for item in whole[plural]]
+    one: Rest, command: str, plural: str, session_id: str | None, limit: int, add: Adding | None
+) -> list[str]:
+    """Ids as a reader of such pages finds them while rows are added."""
     found: list[str] = []
-    data: dict[str, Any] = {"limit": 2}
+    data: dict[str, Any] = {"limit": limit}
     while True:
         page = await one.ask(command, data, session_id)
         found += [item["id"] for item in page[plural]]
         assert page["hasMore"] == (page["cursor"] is not None)
         if not page["hasMore"]:
-            return found, before
+            return found
         data["cursor"] = page["cursor"]
-        await one.ask(adds, ADDED[adds], session_id)
+        if add is not None:
+            await add()
+
+
+async def hold(
+    one: Rest, command: str, plural: str, session_id: str | None, add: Adding, limit: int = 2
+) -> list[str]:
+    """Nothing is lost and nothing is there twice; returns what there was before."""
+    before = await pages(one, command, plural, session_id, 50, None)
+    assert len(before) > limit
+    assert await pages(one, command, plural, session_id, limit, add) == before
+    after = await pages(one, command, plural, session_id, 50, None)
+    assert len(after) > len(before)
+    assert after[-len(before) :] == before
+    return before
 
 
 @pytest.mark.parametrize("command", LISTS)
 async def test_pages_lose_and_repeat_nothing_while_rows_are_added(pair: Pair, command: str) -> None:
     plural, adds = LISTS[command]
-    for _ in range(1 if adds == "message.send" else 6):
+
+    async def add() -> None:
         await pair.ada.ask(adds, ADDED[adds], pair.session_id)
-    found, before = await pages(pair.ada, command, plural, adds, pair.session_id)
-    assert len(before) > 2
-    assert found == before
+
+    for _ in range(1 if adds == "message.send" else 6):
+        await add()
+    await hold(pair.ada, command, plural, pair.session_id, add)
 
 
 async def test_pages_of_sessions(pair: Pair) -> None:
     await asyncio.gather(*(pair.cleo.ask("session.create", {"inviteName": n}) for n in "abcde"))
-    found, before = await pages(pair.cleo, "session.list", "sessions", "session.create", None)
-    assert found == before
-    assert len(found) == 5
+
+    async def add() -> None:
+        await pair.cleo.ask("session.create", ADDED["session.create"])
+
+    assert len(await hold(pair.cleo, "session.list", "sessions", None, add)) == 5
+
+
+async def test_pages_of_consents(pair: Pair) -> None:
+    ada, session_id = pair.ada, pair.session_id
+    await ada.ask("message.send", ADDED["message.send"], session_id)
+    await ada.ask("feel_heard.confirm", {"confirmed": True}, session_id)
+    assert (await ada.ask("stage.advance", {"fromStage": 1, "toStage": 2}, session_id))["success"]
+
+    async def add() -> None:
+        made = await ada.ask("event.add", ITEMS["event"], session_id)
+        asked = {"contentType": "EVENT_SUMMARY", "originalContentId": made["event"]["id"]}
+        request = (await ada.ask("consent.request", asked, session_id))["consentRequest"]
+        decided = {"consentRequestId": request["id"], "decision": "DENIED"}
+        await ada.ask("consent.decide", decided, session_id)
+
+    for _ in range(5):
+        await add()
+    assert len(await hold(ada, "consent.history", "records", session_id, add)) == 5
+
+
+async def test_pages_of_notifications(pair: Pair, owner: asyncpg.Connection) -> None:
+    user_id = (await pair.cleo.ask("profile.get"))["user"]["id"]
+
+    async def add() -> None:
+        await owner.execute(NOTIFIED, str(uuid4()), user_id)
+
+    for _ in range(5):
+        await add()
+    await hold(pair.cleo, "notifications.unread", "notifications", None, add)
+
+
+async def test_pages_of_the_library(pair: Pair, owner: asyncpg.Connection) -> None:
+    user_id = (await pair.cleo.ask("profile.get"))["user"]["id"]
+    await owner.execute("""UPDATE "User" SET role = 'ADMIN' WHERE id = $1""", user_id)
+
+    async def add() -> None:
+        item = {"title": "A walk", "description": "Around the block.", "category": "calm"}
+        await pair.cleo.ask("library.add", item)
+
+    for _ in range(5):
+        await add()
+    await hold(pair.cleo, "library.list", "items", None, add, limit=4)
+
+
+NOTIFIED = (
+    """INSERT INTO hub."Notification" (id, "userId", type) VALUES ($1, $2, 'partner.nudged')"""
+)
+
+
+@pytest.fixture
+async def owner(town: Town) -> AsyncIterator[asyncpg.Connection]:
+    """May do what no door allows."""
+    connection = await asyncpg.connect(haystacks.owner_url(town))
+    yield connection
+    await connection.close()
 
 
 async def test_a_cursor_that_is_none(pair: Pair) -> None:
