@@ -49,9 +49,9 @@ from beheard_hub.persistence.vectors import PostgresVectors, Share
 from beheard_hub.ports import Clock, LinkDialer
 from beheard_hub.reactions.budgets import Budgets
 from beheard_hub.reactions.reactor import Reactor
-from beheard_hub.reactions.tools import Tools
+from beheard_hub.reactions.tools import SignToken, Tools
 from beheard_hub.runtime import Runtime, SystemClock, SystemIds
-from beheard_hub.settings import Settings, SetupError
+from beheard_hub.settings import Push, Settings, SetupError
 
 GATEWAY_CONNECTIONS_MAX = 4
 HOST_CONNECTIONS_MAX = 6
@@ -113,6 +113,15 @@ def as_it_is(facilitator: Facilitator) -> Facilitator:
     return facilitator
 
 
+def token_signer(push: Push, clock: Clock) -> SignToken | None:
+    """What signs tokens of Ably; None without a key."""
+    if push.ably_api_key is None:
+        return None
+    from beheard_hub.push.ably import AblyTokens  # loads slowly: only where used
+
+    return AblyTokens(push.ably_api_key, clock).token_request
+
+
 async def build_host(
     runtime: Runtime,
     host_id: str,
@@ -156,6 +165,7 @@ async def build_host(
             user=settings.ai.budget_user,
             hub=settings.ai.budget_hub,
         ),
+        sign_token=token_signer(settings.push, clock),
     )
     return HostParts(Host(host_id, ports, on_fenced), Reactor(tools), db, flushes)
 

@@ -78,6 +78,13 @@ def secret(value: str) -> str:
     return value
 
 
+def ably_key(value: str) -> str:
+    """A key of Ably: its name, a colon, its secret."""
+    if not re.fullmatch(r"[^\s:]+:[^\s:]+", value):
+        raise ValueError("a key such as appId.keyId:secret")
+    return value
+
+
 def path(value: str) -> Path:
     """A path; ~ is the home."""
     return Path(value).expanduser()

@@ -17,6 +17,7 @@ import msgspec
 
 from beheard_hub.setting_values import (
     Parse,
+    ably_key,
     bind,
     file,
     locale,
@@ -233,7 +234,7 @@ VARIABLES: Sequence[Variable] = (
              "their address, to which /embeddings is added"),
     Variable("BEHEARD_EMBEDDINGS_KEY", "embeddings.key", text, None, "their key", secret=True),
     Variable("BEHEARD_EMBEDDINGS_MODEL", "embeddings.model", text, None, "their model"),
-    Variable("ABLY_API_KEY", "push.ably_api_key", text, None, "Ably; empty = inbox only",
+    Variable("ABLY_API_KEY", "push.ably_api_key", ably_key, None, "Ably; empty = inbox only",
              secret=True),
     Variable("ABLY_REST_HOST", "push.rest_host", text, None, "a stand-in for Ably"),
     Variable("ABLY_PORT", "push.port", whole(1, 65535), None, "its port"),

@@ -17,6 +17,13 @@ from beheard_hub.runtime import SystemClock
 from beheard_hub.settings import process_environment
 from beheard_hub.testing.hub_process import HubProcess
 
+ABLY = {
+    "ABLY_API_KEY": "app.key:of-the-tests",
+    "ABLY_REST_HOST": "127.0.0.1",
+    "ABLY_PORT": "9",
+    "ABLY_TLS": "off",
+}
+"""A key to sign tokens with, and nobody at the other end."""
 _numbers = itertools.count(1)
 
 
@@ -60,7 +67,9 @@ class Town:
 async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
     """The hub of this run."""
     folder: Path = tmp_path_factory.mktemp("hub")
-    hub = HubProcess(folder / "data", BEHEARD_LIMITS="off", BEHEARD_GATEWAYS="2", BEHEARD_HOSTS="2")
+    hub = HubProcess(
+        folder / "data", BEHEARD_LIMITS="off", BEHEARD_GATEWAYS="2", BEHEARD_HOSTS="2", **ABLY
+    )
     await hub.start(process_environment())
     try:
         yield Town(hub)

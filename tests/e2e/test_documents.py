@@ -21,7 +21,7 @@ FRAMES_EACH_MAX = 60
 Said = tuple[str, Mapping[str, Any]]
 NOT_PLAYED = {
     *(name for name, row in ALL.items() if name.startswith(("library.", "account.", "profile."))),
-    *(name for name in ALL if name.startswith(("push_token.", "notifications."))),
+    *(name for name in ALL if name.startswith(("push_token.", "ably_token.", "notifications."))),
     "document.delete",
     "empathy.accept_feedback",
     "exercises.complete",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -65,9 +65,11 @@ class House:
 
 
 @asynccontextmanager
-async def house_on(database: TestDatabase, data_dir: Path) -> AsyncIterator[House]:
+async def house_on(
+    database: TestDatabase, data_dir: Path, environ: Mapping[str, str] = ENVIRON
+) -> AsyncIterator[House]:
     """Serves on this database until left."""
-    runtime = Runtime(ENVIRON, database.runtime_url, "secret", str(data_dir))
+    runtime = Runtime(environ, database.runtime_url, "secret", str(data_dir))
     async with AsyncExitStack() as stack:
         host_id = f"house-{next(_numbers)}"
         parts = await build_host(runtime, host_id, lambda: None)

@@ -82,7 +82,7 @@ LINKS: Mapping[str, bool] = {
 OF_ONESELF = frozenset(
     {
         *("session.list", "profile.get", "profile.update", "push_token.set", "push_token.clear"),
-        *("notifications.unread", "account.erase", "account.export"),
+        *("ably_token.get", "notifications.unread", "account.erase", "account.export"),
     }
 )
 """Commands without a session that name no object: the caller's own affairs."""

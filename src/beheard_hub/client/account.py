@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from beheard_hub.client import commands as c
 from beheard_hub.client import replies as r
@@ -76,6 +77,10 @@ class Profile(Group):
     async def clear_push_token(self) -> bool:
         """Nowhere, from now on: say so before somebody else uses the phone. False: none there."""
         return (await self._do(c.PUSH_TOKEN_CLEAR)).registered
+
+    async def ably_token_request(self) -> Mapping[str, Any]:
+        """What Ably's SDK takes as a TokenRequest, to listen to one's own channels for an hour."""
+        return (await self._do(c.ABLY_TOKEN_GET)).token_request
 
     async def erase(self) -> None:
         """Leaves the hub, for good: everything one's own goes, open sessions end, and so does this

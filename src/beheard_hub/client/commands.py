@@ -37,6 +37,7 @@ PROFILE_UPDATE: Final = Command("profile.update", r.ProfileShown)
 ACCOUNT_ERASE: Final = Command("account.erase", r.AccountErased)
 PUSH_TOKEN_SET: Final = Command("push_token.set", r.PushTokenKept)
 PUSH_TOKEN_CLEAR: Final = Command("push_token.clear", r.PushTokenKept)
+ABLY_TOKEN_GET: Final = Command("ably_token.get", r.AblyToken)
 NOTIFICATIONS_UNREAD: Final = Command("notifications.unread", r.NotificationPage)
 NOTIFICATIONS_READ: Final = Command("notifications.read", r.NotificationsRead)
 

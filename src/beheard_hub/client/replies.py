@@ -348,6 +348,11 @@ class PushTokenKept(Shape, frozen=True, kw_only=True):
     registered: bool
 
 
+class AblyToken(Shape, frozen=True, kw_only=True):
+    token_request: Mapping[str, Any]
+    """As Ably's SDK takes it: its names, not ours."""
+
+
 class NotificationPage(Page, frozen=True, kw_only=True):
     notifications: Sequence[shapes.Notification]
     unread_count: int

@@ -32,6 +32,7 @@ EXERCISE_RATE = (5, 3600.0, 5)
 INVITATION_PREVIEW_RATE = (10, 60.0, 10)
 ACCOUNT_RATE = (30, 60.0, 30)
 PUSH_TOKEN_RATE = (5, 60.0, 5)
+ABLY_TOKEN_RATE = (10, 60.0, 10)
 
 # The flush (spec 01)
 BUFFER_ENTRIES_MAX = 5_000
@@ -82,6 +83,7 @@ AVATAR_URL_CHARS_MAX = 2_000
 PUSH_TOKEN_CHARS_MAX = 4_096
 NOTIFICATIONS_NAMED_MAX = 100
 NOTIFICATIONS_READ_AT_ONCE_MAX = 1_000
+ABLY_TOKEN_AGE_MAX = timedelta(minutes=60)
 EXPORT_RATE = (1, 60.0, 1)
 
 # How often "lastActivityAt" is written: by commands that change, and by reads

@@ -23,6 +23,7 @@ COMMAND_RATES: Mapping[str, Rate] = {
     "auth.me": limits.ACCOUNT_RATE,
     "account.export": limits.EXPORT_RATE,
     "auth.push_token": limits.PUSH_TOKEN_RATE,
+    "ably_token.get": limits.ABLY_TOKEN_RATE,
 }
 """Commands with a rate of their own, beside `limits.COMMAND_RATE` for all of them; or a name that
 several of them share."""

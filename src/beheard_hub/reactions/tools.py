@@ -19,6 +19,9 @@ Planner: TypeAlias = Callable[[PlanRequest], Awaitable[Sequence[Any]]]
 ``{"query": "user_event", "source": "vector", "words": "..."}``. Not trusted. Raises
 FacilitatorFailed."""
 
+SignToken: TypeAlias = Callable[[str, Mapping[str, Sequence[str]]], Awaitable[Mapping[str, Any]]]
+"""(user id, channel → what their app may do there) → a signed TokenRequest of Ably."""
+
 Noted: TypeAlias = Callable[[str, str, Mapping[str, Any]], None]
 """(action, outcome, target) for the audit log: ids and words of ours, no text."""
 
@@ -40,6 +43,8 @@ class Tools(msgspec.Struct, frozen=True, kw_only=True):
     planner: Planner | None = None
     """None: by rules (`retrieval.plan.RULES`)."""
     noted: Noted = _unnoted
+    sign_token: SignToken | None = None
+    """None: no key is configured."""
     first_word_seconds_max: float = 20.0
     answer_seconds_max: float = 60.0
     """From the first read to the last word."""

@@ -16,7 +16,7 @@ from beheard_hub.ai.memory_intent import Intent
 from beheard_hub.domain.kernel import Json, Work
 from beheard_hub.facilitation import CommonItem, Item, SharedNeed, Transformation
 from beheard_hub.ports import Actor
-from beheard_hub.reactions import administration, inbox, retrieval, suggesting
+from beheard_hub.reactions import administration, channels, inbox, retrieval, suggesting
 from beheard_hub.reactions.recording import note_items, note_sent
 from beheard_hub.reactions.tools import Tools, as_ai
 
@@ -220,6 +220,7 @@ WORK: Mapping[str, Handler] = {
     "strategies.suggest": suggesting.suggest,
     "strategies.library": suggesting.add_ideas,
     "notifications.find": inbox.find,
+    "ably.token": channels.token_request,
     "library.look": look,
 }
 

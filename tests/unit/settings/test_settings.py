@@ -132,6 +132,7 @@ def test_origins_are_a_list() -> None:
 def test_no_secret_is_ever_shown() -> None:
     secret = "s3cret-s3cret-s3cret"
     environ = {row.name: secret for row in settings.VARIABLES if row.secret}
+    environ["ABLY_API_KEY"] = f"app.key:{secret}"
     environ["DATABASE_URL"] = f"postgresql://owner:{secret}@db.example:5432/hub?password={secret}"
     shown = masked(load(environ))
     assert secret not in repr(shown)

@@ -354,6 +354,7 @@ DIRECTORY: Mapping[str, Row] = {
     "profile.update": _own(a.ProfileUpdate),
     "push_token.set": _own(a.PushTokenSet),
     "push_token.clear": _own(),
+    "ably_token.get": _read(sessionless=True),
     "notifications.unread": _read(c.Page, sessionless=True),
     "notifications.read": _own(a.NotificationsRead),
     "library.list": _read(c.Page, sessionless=True),

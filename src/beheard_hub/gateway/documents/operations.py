@@ -30,6 +30,7 @@ TAGS: Mapping[str, tuple[str, str]] = {
     "profile": ("Account", "The user's own account."),
     "account": ("Account", ""),
     "push_token": ("Account", ""),
+    "ably_token": ("Account", ""),
     "notifications": ("Notifications", "What happened while nobody looked."),
     "library": ("Library", "Small experiments that the hub suggests; for administrators."),
 }
@@ -108,6 +109,7 @@ SUMMARIES: Mapping[str, str] = {
     "account.export": "Export everything of one's own as JSON Lines",
     "push_token.set": "Register a device for push",
     "push_token.clear": "Forget the device",
+    "ably_token.get": "Get a signed request for an Ably token, to listen to the own channels",
     "notifications.unread": "List unread notifications",
     "notifications.read": "Mark notifications as read",
     "library.list": "List the library",

@@ -109,6 +109,10 @@ SHAPES: Mapping[str, Shape] = {
         "The caller's own account.",
         "id name avatarUrl role createdAt email activeSessions pushNotificationsEnabled",
     ),
+    "AblyTokenRequest": _shape(
+        "What an app exchanges for a token of Ably: give it to Ably's SDK as it is.",
+        "keyName clientId ttl nonce capability timestamp mac",
+    ),
     "Notification": _shape(
         "Something that happened while nobody looked; without private text.",
         "id sessionId type createdAt readAt",
@@ -196,6 +200,7 @@ REPLIES: Mapping[str, tuple[str, ...]] = {
         "account.erase": "erased",
         "push_token.set": "registered",
         "push_token.clear": "registered",
+        "ably_token.get": "tokenRequest",
         "notifications.unread": "notifications cursor hasMore unreadCount",
         "notifications.read": "read unreadCount",
         "library.list": "items cursor hasMore",

@@ -332,6 +332,7 @@ _CONSENT: Mapping[str, Word] = {
     "consentActive": Word(BOOL, "False once it was taken back.", True),
 }
 
+CAPABILITY = '{"beheard:user:' + ALICE + '": ["subscribe"]}'
 _ACCOUNT: Mapping[str, Word] = {
     "user": Word(ref("User"), "The caller."),
     "User.id": Word(TEXT, "The caller.", ALICE),
@@ -343,6 +344,14 @@ _ACCOUNT: Mapping[str, Word] = {
     "pushNotificationsEnabled": Word(BOOL, "A device is registered.", True),
     "erased": Word(BOOL, "The account is nobody's from now on.", True),
     "registered": Word(BOOL, "Whether a device is registered now.", True),
+    "tokenRequest": Word(ref("AblyTokenRequest"), "Signed by the hub; good for one exchange."),
+    "keyName": Word(TEXT, "The key that signed it.", "aBcD.eF12gQ"),
+    "clientId": Word(TEXT, "The caller.", ALICE),
+    "ttl": Word(COUNT, "How long the token will be good, in milliseconds.", 3_600_000),
+    "nonce": Word(TEXT, "Makes it good for one exchange.", "4f3a7c91"),
+    "capability": Word(TEXT, "Channel → what one may do there, as JSON.", CAPABILITY),
+    "AblyTokenRequest.timestamp": Word(COUNT, "When, in Unix milliseconds.", 1_740_000_000_000),
+    "mac": Word(TEXT, "The signature.", "bm90IGEgbWFj"),
     "notifications": Word(many(ref("Notification")), "Unread ones, newest first."),
     "unreadCount": Word(COUNT, "How many there are in all.", 1),
     "read": Word(COUNT, "How many became read.", 1),

@@ -5,7 +5,7 @@ string, or else the JSON object of the body. ``{sessionId}`` is the command's se
 What a command may be asked, by whom and when, is not said here: hosts decide it, alike for both
 doors.
 
-Every success is 200. GET /auth/ably-token has no row: Ably comes with a later issue.
+Every success is 200.
 """
 
 from __future__ import annotations
@@ -193,6 +193,7 @@ _OF_A_USER: tuple[Route, ...] = (
     ),
     _post("/auth/push-token", "push_token.set"),
     Route(method=Method.DELETE, path="/auth/push-token", command="push_token.clear"),
+    _get("/auth/ably-token", "ably_token.get"),
     _get("/notifications/unread", "notifications.unread", PAGE),
     _post("/notifications/read", "notifications.read"),
 )  # fmt: skip

@@ -22,9 +22,11 @@ from beheard_hub.domain.kernel import (
     Worked,
 )
 from beheard_hub.domain.mediation import account as a
+from beheard_hub.domain.mediation import channels
 from beheard_hub.domain.mediation import commands as c
 from beheard_hub.domain.mediation.directory_state import Directory, Handler, WorkedHandler
 from beheard_hub.domain.mediation.reads import page_args
+from beheard_hub.domain.refusals import Code, Refusal
 from beheard_hub.domain.validation import refused
 
 Fields: TypeAlias = Mapping[str, Json]
@@ -80,6 +82,25 @@ def _clear_push_token(
     return Decision(directory, Reply({"registered": False}), _own_row(directory, values))
 
 
+def _ably_token(
+    directory: Directory, command: Command, now: datetime, ids: Ids
+) -> Decision[Directory]:
+    """ably_token.get: for the own channels of now."""
+    known = (one.open_session_id for one in directory.relationships)
+    open_sessions = [session_id for session_id in known if session_id is not None]
+    allowed = channels.capability(directory.user_id, open_sessions)
+    return Decision(directory, Work("ably.token", {"capability": allowed}))
+
+
+def _signed(directory: Directory, worked: Worked, now: datetime, ids: Ids) -> Decision[Directory]:
+    """ably_token.get: without a key there is nothing to sign with."""
+    request = worked.result["tokenRequest"]
+    if request is None:
+        missing = {"setting": "ABLY_API_KEY is not set"}
+        return Decision(directory, Refusal(Code.SERVICE_UNAVAILABLE, details=missing))
+    return Decision(directory, Reply({"tokenRequest": request}))
+
+
 def _own_row(directory: Directory, values: Fields) -> list[Row]:
     return [Update("User", {"id": directory.user_id}, values)]
 
@@ -118,7 +139,11 @@ ACCOUNT: Mapping[str, Handler] = {
     "profile.update": _update,
     "push_token.set": _set_push_token,
     "push_token.clear": _clear_push_token,
+    "ably_token.get": _ably_token,
     "notifications.unread": _unread,
     "notifications.read": _read,
 }
-ACCOUNT_WORKED: Mapping[str, WorkedHandler] = {"notifications.read": _found}
+ACCOUNT_WORKED: Mapping[str, WorkedHandler] = {
+    "notifications.read": _found,
+    "ably_token.get": _signed,
+}

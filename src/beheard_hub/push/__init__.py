@@ -1,0 +1,1 @@
+"""Channels to those who are not connected: one file per channel."""
