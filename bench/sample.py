@@ -129,6 +129,7 @@ async def record() -> bytes:
             "BEHEARD_DATA_DIR": f"{folder}/data",
             "BEHEARD_LINK": "inprocess",
             "BEHEARD_LIMITS": "off",
+            "BEHEARD_FACILITATOR": "offline",
             "BEHEARD_PORT": "0",
         }
         hub = Hub(settings.load(variables), Console(quiet=True))

@@ -28,10 +28,15 @@ class HubProcess:
         """Everything that the hub said, on both streams."""
 
     async def start(self, environ: Mapping[str, str]) -> None:
-        """Starts and waits for the ready line. Raises TimeoutError with the log's end."""
+        """Starts and waits for the ready line. Raises TimeoutError with the log's end.
+
+        The facilitator is offline unless the variables of this hub say otherwise: a key in
+        `environ` must not make a test talk to a provider.
+        """
         command = [sys.executable, "-m", "beheard_hub", "serve"]
         variables = {
             **environ,
+            "BEHEARD_FACILITATOR": "offline",
             "BEHEARD_DATA_DIR": str(self.data_dir),
             "BEHEARD_PORT": "0",
             **self._variables,
