@@ -257,6 +257,39 @@ def test_who_takes_an_attempt_back_sees_no_more_of_the_others_and_nor_does_their
         assert seat(play, user).ai_turn not in (None, before[user])
 
 
+def revised(play: Play, user: str, partner: str) -> None:
+    """A new attempt in place of the one that the partner did not recognise."""
+    play.do(
+        partner,
+        "empathy.validate",
+        validated=False,
+        feedback="not quite",
+        consentToShareFeedback=True,
+    )
+    play.attempt(user)
+
+
+def test_a_new_attempt_drops_what_is_about_to_be_said_of_the_earlier_one() -> None:
+    play = Play().to_stage(2)
+    play.attempt(A)
+    play.attempt(B)
+    before = speaking(play, B)
+    revised(play, A, B)
+    assert f"drop:{before}" in play.last.effects
+    assert seat(play, B).ai_turn not in (None, before)
+    reply(play, B, before)
+    assert not play.tables.rows("Message", id="late")
+
+
+def test_the_own_thread_never_held_the_own_attempt() -> None:
+    play = Play().to_stage(2)
+    play.attempt(A)
+    play.attempt(B)
+    before = speaking(play, A)
+    revised(play, A, B)
+    assert seat(play, A).ai_turn == before
+
+
 def test_where_the_partner_could_read_nothing_their_thread_is_left_alone() -> None:
     play = Play().to_stage(1)
     play.feel_heard()

@@ -179,9 +179,9 @@ def revoke(turn: Turn, consent_id: str, *, told: bool = True) -> None:
     consent = me.consents[consent_id]
     readable = _readable(turn, me, consent_id)
     if readable is not None:
-        _speak_anew(turn, turn.other)
+        speak_anew(turn, turn.other)
         if consent.content_type == EMPATHY_ATTEMPT:
-            _speak_anew(turn, me)  # who takes back sees no more either
+            speak_anew(turn, me)  # who takes back sees no more either
     me.consents[consent_id] = msgspec.structs.replace(consent, decision=REVOKED)
     turn.update("ConsentRecord", {"id": consent_id}, decision=REVOKED, revokedAt=turn.now)
     turn.audit("consent.revoke", REVOKED, consentRecordId=consent_id)
@@ -220,7 +220,7 @@ def _readable(turn: Turn, me: Seat, consent_id: str) -> str | None:
     return None
 
 
-def _speak_anew(turn: Turn, seat: Seat) -> None:
+def speak_anew(turn: Turn, seat: Seat) -> None:
     """What the facilitator is about to say in that thread may be made from what is called back: it
     is stopped, never stored, and asked for again without it."""
     if seat.ai_turn is not None:

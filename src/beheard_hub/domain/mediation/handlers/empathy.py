@@ -7,7 +7,13 @@ from collections.abc import Mapping
 from beheard_hub.domain.kernel import Json, Read, Work
 from beheard_hub.domain.mediation import commands as c
 from beheard_hub.domain.mediation.guards import draft_is_open, feedback_came, feedback_consent
-from beheard_hub.domain.mediation.handlers.crossing import deactivate, grant_new, revoke, share
+from beheard_hub.domain.mediation.handlers.crossing import (
+    deactivate,
+    grant_new,
+    revoke,
+    share,
+    speak_anew,
+)
 from beheard_hub.domain.mediation.pace import can_advance
 from beheard_hub.domain.mediation.state import Attempt, Draft, Validation
 from beheard_hub.domain.mediation.turn import Handler, Outcome, Turn, WorkHandler, no
@@ -99,6 +105,8 @@ def _shown(turn: Turn, text: str) -> Outcome:
         consentRecordId=consent_id,
     )
     if earlier is not None:
+        if turn.other.active_attempt is not None and me.granted(earlier.consent_id):
+            speak_anew(turn, turn.other)  # it may be made from the attempt that counts no more
         turn.update("EmpathyAttempt", {"id": earlier.id}, supersededById=attempt_id)
         deactivate(turn, earlier.content_id)
     content_id = share(turn, consent_id, EMPATHY_ATTEMPT, text)
