@@ -107,7 +107,10 @@ class Outs:
                 repeated = True
 
         view = View(cell, state, turn.user_id)
-        self._send(cell, turn.session_id, turn.user_id, view, data, fresh, send)
+        try:
+            self._send(cell, turn.session_id, turn.user_id, view, data, fresh, send)
+        except Exception as error:  # our mistake: it must not reach the line that others share
+            self.broke(cell, turn, error)
 
     async def read(self, cell: Cell, turn: Turn, read: Read, state: Any, seq: int) -> None:
         """Answers a query with rows read as the caller."""

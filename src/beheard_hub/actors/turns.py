@@ -248,6 +248,8 @@ class Turns:
                 self._release(entry)
             except Exception as error:  # one bad out must not stop those behind it
                 self.outs.broke(entry.cell, entry.turn, error)
+            for released in entry.after:
+                released(True)
 
     def _release(self, entry: Entry) -> None:
         cell, turn, decision = entry.cell, entry.turn, entry.decision
@@ -274,8 +276,6 @@ class Turns:
             self.settled(decision.done)
         for due in entry.dues:
             self.reactions.committed(due.session_id or entry.session_id, [due])
-        for released in entry.after:
-            released(True)
 
     def refused(self, entries: Sequence[Entry], refused: RowRefused) -> None:
         """One session's rows were refused; its cell comes back from Postgres."""

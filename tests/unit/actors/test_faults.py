@@ -7,7 +7,7 @@ from typing import Any, Never
 import pytest
 
 from beheard_hub.actors.host import Host
-from beheard_hub.domain.kernel import Loaded
+from beheard_hub.domain.kernel import Decision, Loaded, Ref, Reply
 from beheard_hub.domain.refusals import Code
 from tests.unit.actors.toy import State, Toy
 from tests.unit.actors.world import Peer, World, until
@@ -57,6 +57,38 @@ async def test_a_reply_that_cannot_be_rendered_is_answered_and_holds_nobody_up(
         assert (await peer.refused(again)).code == Code.SERVICE_UNAVAILABLE
         await peer.acked(behind)
     assert (await peer.acked(peer.command("say", command_id="once", text="hello"))).duplicate
+
+
+async def test_an_answer_that_cannot_be_made_is_the_callers_alone(
+    peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def odd(*_: Any) -> Never:
+        raise Fault
+
+    ann = peer.subscribe()
+    await until(lambda: peer.received, "a snapshot")
+    monkeypatch.setattr(Toy, "from_state", odd)
+    monkeypatch.setattr(
+        Toy, "_total", lambda kind, state, *_: Decision(state, Reply({"me": Ref("me", "s1")}))
+    )
+    assert (await peer.refused(peer.command("total"))).code == Code.INTERNAL_ERROR
+    said = peer.command("say", text="hello")
+    behind = peer.command("total")
+    for rid in (said, behind):
+        assert (await peer.refused(rid)).code == Code.INTERNAL_ERROR
+    await until(lambda: peer.events(ann), "the event")
+
+
+async def test_what_waits_for_a_commit_does_not_wait_for_what_follows_it(
+    world: World, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def odd(*_: Any) -> Never:
+        raise Fault
+
+    monkeypatch.setattr(world.reactions, "committed", odd)
+    reminded, behind = peer.command("remind", amount=0), peer.command("total")
+    await peer.acked(reminded)
+    await peer.acked(behind)
 
 
 async def test_a_session_that_cannot_be_loaded_fails_alone(
