@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -25,6 +26,7 @@ from beheard_hub.testing.messages_api import MessagesApi, served
 
 EXIT_FAILED = 1
 STANDIN_KEY = "stand-in"
+_LABEL = re.compile(r"\w[\w.-]{0,63}")
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,6 +145,8 @@ def eval_command(
         return
     if standin and (base_url is not None or provider == "offline"):
         raise SetupError("--standin is the provider anthropic at an address of its own.")
+    if label is not None and not _LABEL.fullmatch(label):
+        raise SetupError("--label is a name of letters, digits, dots, dashes and underscores.")
     chosen = "anthropic" if standin else provider
     order = Order(
         label=label or ("standin" if standin else chosen or "run"),

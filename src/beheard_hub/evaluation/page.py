@@ -11,7 +11,7 @@ from beheard_hub.evaluation.charts import Bar, Group, bars
 from beheard_hub.evaluation.figures import Figures, Spread
 from beheard_hub.evaluation.run import Run
 from beheard_hub.evaluation.scores import WIRE, Example, Result
-from beheard_hub.evaluation.table import dollars, mark, milliseconds, sentence
+from beheard_hub.evaluation.table import dollars, held, mark, milliseconds
 
 RUNS_MAX = 6
 """As many colours as can be told apart."""
@@ -62,10 +62,9 @@ def _card(number: int, run: Run) -> str:
     }
     rows = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in facts.items())
     verdict = "passed" if run.passed else "failed"
-    held = sentence(run).partition(": ")[2] if ": " not in run.label else sentence(run)
     return (
         f'<article class="card run{number}"><div class="name"><span class="dot"></span>'
-        f'{escape(run.label)}</div><span class="verdict {verdict}">{escape(held)}</span>'
+        f'{escape(run.label)}</div><span class="verdict {verdict}">{escape(held(run))}</span>'
         f"<dl>{rows}</dl></article>"
     )
 

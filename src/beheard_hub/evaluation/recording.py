@@ -84,7 +84,7 @@ class Recorder:
         self._journey = ""
         self.provider = inner.provider
         self.calls: list[Call] = []
-        self._bills: dict[str, tuple[Bill | None, int]] = {}
+        self._bills: dict[int, tuple[Bill | None, int]] = {}
 
     def begin(self, journey: str) -> None:
         """What follows belongs to this journey."""
@@ -154,12 +154,12 @@ class Recorder:
             user_id=asker.user_id if asker is not None else None,
         )
         self.calls.append(call)
-        self._bills[call.id] = (bill, len(bill.entries) if bill is not None else 0)
+        self._bills[id(call)] = (bill, len(bill.entries) if bill is not None else 0)
         return call
 
     def _end(self, call: Call) -> None:
         call.total_ms = call.total_ms or self._since(call)
-        bill, before = self._bills.pop(call.id)
+        bill, before = self._bills.pop(id(call))
         call.used = bill.entries[before:] if bill is not None else ()
 
     async def _streamed(

@@ -23,14 +23,13 @@ def show(run: Run, console: Console) -> None:
             console.print(f"  {result.name}: {example.call}: {example.problem}", style="yellow")
         if result.failed > EXAMPLES_SHOWN:
             console.print(f"  {result.name}: and {result.failed - EXAMPLES_SHOWN} more")
-    console.print(sentence(run), style="bold green" if run.passed else "bold red")
+    console.print(f"{run.label}: {held(run)}", style="bold green" if run.passed else "bold red")
 
 
-def sentence(run: Run) -> str:
-    """The run in one line."""
+def held(run: Run) -> str:
+    """The run in one line, without its name."""
     hard = [result for result in run.scores if result.hard]
-    held = sum(not result.failed for result in hard)
-    return f"{run.label}: {held} of {len(hard)} hard checks passed"
+    return f"{sum(not result.failed for result in hard)} of {len(hard)} hard checks passed"
 
 
 def mark(result: Result) -> str:
@@ -64,9 +63,9 @@ def _scores(run: Run, *, explained: bool) -> Table:
 
 def _figures(run: Run) -> Table:
     title = f"By stage (prices as of {run.prices_as_of})"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("stage", no_wrap=True)
-    for name in ("answers", "first\np50", "word\np95", "whole\np50", "\np95", "tokens\nin",
+    for name in ("said", "first\np50", "word\np95", "whole\np50", "\np95", "tokens\nin",
                  "\ncached", "\nout", "cost"):  # fmt: skip
         table.add_column(name, justify="right", no_wrap=True)
     for name, row in [*run.stages.items(), ("all", run.whole)]:

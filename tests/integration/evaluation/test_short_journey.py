@@ -1,4 +1,4 @@
-"""A short journey with the offline facilitator, from the hub to the files, and what is kept."""
+"""A short journey, from the hub to the files: with the offline facilitator and the stand-in."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rich.console import Console
 from beheard_hub.evaluation.command import Order, evaluate, read
 from beheard_hub.evaluation.figures import load_prices
 from beheard_hub.evaluation.run import Run
+from beheard_hub.evaluation.scores import WIRE
 from beheard_hub.journeys import Journey, Person, Step
 
 SAID = "Nobody asks me how I am, and I lie awake over the rent at night."
@@ -36,14 +37,14 @@ def journey(*more: Step) -> Journey:
     )
 
 
-def order(*journeys: Journey) -> Order:
+def order(*journeys: Journey, standin: bool = False) -> Order:
     return Order(
         label="short",
-        options={"BEHEARD_FACILITATOR": "offline"},
+        options={"BEHEARD_FACILITATOR": "anthropic" if standin else "offline"},
         journeys=list(journeys),
         prices=load_prices(),
         texts=False,
-        standin=False,
+        standin=standin,
     )
 
 
@@ -66,7 +67,7 @@ def test_a_journey_that_stops_in_the_middle_fails_and_its_calls_are_scored(
     run = run_of(written)
     failed = {result.name for result in run.scores if result.failed}
     assert (written[0], failed) == (1, {"ended"})
-    assert run.whole.answers >= 6, "two openings for each, and an answer"
+    assert run.whole.answers >= 4, "two openings for each"
     checked = {result.name: result.checked for result in run.scores}
     assert checked["no_partner_content"] == run.whole.calls
     assert checked["no_side"] == run.whole.calls
@@ -81,3 +82,12 @@ def test_no_text_is_in_the_files_and_on_the_screen(written: tuple[int, Path, str
         assert "Nobody asks" not in text
         assert "proud of" not in text
     assert "hard checks passed" in page
+
+
+def test_with_the_stand_in_every_request_is_searched_too(tmp_path: Path) -> None:
+    evaluate(order(journey(), standin=True), tmp_path, Console(file=io.StringIO()))
+    run = read(tmp_path / "short.json")
+    [searched] = [result for result in run.scores if result.name == "no_partner_content"]
+    assert searched.failed == 0
+    assert searched.by_stage[str(WIRE)][0] >= run.whole.answers
+    assert run.provider == "anthropic"

@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from beheard_hub.evaluation.charts import Bar, Group, bars, rounded_up
-from beheard_hub.evaluation.command import compare, load_journeys, read
+from beheard_hub.evaluation.command import app, compare, load_journeys, read
 from beheard_hub.evaluation.figures import Price, Prices, figures, grouped, load_prices, spread
 from beheard_hub.evaluation.page import render
 from beheard_hub.evaluation.run import JourneyPlayed, Run
@@ -158,6 +158,22 @@ async def test_the_terminal_shows_ids_and_no_text() -> None:
 
 
 # ---- files and exit codes
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["--standin", "--provider", "offline"],
+        ["--standin", "--base-url", "http://127.0.0.1:1"],
+        ["--label", "../elsewhere"],
+        ["--journey", "nowhere"],
+        ["--prices", "none.toml"],
+        ["report", "none.json"],
+    ],
+)
+def test_wrong_use_is_said_before_anything_starts(given: list[str]) -> None:
+    with pytest.raises(SetupError):
+        app(given, standalone_mode=False)
 
 
 async def test_a_run_is_read_back_and_compared(tmp_path: Path) -> None:
