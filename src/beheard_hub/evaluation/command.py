@@ -69,7 +69,8 @@ async def _run(order: Order, say: Console) -> Run:
         check_parts(chosen)
         telemetry.configure(chosen.server.log)
         found = await play_all(chosen, order.journeys, say, standin)
-        return evaluated(order.label, chosen, found, order.prices, texts=order.texts)
+        provider = f"{chosen.ai.facilitator}{' (stand-in)' if order.standin else ''}"
+        return evaluated(order.label, provider, found, order.prices, texts=order.texts)
 
 
 def read(path: Path) -> Run:

@@ -47,10 +47,9 @@ def _file(name: str) -> str:
 
 def _card(number: int, run: Run) -> str:
     whole = run.whole
-    models = ", ".join(model for model in run.models.values() if model) or "the provider's own"
     facts = {
         "provider": run.provider,
-        "models": "by rules" if run.provider == "offline" else models,
+        "models": ", ".join(run.models) or "none",
         "journeys": ", ".join(
             j.name if j.ended else f"{j.name} (not to its end)" for j in run.journeys
         ),

@@ -30,8 +30,10 @@ FIXED: Mapping[str, str] = {
     "BEHEARD_PORT": "0",
     "BEHEARD_LIMITS": "off",
     "BEHEARD_LOG": "error",
+    "BEHEARD_AI_BUDGET_USER": "",
+    "BEHEARD_AI_BUDGET_HUB": "",
 }
-"""What a run settles itself."""
+"""What a run settles itself; empty is not set."""
 
 
 class JourneyPlayed(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +53,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     format: int = FORMAT
     label: str
     provider: str
-    models: Mapping[str, str | None]
+    models: Sequence[str]
+    """Those that answered."""
     version: str
     made_at: datetime
     texts: bool
@@ -133,14 +136,14 @@ async def play_all(
 
 
 def evaluated(
-    label: str, chosen: Settings, found: Sequence[Played], prices: Prices, *, texts: bool
+    label: str, provider: str, found: Sequence[Played], prices: Prices, *, texts: bool
 ) -> Run:
     """Scores and figures of what was played."""
     calls = [call for journey in found for call in journey.calls]
     return Run(
         label=label,
-        provider=chosen.ai.facilitator,
-        models={"large": chosen.ai.model_large, "small": chosen.ai.model_small},
+        provider=provider,
+        models=sorted({used.model for call in calls for used in call.used}),
         version=__version__,
         made_at=datetime.now(UTC),
         texts=texts,

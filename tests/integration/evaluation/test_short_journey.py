@@ -90,4 +90,6 @@ def test_with_the_stand_in_every_request_is_searched_too(tmp_path: Path) -> None
     [searched] = [result for result in run.scores if result.name == "no_partner_content"]
     assert searched.failed == 0
     assert searched.by_stage[str(WIRE)][0] >= run.whole.answers
-    assert run.provider == "anthropic"
+    assert run.provider == "anthropic (stand-in)"
+    assert run.models
+    assert run.whole.requests > run.whole.answers > 0

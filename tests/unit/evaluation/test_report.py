@@ -34,7 +34,7 @@ async def run(label: str, **answers: object) -> Run:
     return Run(
         label=label,
         provider="scripted",
-        models={"large": "model", "small": None},
+        models=["model"],
         version="1",
         made_at=datetime(2026, 3, 1, tzinfo=UTC),
         texts=True,
