@@ -39,6 +39,7 @@ def _anthropic(means: Means) -> Facilitator:
         uniform=random.uniform,
         limits=Limits(
             first_word_seconds_max=settings.first_word_seconds_max / 2,
+            pause_between_words_seconds_max=settings.first_word_seconds_max / 2,
             answer_seconds_max=settings.answer_seconds_max,
         ),
     )
