@@ -19,6 +19,7 @@ from beheard_hub.ai.anthropic.routes import Route, opening, route
 from beheard_hub.ai.anthropic.transport import Transport, Whole
 from beheard_hub.ai.anthropic.verification import Unfit
 from beheard_hub.ai.anthropic.wording import Turn, about, conversation, numbered, request
+from beheard_hub.ai.danger import draft_in_danger, transformation_in_danger
 from beheard_hub.ai.offline.heat import heat
 from beheard_hub.ai.thread import read_thread, role
 from beheard_hub.domain.mediation.contract import TABLE
@@ -84,6 +85,9 @@ class AnthropicFacilitator:
 
     async def transform(self, content_type: str, text: str, bundle: Bundle) -> Transformation:
         """A softened preview of `text`, or questions; of the bundle only the names are shown."""
+        uncoached = transformation_in_danger(text)
+        if uncoached is not None:
+            return uncoached
         bare = msgspec.structs.replace(bundle, items=())
         names = [name for name in (bundle.user_name, bundle.partner_name) if name]
         turns = about({"contentType": content_type, "text": text}, bare)
@@ -96,6 +100,9 @@ class AnthropicFacilitator:
 
     async def check_draft(self, text: str) -> DraftCheck:
         """Whether a draft shows curiosity, with a hint."""
+        uncoached = draft_in_danger(text)
+        if uncoached is not None:
+            return uncoached
         return await self._structured(
             "draft_check", about({"text": text}), answers.SaidDraftCheck, verification.draft_check
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 
+from beheard_hub.ai.danger import draft_in_danger, transformation_in_danger
 from beheard_hub.ai.offline import common_ground as common_ground_rules
 from beheard_hub.ai.offline import (
     drafts,
@@ -79,11 +80,11 @@ class OfflineFacilitator:
 
     async def transform(self, content_type: str, text: str, bundle: Bundle) -> Transformation:
         """A softened preview of `text`; the bundle adds nothing, so that nothing is invented."""
-        return softening.transform(content_type, text)
+        return transformation_in_danger(text) or softening.transform(content_type, text)
 
     async def check_draft(self, text: str) -> DraftCheck:
         """Whether a draft shows curiosity, with a hint."""
-        return drafts.check_draft(text)
+        return draft_in_danger(text) or drafts.check_draft(text)
 
     def heat(self, text: str) -> Sequence[str]:
         """Warnings by kind and sentence number; never a word of the text."""
