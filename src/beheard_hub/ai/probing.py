@@ -1,38 +1,36 @@
 """Attempts to get at the other side or to steer the program: named for the audit log (spec 06).
 
-They are answered like any other text; only their kind is noted, never their words.
+They are answered like any other text; only their kind is noted, never their words. What keeps them
+harmless is elsewhere: a model gets one user's bundle, and words only as data. The patterns are in
+`probing.toml`.
 """
 
 from __future__ import annotations
 
 import re
-
-PROBES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
-    (kind, re.compile(pattern, re.IGNORECASE))
-    for kind, pattern in (
-        (
-            "partner_content",
-            r"\bwhat (?:did|does|has|is) (?:he|she|they|my \w+|(?-i:[A-Z]\w+)) (?:say|said|write"
-            r"|written|told|tell|writing|saying)\b"
-            r"|\b(?:show|tell|give|read) me (?:what )?(?:his|her|their|my partner's"
-            r"|(?-i:[A-Z]\w+'s)|he|she|they|my partner)\b.*\b(?:messages?|words"
-            r"|draft|needs?|thread|said|wrote)\b",
-        ),
-        (
-            "override",
-            r"\b(?:ignore|forget|disregard|override|bypass)\b.{0,30}\b(?:instructions?|rules?|prompt"
-            r"|guidelines)\b|\b(?:system|hidden|secret) prompt\b|\bdeveloper mode\b|\bjailbreak",
-        ),
-        (
-            "role_play",
-            r"\b(?:pretend|act|imagine|speak|answer|role-?play) (?:to be|as|that you(?:'re| are)"
-            r"|as if you (?:are|were)) (?:my |the |a |an )?(?:partner|husband|wife|him|her"
-            r"|boyfriend|girlfriend|friend|brother|sister|admin|(?-i:[A-Z]\w+))",
-        ),
-    )
-)
+import tomllib
+import unicodedata
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
 
 
 def probes(text: str) -> tuple[str, ...]:
     """Kinds of probing in a message, in the order of the table; mostly none."""
-    return tuple(kind for kind, pattern in PROBES if pattern.search(text))
+    shown = _shown(text)
+    return tuple(kind for kind, pattern in _patterns().items() if pattern.search(shown))
+
+
+def _shown(text: str) -> str:
+    """The text as a reader sees it: one width of letters, no marks that print nothing."""
+    found = unicodedata.normalize("NFKC", text)
+    return "".join(char for char in found if unicodedata.category(char) != "Cf")
+
+
+@cache
+def _patterns() -> Mapping[str, re.Pattern[str]]:
+    table = tomllib.loads((files(__package__) / "probing.toml").read_text(encoding="utf-8"))
+    return {
+        kind: re.compile("|".join(f"(?:{p})" for p in rows), re.IGNORECASE | re.MULTILINE)
+        for kind, rows in table.items()
+    }
