@@ -28,6 +28,7 @@ from beheard_hub.embeddings.worker import EmbeddingWorker
 from beheard_hub.facilitation import Facilitator, PlanningFacilitator
 from beheard_hub.gateway.auth import LocalKey, TokenIdentities, TokenVerifier
 from beheard_hub.gateway.jwks import JwksVerifier, fetch_by_http
+from beheard_hub.gateway.rates import Rates
 from beheard_hub.gateway.server import Gateway, build_gateway
 from beheard_hub.gateway_processes import GatewayOrder
 from beheard_hub.links import tls
@@ -51,6 +52,7 @@ from beheard_hub.reactions.budgets import Budgets
 from beheard_hub.reactions.reactor import Reactor
 from beheard_hub.reactions.tools import SignToken, Tools
 from beheard_hub.runtime import Runtime, SystemClock, SystemIds
+from beheard_hub.setting_values import rate
 from beheard_hub.settings import Push, Settings, SetupError
 
 GATEWAY_CONNECTIONS_MAX = 4
@@ -217,7 +219,7 @@ def make_gateway(runtime: Runtime, db: Database, dialer: LinkDialer) -> Gateway:
         clock=clock,
         allowed_origins=settings.server.allowed_origins,
         exports=PostgresExports(db),
-        limits=settings.server.limits,
+        rates=Rates.of(dict(map(rate, settings.server.rates)), enabled=settings.server.limits),
     )
 
 

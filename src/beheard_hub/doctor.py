@@ -15,6 +15,7 @@ from beheard_hub import settings
 from beheard_hub.ai.places import operators_list, places_for
 from beheard_hub.ai.registry import PROBES, embedder
 from beheard_hub.embeddings.vocabulary import EmbeddingFailed
+from beheard_hub.links import tls
 from beheard_hub.persistence.data_dir import DataDirectory
 from beheard_hub.persistence.database import Database
 from beheard_hub.persistence.prepare import prepare, talkative
@@ -78,6 +79,14 @@ async def _examine_database(chosen: Settings) -> Sequence[Finding]:
                 await asyncio.to_thread(prepared.embedded.stop)
 
 
+def _links(chosen: Settings) -> Sequence[Finding]:
+    cluster = chosen.cluster
+    if not (cluster.link_cert and cluster.link_key and cluster.link_ca):
+        return [Finding(True, "between processes of this machine; no certificates needed")]
+    tls.check(cluster.link_cert, cluster.link_key, cluster.link_ca)
+    return [Finding(True, "gateways accept the hosts' certificate, and its key fits")]
+
+
 def _facilitator(chosen: Settings) -> Sequence[Finding]:
     name = chosen.ai.facilitator
     if name not in PROBES:
@@ -106,6 +115,7 @@ def _safety(chosen: Settings) -> Sequence[Finding]:
 CHECKS: Sequence[tuple[str, Check]] = (
     ("packages", _packages),
     ("port", _port),
+    ("links", _links),
     ("database", _database),
     ("facilitator", _facilitator),
     ("embeddings", _embeddings),

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from beheard_hub.domain.limits import RATES
+
 NODE = "node"
 """As `link_bind`: on each machine the address by which Ray knows it."""
 
@@ -68,6 +70,26 @@ def origins(value: str) -> tuple[str, ...]:
     found = tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip())
     if not all(re.fullmatch(r"https?://[^/\s?#]+", origin) for origin in found):
         raise ValueError("origins such as https://app.example, separated by commas")
+    return found
+
+
+def rate(text_of_one: str) -> tuple[str, tuple[int, float, int]]:
+    """``messages=30/60s`` or ``commands=20/1s:40``: name, tokens, seconds, burst (else as many as
+    the tokens). Raises ValueError, KeyError."""
+    found = re.fullmatch(r"([a-z-]+)=(\d{1,6})/(\d{1,6})s(?::(\d{1,6}))?", text_of_one)
+    if found is None or not int(found[2]) or not int(found[3]) or found[4] == "0":
+        raise ValueError("rates such as commands=20/1s:40,messages=30/60s")
+    return found[1], (int(found[2]), float(found[3]), int(found[4] or found[2]))
+
+
+def rates(value: str) -> tuple[str, ...]:
+    """Each as `rate` takes it, none twice, by the names of `limits.RATES`."""
+    found = tuple(part.strip() for part in value.split(",") if part.strip())
+    names = [rate(one)[0] for one in found]
+    if not set(names) <= RATES.keys():
+        raise ValueError(f"rates of {', '.join(RATES)}")
+    if len(set(names)) < len(names):
+        raise ValueError("rates with no name twice")
     return found
 
 

@@ -24,6 +24,7 @@ from beheard_hub.setting_values import (
     one_of,
     origins,
     path,
+    rates,
     secret,
     switch,
     text,
@@ -57,6 +58,8 @@ class Server(msgspec.Struct, frozen=True):
     data_dir: Path
     allowed_origins: tuple[str, ...]
     """Origins that browsers may come from; empty = same origin only."""
+    rates: tuple[str, ...]
+    """``name=tokens/seconds:burst`` of the rates that are not those of spec 5.3."""
     limits: bool
     """False lifts the rate limits; size limits stay."""
     log: str
@@ -181,6 +184,8 @@ VARIABLES: Sequence[Variable] = (
              "embedded Postgres, keys, logs, pid file"),
     Variable("BEHEARD_ALLOWED_ORIGINS", "server.allowed_origins", origins, (),
              "origins of browsers, by comma; empty = same origin"),
+    Variable("BEHEARD_RATES", "server.rates", rates, (),
+             "other rates, by comma, like messages=30/60s or commands=20/1s:40"),
     Variable("BEHEARD_LIMITS", "server.limits", switch, True, "off lifts the rate limits"),
     Variable("BEHEARD_LOG", "server.log", one_of(*LOG_LEVELS), "info",
              "level of the JSON lines on stderr"),

@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from beheard_hub.gateway.bounds import Bounds
+from beheard_hub.gateway.rates import Rates
 from beheard_hub.gateway.server import Gateway, build_gateway
 from beheard_hub.ports import Exports
 
@@ -169,7 +170,7 @@ async def start_hub() -> AsyncIterator[StartHub]:
             dialer=world,
             identities=identities,
             clock=RealClock(),
-            limits=limits,
+            rates=Rates(enabled=limits),
             exports=exports,
             allowed_origins=allowed_origins,
             bounds=Bounds(**bounds),

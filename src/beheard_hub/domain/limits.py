@@ -96,3 +96,16 @@ INTENSITY_HIGH = 8
 INTENSITY_RAISED = 7
 INTENSITY_RISE = 3
 INTENSITY_RISE_WINDOW = timedelta(minutes=10)
+
+# Rates that an operator may set (BEHEARD_RATES), under the names they have there
+RATES = {
+    "commands": COMMAND_RATE,
+    "messages": MESSAGE_RATE,
+    "emotions": EMOTION_RATE,
+    "exercises": EXERCISE_RATE,
+    "invitations": INVITATION_PREVIEW_RATE,
+    "account": ACCOUNT_RATE,
+    "export": EXPORT_RATE,
+    "push-token": PUSH_TOKEN_RATE,
+    "ably-token": ABLY_TOKEN_RATE,
+}

@@ -322,6 +322,7 @@ class ConnectionProtocol:
                 "outboxBytes": self._bounds.outbox_bytes_max,
                 "connectionsPerUser": self._bounds.connections_per_user_max,
                 "subscriptions": self._bounds.subscriptions_max,
+                **self._rates.effective(),
             },
         )
 

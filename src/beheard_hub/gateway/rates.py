@@ -15,18 +15,21 @@ from beheard_hub.domain import limits
 Rate: TypeAlias = tuple[int, float, int]
 """Tokens, per how many seconds, burst."""
 
-COMMAND_RATES: Mapping[str, Rate] = {
-    "message.send": limits.MESSAGE_RATE,
-    "emotions.record": limits.EMOTION_RATE,
-    "exercises.complete": limits.EXERCISE_RATE,
-    "invitation.get": limits.INVITATION_PREVIEW_RATE,
-    "auth.me": limits.ACCOUNT_RATE,
-    "account.export": limits.EXPORT_RATE,
-    "auth.push_token": limits.PUSH_TOKEN_RATE,
-    "ably_token.get": limits.ABLY_TOKEN_RATE,
+EVERY = "commands"
+"""The row of `limits.RATES` that counts all of them."""
+NAMED: Mapping[str, str] = {
+    "message.send": "messages",
+    "emotions.record": "emotions",
+    "exercises.complete": "exercises",
+    "invitation.get": "invitations",
+    "auth.me": "account",
+    "account.export": "export",
+    "auth.push_token": "push-token",
+    "ably_token.get": "ably-token",
 }
-"""Commands with a rate of their own, beside `limits.COMMAND_RATE` for all of them; or a name that
-several of them share."""
+"""Commands with a rate of their own, or a name that several of them share → its row of
+`limits.RATES`."""
+COMMAND_RATES: Mapping[str, Rate] = {name: limits.RATES[row] for name, row in NAMED.items()}
 
 SHARED: Mapping[str, str] = {
     "profile.get": "auth.me",
@@ -113,8 +116,27 @@ class Rates:
         """Called when something was noted in `shared`."""
         self._users: dict[str, dict[str, TokenBucket]] = {}
 
+    @classmethod
+    def of(cls, chosen: Mapping[str, Rate], *, enabled: bool = True) -> Rates:
+        """Those of `limits.RATES`, but for the `chosen` rows."""
+        rows = {**limits.RATES, **chosen}
+        named = {name: rows[row] for name, row in NAMED.items()}
+        return cls(rows[EVERY], named, enabled=enabled)
+
     def __len__(self) -> int:
         return len(self._users)
+
+    def effective(self) -> Mapping[str, int]:
+        """What a client is told: commands at once, and in a minute in the long run, of all and of
+        `message.send`; nothing where no rate holds."""
+        if not self.enabled:
+            return {}
+        told = {"commands": self._every, "messages": self._named.get("message.send", self._every)}
+        found: dict[str, int] = {}
+        for name, (tokens, seconds, burst) in told.items():
+            found[f"{name}PerMinute"] = int(tokens * 60 / seconds)
+            found[f"{name}AtOnce"] = burst
+        return found
 
     def command(self, user_id: str, name: str, now: float, address: str = "") -> int:
         """Counts one command; 0 if it may go on, else milliseconds after which it might."""

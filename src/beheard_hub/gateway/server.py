@@ -176,10 +176,10 @@ def build_gateway(
     clock: Clock,
     allowed_origins: Sequence[str] = (),
     exports: Exports | None = None,
-    limits: bool = True,
+    rates: Rates | None = None,
     bounds: Bounds | None = None,
 ) -> Gateway:
-    """A gateway on these ports. `limits` False lifts the rate limits; size limits stay.
+    """A gateway on these ports. `rates` None: those of spec 5.3.
     `exports` None: there are none to have."""
     chosen = bounds or Bounds()
     router = Router(routing, dialer, clock, chosen)
@@ -187,7 +187,7 @@ def build_gateway(
         router=router,
         identities=identities,
         clock=clock,
-        rates=Rates(enabled=limits),
+        rates=Rates() if rates is None else rates,
         bounds=chosen,
         allowed_origins=allowed_origins,
     )

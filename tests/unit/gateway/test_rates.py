@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from beheard_hub.domain import limits
 from beheard_hub.gateway import rates
-from beheard_hub.gateway.rates import Rates, TokenBucket
+from beheard_hub.gateway.rates import EVERY, NAMED, Rates, TokenBucket
 
 
 @given(
@@ -130,3 +131,21 @@ def test_the_commands_of_one_path_share_their_rate() -> None:
     waits = [buckets.command("u", name, 0.0) for name in names]
     assert waits[:5] == [0] * 5
     assert waits[5] > 0
+
+
+def test_an_operator_sets_single_rates_and_clients_are_told() -> None:
+    users = Rates.of({"commands": (2, 1.0, 3), "messages": (1, 60.0, 1)})
+    assert users.effective() == {
+        "commandsPerMinute": 120,
+        "commandsAtOnce": 3,
+        "messagesPerMinute": 1,
+        "messagesAtOnce": 1,
+    }
+    assert users.command("u", "message.send", 0.0) == 0
+    assert users.command("u", "message.send", 0.0) == 60_000
+    assert [bool(users.command("u", "session.get", 0.0)) for _ in range(3)] == [False, False, True]
+    assert Rates(enabled=False).effective() == {}
+
+
+def test_every_row_that_can_be_set_counts_something() -> None:
+    assert {EVERY, *NAMED.values()} == set(limits.RATES)

@@ -14,6 +14,7 @@ import pytest
 import uvloop
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from beheard_hub.doctor import CHECKS
 from beheard_hub.fleet import check_reach
 from beheard_hub.link_messages import ToHost
 from beheard_hub.links import tls
@@ -202,3 +203,22 @@ def test_several_machines_need_a_way_to_each_other(environ: dict[str, str], miss
     with pytest.raises(SetupError, match=f"several machines.*{missing}"):
         check_reach(load(environ))
     check_reach(load({"DATABASE_URL": "postgresql://h/d", "BEHEARD_LINK_BIND": "node", **LINKS}))
+
+
+def test_the_doctor_looks_at_the_certificates(ours: Authority) -> None:
+    look = dict(CHECKS)["links"]
+    [found] = look(load({}))
+    assert (found.good, "no certificates" in found.text) == (True, True)
+    good, late = ours.host(), ours.host(tls.HOST_NAME, timedelta(hours=-1))
+    [found] = look(load(link_settings(good)))
+    assert found.good
+    assert "accept" in found.text
+    with pytest.raises(SetupError, match="expired"):
+        look(load(link_settings(late)))
+
+
+def link_settings(files: Files) -> dict[str, str]:
+    """An environ with these."""
+    named = {"CERT": files.cert, "KEY": files.key, "CA": files.ca}
+    paths = {f"BEHEARD_LINK_{name}": str(path) for name, path in named.items()}
+    return {"BEHEARD_LINK_BIND": "node", **paths}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from beheard_hub import settings
+from beheard_hub import setting_values, settings
 from beheard_hub.setting_values import NODE
 from beheard_hub.settings import SettingsError, SetupError, load, mask_url, masked
 
@@ -171,3 +171,27 @@ def test_a_locale(locale: str) -> None:
 def test_what_is_no_locale(wrong: str) -> None:
     with pytest.raises(settings.SettingsError, match="BEHEARD_LOCALE must be a locale"):
         settings.load({"BEHEARD_LOCALE": wrong})
+
+
+def test_rates_are_set_one_by_one() -> None:
+    chosen = load({"BEHEARD_RATES": "commands=5/1s:9, messages=2/60s"}).server.rates
+    assert dict(map(setting_values.rate, chosen)) == {
+        "commands": (5, 1.0, 9),
+        "messages": (2, 60.0, 2),
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ("commands", "rates such as"),
+        ("commands=0/1s", "rates such as"),
+        ("commands=1/0s", "rates such as"),
+        ("commands=1/1s:0", "rates such as"),
+        ("talks=1/1s", "rates of commands, messages"),
+        ("messages=1/1s,messages=2/1s", "no name twice"),
+    ],
+)
+def test_a_rate_that_is_none(given: str, wanted: str) -> None:
+    with pytest.raises(SettingsError, match=wanted):
+        load({"BEHEARD_RATES": given})
