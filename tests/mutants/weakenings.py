@@ -237,8 +237,9 @@ TEXT: tuple[Text, ...] = (
     Text(
         "anybody may listen to a session",
         ("tests/unit/actors/test_subscriptions.py::test_only_members_listen",),
-        file="actors/subscriptions.py",
-        old="            outcome = NOT_FOUND\n", new="            pass\n",
+        file="actors/activation.py",
+        old="isinstance(outcome, Refusal) or user_id in outcome.kind.members(outcome.committed)",
+        new="isinstance(outcome, Refusal) or outcome.kind",
     ),
     Text(
         "own events are told to both", ("tests/unit/domain/test_order_of_events.py",),
