@@ -49,6 +49,7 @@ WORK_SECONDS_MAX = 60
 # What the logs keep (spec 03.6)
 RECEIPT_AGE_MAX = timedelta(days=7)
 EVENT_AGE_MAX = timedelta(days=30)
+LEASE_AGE_MAX = timedelta(days=7)
 EVENTS_PER_USER_MAX = 10_000
 USAGE_AGE_MAX = timedelta(days=90)
 

@@ -21,6 +21,7 @@ import msgspec
 from beheard_hub.domain.limits import (
     EVENT_AGE_MAX,
     EVENTS_PER_USER_MAX,
+    LEASE_AGE_MAX,
     RECEIPT_AGE_MAX,
     USAGE_AGE_MAX,
 )
@@ -49,6 +50,8 @@ class Expired(msgspec.Struct, frozen=True):
     receipts: int
     events: int
     usage: int
+    leases: int = 0
+    """Of hosts that are dead and own nothing any more."""
 
 
 class Expiry:
@@ -85,10 +88,12 @@ class Expiry:
         receipts = sum([gone async for gone in self._aged("expire.receipts", RECEIPT_AGE_MAX)])
         events = sum([gone async for gone in self._events()])
         usage = sum([gone async for gone in self._aged("expire.usage", USAGE_AGE_MAX)])
+        leases = sum([gone async for gone in self._aged("expire.leases", LEASE_AGE_MAX)])
         took_ms = round((self._clock.mono() - began) * 1000)
-        for kind, count in (("receipts", receipts), ("events", events), ("usage", usage)):
+        expired = Expired(receipts, events, usage, leases)
+        for kind, count in msgspec.structs.asdict(expired).items():
             _log.info("expired", kind=kind, count=count, duration_ms=took_ms)
-        return Expired(receipts, events, usage)
+        return expired
 
     async def _aged(self, query: str, age_max: timedelta) -> AsyncIterator[int]:
         before = self._clock.now() - age_max

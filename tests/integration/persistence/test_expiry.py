@@ -15,6 +15,7 @@ from beheard_hub.bootstrap import build_host
 from beheard_hub.domain.limits import (
     EVENT_AGE_MAX,
     EVENTS_PER_USER_MAX,
+    LEASE_AGE_MAX,
     RECEIPT_AGE_MAX,
     USAGE_AGE_MAX,
 )
@@ -98,7 +99,7 @@ async def test_receipts_are_kept_for_their_time(
     assert await Expiry(db, clock, naps, SMALL).once() == Expired(receipts=5, events=0, usage=0)
     kept = await owner.fetch('SELECT "commandId" FROM hub."CommandReceipt" ORDER BY 1')
     assert [row[0] for row in kept] == ["c-1", "c-3"]
-    assert naps.asked == [SMALL.pause_seconds] * 5, "two, two, one; no event; no usage"
+    assert naps.asked == [SMALL.pause_seconds] * 6, "two, two, one; no event, usage, lease"
     clock.advance(2 * MINUTE.total_seconds())
     assert (await Expiry(db, clock, Naps()).once()).receipts == 2
 
@@ -140,11 +141,31 @@ async def test_what_calls_cost_is_kept_for_its_time(
     await owner.execute('DELETE FROM hub."AiUsage"')
 
 
+async def test_leases_go_when_their_host_is_long_gone_and_owns_nothing(
+    db: Database, owner: asyncpg.Connection, clock: ManualClock
+) -> None:
+    old, young = LEASE_AGE_MAX + MINUTE, LEASE_AGE_MAX - MINUTE
+    for number, age in enumerate([old, young, old, old]):
+        await owner.execute(
+            'INSERT INTO hub."HostLease" ("hostId", epoch, endpoint, "expiresAt", dead)'
+            " VALUES ($1, $2, 'e', $3, true)",
+            f"gone-{number}", 1_000_000 + number, clock.now() - age,
+        )  # fmt: skip
+    await owner.execute('UPDATE hub."ShardOwner" SET "hostId" = $1 WHERE shard = 7', "gone-3")
+    assert (await Expiry(db, clock, Naps(), SMALL).once()).leases == 2
+    left = await owner.fetch(
+        """SELECT "hostId" FROM hub."HostLease" WHERE "hostId" LIKE 'gone-%'"""
+    )
+    assert sorted(row[0] for row in left) == ["gone-1", "gone-3"]
+    await owner.execute('UPDATE hub."ShardOwner" SET "hostId" = NULL WHERE shard = 7')
+    await owner.execute("""DELETE FROM hub."HostLease" WHERE "hostId" LIKE 'gone-%'""")
+
+
 async def test_a_pass_is_made_every_hour_whatever_happened_to_the_last_one(
     db: Database, owner: asyncpg.Connection, clock: ManualClock
 ) -> None:
     await receipts(owner, clock, RECEIPT_AGE_MAX + MINUTE)
-    naps = Naps(count_max=7)
+    naps = Naps(count_max=8)
     failures = iter([StoreUnavailable("57P03"), ValueError("a fault of ours")])
 
     class Stumbling(ManualClock):
@@ -158,7 +179,7 @@ async def test_a_pass_is_made_every_hour_whatever_happened_to_the_last_one(
     with pytest.raises(asyncio.CancelledError):
         await Expiry(db, Stumbling(), naps).run()
     pause = ExpiryLimits().pause_seconds
-    assert naps.asked == [*[PASS_SECONDS] * 3, pause, pause, pause, PASS_SECONDS]
+    assert naps.asked == [*[PASS_SECONDS] * 3, *[pause] * 4, PASS_SECONDS]
     assert await owner.fetchval('SELECT count(*) FROM hub."CommandReceipt"') == 0
 
 

@@ -65,6 +65,22 @@ WITH old AS (
 )
 SELECT count(*)::int AS gone FROM gone;
 
+-- name: expire.leases
+-- Drops leases that ended before a time and own no shard, the oldest first, `limit` at most; answers
+-- how many. A host that wakes up without its lease is fenced like one whose lease is dead.
+-- args: before, limit
+WITH old AS (
+    SELECT l."hostId" FROM hub."HostLease" l
+    WHERE l."expiresAt" < $1::timestamptz
+      AND NOT EXISTS (SELECT FROM hub."ShardOwner" s WHERE s."hostId" = l."hostId")
+    ORDER BY l."expiresAt"
+    LIMIT $2::int
+), gone AS (
+    DELETE FROM hub."HostLease" l USING old o WHERE l."hostId" = o."hostId"
+    RETURNING 1
+)
+SELECT count(*)::int AS gone FROM gone;
+
 -- name: usage.tokens
 -- What one user's calls cost since a time, or with NULL everybody's; index-only.
 -- args: user_id, since
