@@ -25,8 +25,11 @@ from beheard_hub.reactions.recording import recording
 from beheard_hub.reactions.tools import Tools
 
 AT_ONCE_MAX = 64
-"""Reminders that run side by side in one host."""
-REMEMBERED_MAX = 10 * AT_ONCE_MAX
+"""Reminders that run side by side in one host, beside answers."""
+ANSWERS_AT_ONCE_MAX = 1_000
+"""An answer mostly waits for its model, and holds its bundle and at most 10,000 characters: a host
+may be the only one left of those that 1,000 people speak to."""
+REMEMBERED_MAX = 10 * ANSWERS_AT_ONCE_MAX
 SETTLE_SECONDS = 10.0
 """How long a reminder that ran is given to be settled before it may run again."""
 RETRY_SECONDS = (1.0, 2.0, 5.0, 15.0, 60.0)
@@ -55,6 +58,7 @@ class Reactor:
         self._not_before: dict[str, float] = {}
         self._failures: dict[str, int] = {}
         self._places = asyncio.Semaphore(AT_ONCE_MAX)
+        self._answering = asyncio.Semaphore(ANSWERS_AT_ONCE_MAX)
         self.renaming = asyncio.Lock()
         """Held while names are read anew and handed on."""
 
@@ -184,7 +188,7 @@ class Reactor:
     async def _run(self, session_id: str, due: Due) -> None:
         wait = SETTLE_SECONDS
         try:
-            async with self._places:
+            async with self._answering if due.kind == "ai_turn" else self._places:
                 await HANDLERS[due.kind](self, session_id, due)
             self._failures.pop(due.id, None)
         except StoreUnavailable:

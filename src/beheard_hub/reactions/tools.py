@@ -13,6 +13,7 @@ from beheard_hub.facilitation import Embedder, Facilitator, PlanRequest
 from beheard_hub.ports import Actor, Clock, Ids, ReadStore, SessionStore, Sleep
 from beheard_hub.reactions.budgets import Budgets
 from beheard_hub.reactions.standing import Revocations
+from beheard_hub.reactions.streaming import Rhythm
 
 Planner: TypeAlias = Callable[[PlanRequest], Awaitable[Sequence[Any]]]
 """Asks for queries beside the standing bundle (spec 06, retrieval plan): each a mapping like
@@ -48,6 +49,8 @@ class Tools(msgspec.Struct, frozen=True, kw_only=True):
     first_word_seconds_max: float = 20.0
     answer_seconds_max: float = 60.0
     """From the first read to the last word."""
+    rhythm: Rhythm = msgspec.field(default_factory=Rhythm)
+    """Of all answers of this host."""
     revocations: Revocations = msgspec.field(default_factory=Revocations)
     """What was taken back in the sessions of this host."""
     budgets: Budgets = msgspec.field(default_factory=Budgets)

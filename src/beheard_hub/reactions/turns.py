@@ -119,8 +119,9 @@ async def _answered(tools: Tools, mailbox: Mailbox, session_id: str, due: Due) -
     call = tools.facilitator.open_stage if opening else tools.facilitator.reply
     with _telling(mailbox, actor, reply_to, message_id) as emit:
         spoken = await speak(
-            call(assembled.bundle), emit, tools.clock, tools.sleep, tools.first_word_seconds_max
-        )
+            call(assembled.bundle), emit, tools.clock, tools.sleep, tools.first_word_seconds_max,
+            tools.rhythm,
+        )  # fmt: skip
         return AiReplied(
             reminder_id=due.id,
             answered=answered,

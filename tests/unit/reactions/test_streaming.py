@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
+import time
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
@@ -11,7 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beheard_hub.facilitation import Delta, FacilitatorFailed, Spoken
-from beheard_hub.reactions.streaming import TEXT_CHARS_MAX, speak
+from beheard_hub.reactions.streaming import (
+    DELTAS_PER_SECOND_MAX,
+    SECONDS_MIN,
+    TEXT_CHARS_MAX,
+    Rhythm,
+    speak,
+)
 from tests.unit.reactions.fakes import FakeClock
 
 Sent = list[tuple[float, int, str, bool]]
@@ -30,7 +38,7 @@ async def run(pieces: Sequence[tuple[float, Delta | Spoken]]) -> tuple[Spoken, S
     def emit(index: int, text: str, reset: bool) -> None:
         sent.append((clock.mono(), index, text, reset))
 
-    return await speak(stream(), emit, clock, clock.sleep, 20.0), sent
+    return await speak(stream(), emit, clock, clock.sleep, 20.0, Rhythm()), sent
 
 
 def done(text: str = "text") -> Spoken:
@@ -92,6 +100,13 @@ async def test_a_stream_without_an_end_is_a_failure() -> None:
         await run([(0, Delta("half a sen"))])
 
 
+class RunningClock(FakeClock):
+    """Time goes by."""
+
+    def mono(self) -> float:
+        return time.monotonic()
+
+
 class Patient:
     """A stream that says `first`, then nothing until the end of time."""
 
@@ -117,13 +132,13 @@ class Patient:
 async def test_the_first_word_is_not_waited_for_for_ever() -> None:
     clock, stream = FakeClock(), Patient()
     with pytest.raises(TimeoutError):
-        await speak(stream, lambda *_: None, clock, clock.sleep, 0.001)
+        await speak(stream, lambda *_: None, clock, clock.sleep, 0.001, Rhythm())
     assert stream.closed
 
 
 async def test_after_the_first_word_only_the_caller_ends_it() -> None:
     clock, stream = FakeClock(), Patient(Delta("a"))
-    task = asyncio.create_task(speak(stream, lambda *_: None, clock, clock.sleep, 0.001))
+    task = asyncio.create_task(speak(stream, lambda *_: None, clock, clock.sleep, 0.001, Rhythm()))
     await stream.asked.wait()
     done_early, _ = await asyncio.wait({task}, timeout=0.02)
     assert not done_early
@@ -136,7 +151,36 @@ async def test_after_the_first_word_only_the_caller_ends_it() -> None:
 async def test_an_answer_that_grows_too_long_is_not_listened_to_any_more() -> None:
     clock, stream = FakeClock(), Patient(Delta("x" * TEXT_CHARS_MAX), Delta("x"))
     with pytest.raises(FacilitatorFailed):
-        await speak(stream, lambda *_: None, clock, clock.sleep, 20.0)
+        await speak(stream, lambda *_: None, clock, clock.sleep, 20.0, Rhythm())
     assert stream.closed
     again = [(0, Delta("x" * TEXT_CHARS_MAX, reset=True)) for _ in range(3)]
     assert (await run([*again, (0, done())]))[0].text == "text"
+
+
+async def test_a_piece_does_not_wait_for_the_next_one() -> None:
+    """The model may think for seconds after a word that came too soon to be sent."""
+    clock, stream = RunningClock(), Patient(Delta("a"), Delta("b"))
+    sent: list[str] = []
+    both = asyncio.Event()
+
+    def emit(_index: int, text: str, _reset: bool) -> None:
+        sent.append(text)
+        if len(sent) == 2:
+            both.set()
+
+    task = asyncio.create_task(speak(stream, emit, clock, asyncio.sleep, 20.0, Rhythm()))
+    async with asyncio.timeout(10):
+        await both.wait()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert sent == ["a", "b"]
+
+
+def test_many_answers_in_one_host_take_longer_strides() -> None:
+    rhythm = Rhythm()
+    with contextlib.ExitStack() as answers:
+        assert rhythm.seconds == SECONDS_MIN
+        for _ in range(DELTAS_PER_SECOND_MAX):
+            answers.enter_context(rhythm.running())
+        assert rhythm.seconds == 1.0
+    assert rhythm.seconds == SECONDS_MIN
