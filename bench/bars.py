@@ -61,6 +61,8 @@ BARS: Sequence[Bar] = (
     Bar("p50_at_500", "throughput", "ack p50 at 500/s, against one process", "x", 1.3),
     Bar("p50_noop", "throughput", "ack p50 at 50/s, against Ray's no-op call", "x", 1.5),
     Bar("p99", "throughput", "p99 at half the saturating load, against p50", "x", 4),
+    Bar("streaming_p50", "streaming", "ack p50 beside 1,000 answers, against none", "x", 1.3),
+    Bar("streaming_p99", "streaming", "p99 beside 1,000 answers, against p50", "x", 4),
     Bar("session", "session_memory", "memory per live idle session in a host", "KB", 12),
     Bar("connection", "connection_memory", "memory per idle connection in the gateway", "KB", 45),
     Bar("pause", "pause", "longest pause of a host with 100,000 idle sessions", "ms", 25),

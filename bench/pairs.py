@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
@@ -51,7 +51,7 @@ class Phone:
         self.sent = 0
 
     @classmethod
-    async def connect(cls, url: str, token: str) -> Phone:
+    async def connect(cls, url: str, token: str) -> Self:
         """Opens a connection, authenticated by header. Raises ConnectionError."""
         phone = cls()
         phone.wire = await Wire.connect(f"{url}/v1/ws", token, phone._heard, phone._lost)
