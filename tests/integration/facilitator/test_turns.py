@@ -88,6 +88,7 @@ async def test_a_fault_that_stays_ends_in_a_word_and_in_no_answer(line: Line, na
     line.api.script("stage1", FAULTS[name], forever=True)
     done = await line.turn(WORDS)
     assert (type(done), done.retryable) == (AiFailed, True)
+    assert line.shown == ""
     assert not [c for c in line.world.box.commands if isinstance(c.data, AiReplied)]
 
 
