@@ -26,13 +26,16 @@ from beheard_hub.domain.mediation.kind import MEDIATION
 from beheard_hub.embeddings.hints import Tell, TellingFlushes
 from beheard_hub.embeddings.worker import EmbeddingWorker
 from beheard_hub.facilitation import Facilitator, PlanningFacilitator
+from beheard_hub.gateway import metrics
 from beheard_hub.gateway.auth import LocalKey, TokenIdentities, TokenVerifier
+from beheard_hub.gateway.gauges import probe
 from beheard_hub.gateway.jwks import JwksVerifier, fetch_by_http
 from beheard_hub.gateway.rates import Rates
 from beheard_hub.gateway.server import Gateway, build_gateway
 from beheard_hub.gateway_processes import GatewayOrder
 from beheard_hub.links import tls
 from beheard_hub.links.socket_link import SocketDialer
+from beheard_hub.observability import publishing
 from beheard_hub.persistence.database import Database
 from beheard_hub.persistence.export import PostgresExports
 from beheard_hub.persistence.flush_store import PostgresFlushStore
@@ -212,6 +215,10 @@ def verifier(settings: Settings, runtime: Runtime, clock: Clock) -> TokenVerifie
 def make_gateway(runtime: Runtime, db: Database, dialer: LinkDialer) -> Gateway:
     """A gateway on a database and a way to reach hosts."""
     settings, clock = runtime.settings, SystemClock()
+
+    def page() -> bytes:
+        return publishing.page(publishing.folder(runtime.path), clock.now().timestamp())
+
     return build_gateway(
         routing=PostgresLeaseStore(db),
         dialer=dialer,
@@ -220,6 +227,7 @@ def make_gateway(runtime: Runtime, db: Database, dialer: LinkDialer) -> Gateway:
         allowed_origins=settings.server.allowed_origins,
         exports=PostgresExports(db),
         rates=Rates.of(dict(map(rate, settings.server.rates)), enabled=settings.server.limits),
+        more=[metrics.handler(page, settings.server.metrics_token)],
     )
 
 
@@ -238,6 +246,10 @@ async def _gateway_process(order: GatewayOrder) -> int:
     context = tls.gateway_context(ca) if ca is not None else None
     dialer = SocketDialer(f"gateway-{uuid4().hex[:12]}", order.runtime.secret, context)
     gateway = make_gateway(order.runtime, db, dialer)
+    publisher = publishing.Publisher(
+        publishing.folder(order.runtime.path), f"gateway-{order.number}", [probe(gateway.lobby)]
+    )
+    numbers = asyncio.create_task(publisher.run())
     ending = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, ending.set)
@@ -258,6 +270,8 @@ async def _gateway_process(order: GatewayOrder) -> int:
             print(f"failed Port {order.port} cannot be used: {wrong.strerror}.", flush=True)
             return 2
     finally:
+        numbers.cancel()
+        await asyncio.gather(numbers, return_exceptions=True)
         await db.close()
     return 0
 

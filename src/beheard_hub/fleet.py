@@ -10,6 +10,7 @@ from uuid import uuid4
 import msgspec
 
 from beheard_hub import telemetry
+from beheard_hub.actors import gauges
 from beheard_hub.actors.embedding_actor import EmbeddingOrder, EmbeddingPool
 from beheard_hub.actors.session_host import HostOrder
 from beheard_hub.actors.supervisor import RayOptions, Supervisor, machines, start_ray, stop_ray
@@ -22,6 +23,8 @@ from beheard_hub.bootstrap import (
     build_host,
 )
 from beheard_hub.links.inprocess import InprocessNetwork
+from beheard_hub.observability import publishing
+from beheard_hub.observability.metrics import HOSTS
 from beheard_hub.runtime import Runtime
 from beheard_hub.settings import Settings, SetupError, process_environment
 
@@ -33,6 +36,9 @@ class Fleet(Protocol):
 
     async def start(self) -> None:
         """Returns when every host serves."""
+
+    def look(self) -> None:
+        """Sets the gauges of what it holds."""
 
     async def stop(self) -> None:
         """Drains and ends them."""
@@ -55,6 +61,7 @@ class RayFleet:
             folder=str(runtime.path / "sockets"),
             log_level=settings.server.log,
             logs=str(runtime.logs),
+            metrics=str(publishing.folder(runtime.path)),
             bind=settings.cluster.link_bind or "",
             cert=str(settings.cluster.link_cert or ""),
             key=str(settings.cluster.link_key or ""),
@@ -71,6 +78,10 @@ class RayFleet:
             check_reach(self._settings)
         await self._supervisor.start()
         self._embedding.start()
+
+    def look(self) -> None:
+        """Sets the gauges of the hosts."""
+        HOSTS.set(len(self._supervisor.addresses))
 
     async def stop(self) -> None:
         """Drains every host, then ends the embedding actors."""
@@ -93,6 +104,7 @@ def _embedding_order(settings: Settings, runtime: Runtime) -> EmbeddingOrder:
         count=settings.embeddings.actors,
         log_level=settings.server.log,
         logs=str(runtime.logs),
+        metrics=str(publishing.folder(runtime.path)),
     )
 
 
@@ -120,6 +132,12 @@ class InprocessFleet:
             self._embedder = await build_embedder(self._runtime)
             self._embedding = asyncio.create_task(self._embedder.worker.run())
         self.network.listen(endpoint, host_id, parts.host.lease.epoch, parts.host)
+
+    def look(self) -> None:
+        """Sets the gauges of the host."""
+        HOSTS.set(1)
+        if self._parts is not None:
+            gauges.probe(self._parts.host)()
 
     async def stop(self) -> None:
         """Drains the host."""

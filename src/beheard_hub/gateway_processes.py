@@ -14,6 +14,7 @@ import sys
 import msgspec
 
 from beheard_hub import telemetry
+from beheard_hub.observability.metrics import GATEWAY_RESTARTS
 from beheard_hub.runtime import Runtime
 from beheard_hub.settings import SetupError
 
@@ -104,6 +105,7 @@ class GatewayProcess:
             code = await self._process.wait()
             _log.warning("gateway_ended", exit_code=code, port=self.port)
             self.restarts += 1
+            GATEWAY_RESTARTS.inc()
             await self._relaunch()
 
     async def _relaunch(self) -> None:

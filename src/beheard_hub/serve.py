@@ -31,9 +31,12 @@ from beheard_hub.demo.screen import Screen
 from beheard_hub.embeddings.vocabulary import EmbeddingFailed
 from beheard_hub.fleet import Fleet, InprocessFleet, RayFleet, start_runtime, stop_runtime
 from beheard_hub.gateway.auth import LocalKey
+from beheard_hub.gateway.gauges import probe
 from beheard_hub.gateway_processes import GatewayProcess, start_gateways
 from beheard_hub.journeys import Journey
 from beheard_hub.journeys import load as load_journey
+from beheard_hub.observability.publishing import Probe, Publisher, folder
+from beheard_hub.persistence.census import Census
 from beheard_hub.persistence.data_dir import DataDirectory
 from beheard_hub.persistence.database import Database
 from beheard_hub.persistence.embedded import EmbeddedPostgres
@@ -166,6 +169,7 @@ class Hub:
         self.fleet: Fleet | None = None
         self.prepared: Prepared | None = None
         self.ray_session: Path | None = None
+        self._probes: list[Probe] = []
 
     @property
     def url(self) -> str:
@@ -191,6 +195,7 @@ class Hub:
         await self._step("session hosts", self._start_fleet(runtime, stack))
         await self._step("gateways", self._start_gateways(runtime, stack))
         await self._start_expiry(runtime, stack)
+        await self._start_measuring(runtime, stack)
         self._start_cleaning(stack)
         stack.callback((self.path / ADDRESS_FILE).unlink, missing_ok=True)
         watching = asyncio.create_task(self._watch())
@@ -256,6 +261,7 @@ class Hub:
         db = await Database.open(runtime.runtime_url, size_max=4)
         stack.push_async_callback(db.close)
         gateway = make_gateway(runtime, db, fleet.network)
+        self._probes.append(probe(gateway.lobby))
         server = self.settings.server
         serving = asyncio.create_task(gateway.serve(server.host, server.port))
         ready = asyncio.create_task(gateway.ready.wait())
@@ -274,6 +280,15 @@ class Hub:
         stack.push_async_callback(db.close)
         passes = asyncio.create_task(Expiry(db, SystemClock()).run())
         stack.push_async_callback(_ended, passes)
+
+    async def _start_measuring(self, runtime: Runtime, stack: contextlib.AsyncExitStack) -> None:
+        """The numbers of this process and of what is stored."""
+        assert self.fleet is not None
+        db = await Database.open(runtime.runtime_url, size_max=1)
+        stack.push_async_callback(db.close)
+        publisher = Publisher(folder(self.path), "supervisor", [self.fleet.look, *self._probes])
+        for run in (Census(db).run(), publisher.run()):
+            stack.push_async_callback(_ended, asyncio.create_task(run))
 
     def _start_cleaning(self, stack: contextlib.AsyncExitStack) -> None:
         """Only a server that is ours is rewritten when somebody has left."""

@@ -63,6 +63,8 @@ class Server(msgspec.Struct, frozen=True):
     limits: bool
     """False lifts the rate limits; size limits stay."""
     log: str
+    metrics_token: str | None
+    """Opens `/metrics` to peers that are not on this machine."""
 
 
 class Database(msgspec.Struct, frozen=True):
@@ -189,6 +191,8 @@ VARIABLES: Sequence[Variable] = (
     Variable("BEHEARD_LIMITS", "server.limits", switch, True, "off lifts the rate limits"),
     Variable("BEHEARD_LOG", "server.log", one_of(*LOG_LEVELS), "info",
              "level of the JSON lines on stderr"),
+    Variable("BEHEARD_METRICS_TOKEN", "server.metrics_token", secret, None,
+             "bearer token for /metrics; empty = only on this machine", secret=True),
     Variable("DATABASE_URL", "database.url", text, None, "owner's URL; empty = embedded",
              secret=True),
     Variable("BEHEARD_DATABASE_LOGIN_SECRET", "database.login_secret", secret, None,

@@ -7,6 +7,7 @@ leaves the host shows `committed` or the state of a turn that has been committed
 
 from __future__ import annotations
 
+import time
 import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -47,7 +48,7 @@ class Turn:
     """One command of a client or of the hub itself, until it is answered."""
 
     __slots__ = (
-        "callers", "data", "digest", "done", "hash", "id", "internal", "kind", "name",
+        "began", "callers", "data", "digest", "done", "hash", "id", "internal", "kind", "name",
         "on_done", "session_id", "spec", "user_id",
     )  # fmt: skip
 
@@ -67,6 +68,7 @@ class Turn:
         self.hash = b"" if internal is not None else hash_of(command_id)
         self.internal = internal
         """The internal command itself; None for a client's."""
+        self.began = time.monotonic()
         self.callers: list[tuple[GatewayPeer, int]] = []
         """Who waits: the first one, then those who sent the same id again meanwhile."""
         self.done = False

@@ -20,6 +20,7 @@ import msgspec
 import ray
 
 from beheard_hub import telemetry
+from beheard_hub.actors.measuring import Measuring
 from beheard_hub.embeddings.worker import EmbeddingWorker
 
 NAMESPACE = "beheard"
@@ -44,6 +45,8 @@ class EmbeddingOrder(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str = "info"
     logs: str = ""
     """Folder of log files on the actor's machine; empty: lines go to stderr, which Ray keeps."""
+    metrics: str = ""
+    """Folder for the numbers of this process; empty: only Ray has them."""
 
     def __repr__(self) -> str:
         return f"EmbeddingOrder({self.factory})"
@@ -66,6 +69,7 @@ class EmbeddingActor:
         self._number = number
         self._running: RunningEmbedder | None = None
         self._work: asyncio.Task[None] | None = None
+        self._measuring: Measuring | None = None
         _step_back()
         telemetry.configure(order.log_level)
         if order.logs:
@@ -96,6 +100,7 @@ class EmbeddingActor:
             factory = getattr(importlib.import_module(module), name)
             self._running = running = await factory(order.runtime, self._number, order.count)
             self._work = asyncio.create_task(running.worker.run())
+            self._measuring = Measuring(f"embedding-actor-{self._number}", order.metrics)
         return os.getpid()
 
     async def alive(self) -> None:
@@ -117,6 +122,8 @@ class EmbeddingActor:
         if self._work is not None:
             self._work.cancel()
             await asyncio.gather(self._work, return_exceptions=True)
+        if self._measuring is not None:
+            await self._measuring.stop()
         if self._running is not None:
             await self._running.close()
         self._running = self._work = None

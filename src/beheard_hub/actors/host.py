@@ -356,8 +356,7 @@ class Host:
         """The lease is lost: everything is dropped, nothing is answered any more."""
         self.fenced_off = True
         self.stopping = True
-        self.activation.forget_shards(list(self.placement.generations))
-        self.placement.generations.clear()
+        self.activation.forget_shards(self.placement.lose_all())
         self._on_fenced()
 
     # ---- shards and time

@@ -6,6 +6,7 @@ read, a *lane* opens for that user of that session: later outs queue behind it u
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -19,8 +20,11 @@ from beheard_hub.actors.subscriptions import Subscriptions
 from beheard_hub.domain.kernel import Json, Read
 from beheard_hub.domain.refusals import Refusal
 from beheard_hub.link_messages import Acked, Refused
+from beheard_hub.observability.metrics import COMMAND_SECONDS, COMMANDS, TURNS_FAILED
 from beheard_hub.ports import Renderer, StoreUnavailable
 from beheard_hub.telemetry import logger, origin_of
+
+OK = "ok"
 
 _log = logger("host")
 
@@ -74,6 +78,7 @@ class Outs:
     def broke(self, cell: Cell | None, turn: Turn, error: Exception) -> None:
         """A fault of ours: logged without what it says, answered with a reference."""
         self.failed += 1
+        TURNS_FAILED.inc()
         refusal, reference = internal_error()
         _log.error(
             "turn_failed", reference=reference, command=turn.name, session_id=turn.session_id,
@@ -83,7 +88,7 @@ class Outs:
 
     def refuse(self, cell: Cell | None, turn: Turn, refusal: Refusal) -> None:
         """Answers every caller of a turn with a refusal."""
-        for peer, rid in self._finished(cell, turn):
+        for peer, rid in self._finished(cell, turn, refusal.code):
             peer.send(
                 Refused(
                     rid, refusal.code, refusal.sentence, refusal.retryable,
@@ -102,7 +107,8 @@ class Outs:
                 self.refuse(cell, turn, UNAVAILABLE)
                 return
             repeated = duplicate
-            for peer, rid in self._finished(cell, turn):
+            outcome = "duplicate" if duplicate else OK
+            for peer, rid in self._finished(cell, turn, outcome):
                 peer.send(Acked(rid, shape, seq, repeated))
                 repeated = True
 
@@ -123,7 +129,7 @@ class Outs:
         if isinstance(answer, Refusal):
             self.refuse(cell, turn, answer)
             return
-        for peer, rid in self._finished(cell, turn):
+        for peer, rid in self._finished(cell, turn, OK):
             peer.send(Acked(rid, answer, seq))
 
     def event(self, entry: Entry, event: Event) -> None:
@@ -142,11 +148,14 @@ class Outs:
 
         self._send(entry.cell, session_id, event.user_id, view, event.data, fresh, send)
 
-    def _finished(self, cell: Cell | None, turn: Turn) -> list[Any]:
+    def _finished(self, cell: Cell | None, turn: Turn, outcome: str) -> list[Any]:
         """Ends a turn, once; returns who waits for it."""
         if turn.done:
             return []
         turn.done = True
+        if turn.internal is None:
+            COMMANDS.labels(turn.name, outcome).inc()
+            COMMAND_SECONDS.observe(time.monotonic() - turn.began)
         if cell is not None and cell.inflight.get(turn.key) is turn:
             del cell.inflight[turn.key]
         if turn.on_done is not None:

@@ -13,6 +13,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from beheard_hub.domain.limits import SHARDS
+from beheard_hub.observability.metrics import SHARD_CHANGES
 from beheard_hub.ports import Lease, LeaseStore, RoutingTable, Sleep, StoreUnavailable
 from beheard_hub.telemetry import logger
 
@@ -118,6 +119,13 @@ class Placement:
         self._own(taken)
         return taken
 
+    def lose_all(self) -> list[int]:
+        """Another host has taken them; returns which they were."""
+        lost = list(self.generations)
+        self.generations.clear()
+        SHARD_CHANGES.labels("lost").inc(len(lost))
+        return lost
+
     def _own(self, shards: Sequence[int]) -> None:
         new = [s for s in shards if s not in self.generations and s not in self._giving]
         for shard in new:
@@ -125,6 +133,7 @@ class Placement:
             self.generations[shard] = self._counter
         if new:
             _log.info("shards_acquired", host_id=self.lease.host_id, count=len(new))
+            SHARD_CHANGES.labels("acquired").inc(len(new))
             self._acquired(new)
 
     def _notice_given(self, table: RoutingTable) -> None:
@@ -141,4 +150,5 @@ class Placement:
             await self._store.give(self.lease, shards, to)
         finally:  # what was not given after all is noticed as ours by the next watch
             self._giving.difference_update(shards)
+        SHARD_CHANGES.labels("given").inc(len(shards))
         _log.info("shards_given", host_id=self.lease.host_id, count=len(shards))

@@ -22,8 +22,10 @@ import msgspec
 import ray
 
 from beheard_hub import telemetry
+from beheard_hub.actors import gauges
 from beheard_hub.actors.embedding_actor import Hints
 from beheard_hub.actors.host import Host
+from beheard_hub.actors.measuring import Measuring
 from beheard_hub.links import tls
 from beheard_hub.links.socket_link import LinkServer
 from beheard_hub.setting_values import NODE
@@ -50,6 +52,8 @@ class HostOrder(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str = "info"
     logs: str = ""
     """Folder of log files on the host's machine; empty: lines go to stderr, which Ray keeps."""
+    metrics: str = ""
+    """Folder for the numbers of this process; empty: only Ray has them."""
     bind: str = ""
     """Empty: a unix socket; else the address of a TCP listener, or `NODE`."""
     cert: str = ""
@@ -91,6 +95,7 @@ class SessionHost:
         self._number = number
         self._running: RunningHost | None = None
         self._server: LinkServer | None = None
+        self._measuring: Measuring | None = None
         self._host_id = ""
         if os.nice(0) >= NICENESS_OF_RAY:  # a Ray that is not ours: it knows nothing of our wish
             with contextlib.suppress(OSError):  # needs root; without it we stay nice
@@ -131,6 +136,8 @@ class SessionHost:
             await running.drain()
             raise
         self._running, self._server = running, server
+        process = f"session-host-{self._number}"
+        self._measuring = Measuring(process, order.metrics, gauges.probe(host))
 
     def _fenced(self) -> None:
         """Another host has our shards: end at once, Ray starts a new one."""
@@ -159,6 +166,8 @@ class SessionHost:
             await running.drain()
         if self._server is not None:
             await self._server.close()
+        if self._measuring is not None:
+            await self._measuring.stop()
 
 
 async def _listen(server: LinkServer, order: HostOrder) -> str:

@@ -19,6 +19,7 @@ import ray
 
 from beheard_hub import telemetry
 from beheard_hub.actors.session_host import Handle, HostAddress, HostOrder, create
+from beheard_hub.observability.metrics import HOST_DEATHS
 
 NAMESPACE = "beheard"
 OBJECT_STORE_BYTES = 80 * 1024 * 1024
@@ -172,6 +173,7 @@ class Supervisor:
             await _gone(member.handle, member.address)
             dead, member.address = member.address, None
             self.deaths += 1
+            HOST_DEATHS.inc()
             _log.warning("host_died", host_id=dead.host_id, host_pid=dead.pid)
             self._orphaned.append(dead.host_id)
             await self._adopt()

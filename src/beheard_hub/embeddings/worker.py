@@ -22,6 +22,7 @@ from beheard_hub.embeddings.vocabulary import (
     Vectors,
     VectorStore,
 )
+from beheard_hub.observability.metrics import EMBEDDING_FAILURES, TEXTS_EMBEDDED
 from beheard_hub.ports import Sleep, StoreUnavailable
 from beheard_hub.telemetry import logger, origin_of
 
@@ -89,6 +90,7 @@ class EmbeddingWorker:
                     await self._idle()
             except (EmbeddingFailed, StoreUnavailable) as failed:
                 self.failures += 1
+                EMBEDDING_FAILURES.inc()
                 reason = failed.reason if isinstance(failed, EmbeddingFailed) else "database"
                 _log.warning("embedding_put_off", reason=reason, count=self.in_hand)
             except Exception as fault:  # of ours: it must not end all later looks
@@ -182,7 +184,9 @@ class EmbeddingWorker:
         self._pass([texts[0].key.id])
 
     async def _put(self, texts: Sequence[Text], vectors: Vectors) -> None:
-        self.embedded += await self._store.store(self.model.model, texts, vectors)
+        stored = await self._store.store(self.model.model, texts, vectors)
+        self.embedded += stored
+        TEXTS_EMBEDDED.inc(stored)
 
     def _pass(self, ids: Sequence[str]) -> None:
         if len(self._passed) + len(ids) > PASSED_MAX:

@@ -18,6 +18,7 @@ from beheard_hub.gateway import connection_protocol as rules
 from beheard_hub.gateway.close_codes import CLOSE_CODES, CloseCode
 from beheard_hub.gateway.frames import Codec, Malformed, Outgoing
 from beheard_hub.gateway.outbox import Outbox
+from beheard_hub.observability.metrics import CLOSES
 from beheard_hub.ports import Unauthenticated
 
 if TYPE_CHECKING:
@@ -242,6 +243,7 @@ class Connection:
             patience = 0.0 if code is CloseCode.TOO_SLOW else self._lobby.bounds.close_seconds_max
             with contextlib.suppress(TimeoutError, asyncio.CancelledError):
                 await asyncio.wait_for(writer, patience)
+        CLOSES.labels(str(int(code))).inc()
         _log.info("closed_by_hub", close_code=int(code), user_id=self.protocol.user_id)
         with contextlib.suppress(OSError, RuntimeError):
             reason = CLOSE_CODES[code].slug

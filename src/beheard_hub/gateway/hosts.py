@@ -83,6 +83,11 @@ class Hosts:
         """Whether something waits for an owner; then the table is read ten times a second."""
 
     @property
+    def links(self) -> int:
+        """Lines that are open."""
+        return sum(1 for line in self._lines.values() if line.link is not None)
+
+    @property
     def ready(self) -> bool:
         """Every shard has an owner, and every owner a line."""
         return all(self.line_for(shard) is not None for shard in range(SHARDS))

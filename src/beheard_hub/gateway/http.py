@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from litestar import Litestar, Response, get
 from litestar.config.cors import CORSConfig
+from litestar.handlers import HTTPRouteHandler
 from litestar.status_codes import HTTP_200_OK, HTTP_503_SERVICE_UNAVAILABLE
 
 from beheard_hub.gateway.documents import serving
@@ -18,9 +19,13 @@ from beheard_hub.ports import Exports
 
 
 def http_app(
-    lobby: Lobby, exports: Exports | None = None, allowed_origins: Sequence[str] = ()
+    lobby: Lobby,
+    exports: Exports | None = None,
+    allowed_origins: Sequence[str] = (),
+    more: Sequence[HTTPRouteHandler] = (),
 ) -> Litestar:
-    """The Litestar application of one gateway. Pages of `allowed_origins` may call it."""
+    """The Litestar application of one gateway. Pages of `allowed_origins` may call it; `more` are
+    routes for operators."""
 
     @get("/healthz", sync_to_thread=False)
     def healthz() -> dict[str, str]:
@@ -41,7 +46,13 @@ def http_app(
         expose_headers=["Retry-After", envelope.REQUEST_ID, envelope.REPLAYED],
     )
     return Litestar(
-        route_handlers=[healthz, readyz, *serving.handlers(), *handlers(Door(lobby, exports))],
+        route_handlers=[
+            healthz,
+            readyz,
+            *more,
+            *serving.handlers(),
+            *handlers(Door(lobby, exports)),
+        ],
         exception_handlers=REFUSALS,
         cors_config=cors if allowed_origins else None,
         openapi_config=None,

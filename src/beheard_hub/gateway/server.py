@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, cast
 
 import uvicorn
+from litestar.handlers import HTTPRouteHandler
 
 from beheard_hub import telemetry
 from beheard_hub.gateway.bounds import Bounds
@@ -62,7 +63,11 @@ class Gateway:
     """One gateway process's worth of connections."""
 
     def __init__(
-        self, lobby: Lobby, exports: Exports | None = None, allowed_origins: Sequence[str] = ()
+        self,
+        lobby: Lobby,
+        exports: Exports | None = None,
+        allowed_origins: Sequence[str] = (),
+        more: Sequence[HTTPRouteHandler] = (),
     ) -> None:
         self.lobby = lobby
         self.ready = asyncio.Event()
@@ -70,7 +75,7 @@ class Gateway:
         self.port = 0
         """The port that is listened on, once `ready`."""
         self._server: _Server | None = None
-        self._http = cast("ASGI3Application", http_app(lobby, exports, allowed_origins))
+        self._http = cast("ASGI3Application", http_app(lobby, exports, allowed_origins, more))
 
     async def __call__(
         self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
@@ -178,9 +183,10 @@ def build_gateway(
     exports: Exports | None = None,
     rates: Rates | None = None,
     bounds: Bounds | None = None,
+    more: Sequence[HTTPRouteHandler] = (),
 ) -> Gateway:
     """A gateway on these ports. `rates` None: those of spec 5.3.
-    `exports` None: there are none to have."""
+    `exports` None: there are none to have; `more` are routes for operators."""
     chosen = bounds or Bounds()
     router = Router(routing, dialer, clock, chosen)
     lobby = Lobby(
@@ -191,4 +197,4 @@ def build_gateway(
         bounds=chosen,
         allowed_origins=allowed_origins,
     )
-    return Gateway(lobby, exports, allowed_origins)
+    return Gateway(lobby, exports, allowed_origins, more)

@@ -25,6 +25,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
+from beheard_hub.observability.metrics import DIRTY_CONNECTIONS, STATEMENTS_REFUSED
 from beheard_hub.persistence import sql
 from beheard_hub.ports import Actor, StoreUnavailable
 from beheard_hub.settings import SetupError
@@ -185,6 +186,7 @@ class Database:
         except DRIVER_ERRORS as wrong:
             if is_unavailable(wrong):
                 raise StoreUnavailable(_reason(wrong)) from None
+            STATEMENTS_REFUSED.labels(_reason(wrong)).inc()
             raise
 
     async def _begun(
@@ -204,6 +206,7 @@ class Database:
             if clean:
                 return connection
             self.dirty_connections += 1
+            DIRTY_CONNECTIONS.inc()
         raise StoreUnavailable("every connection came back dirty")
 
     async def _rolled_back(self, connection: asyncpg.Connection) -> None:

@@ -29,6 +29,12 @@ from beheard_hub.domain.limits import (
     HEARTBEAT_MILLISECONDS,
     LEASE_SECONDS,
 )
+from beheard_hub.observability.metrics import (
+    FLUSH_ENTRIES,
+    FLUSH_SECONDS,
+    FLUSHES_UNKNOWN,
+    ROWS_REFUSED,
+)
 from beheard_hub.persistence.batch import EMPTY, Part, encode_batch
 from beheard_hub.ports import Clock, Fenced, FlushStore, Lease, OutcomeUnknown, RowRefused, Sleep
 from beheard_hub.telemetry import logger
@@ -181,6 +187,7 @@ class WriteBehind:
 
     def _refuse(self, entries: list[Entry], refused: RowRefused) -> None:
         self.rows_refused += 1
+        ROWS_REFUSED.inc()
         self._leave(entries)
         _log.error("row_refused", sqlstate=refused.sqlstate, constraint=refused.constraint,
                    entries=len(entries), host_id=self.lease.host_id)  # fmt: skip
@@ -200,10 +207,14 @@ class WriteBehind:
                 break
             except OutcomeUnknown:
                 self.retries += 1
+                FLUSHES_UNKNOWN.inc()
                 _log.warning("flush_outcome_unknown", number=self.number + 1,
                              entries=len(entries), host_id=self.lease.host_id)  # fmt: skip
             await self._sleep(backoff * random.uniform(0.5, 1.0))  # noqa: S311
             backoff = min(2 * backoff, BACKOFF_SECONDS_MAX)
+        if entries:
+            FLUSH_SECONDS.observe(self._clock.mono() - sent_at)
+            FLUSH_ENTRIES.observe(len(entries))
         self.number += 1
         self.flushes += 1
         self.answer_until = sent_at + LEASE_SECONDS - LEASE_MARGIN_SECONDS

@@ -27,6 +27,7 @@ from beheard_hub.gateway.rest.conversation import COMPLETE, Conversation, over
 from beheard_hub.gateway.rest.envelope import Answered
 from beheard_hub.gateway.rest.requests import Asked, bearer, command_of
 from beheard_hub.gateway.rest.routes import Answer, Route
+from beheard_hub.observability.metrics import REQUESTS
 from beheard_hub.ports import Exports, StoreUnavailable, Unauthenticated
 
 HttpRequest = Request[Any, Any, Any]
@@ -58,11 +59,13 @@ class Door:
     async def answer(self, route: Route, request: HttpRequest) -> Response[bytes]:
         """The response to one request. Cancelling leaves open whether the command was applied."""
         try:
-            return await self._answer(route, request)
+            response = await self._answer(route, request)
         except Refused as refused:
-            return respond(request, envelope.failure(refused.error))
+            response = respond(request, envelope.failure(refused.error))
         except Exception as failure:  # ours, whatever it is: answered, never shown
-            return broken(request, failure)
+            response = broken(request, failure)
+        REQUESTS.labels(str(response.status_code)).inc()
+        return response
 
     async def _answer(self, route: Route, request: HttpRequest) -> Response[bytes]:
         if self.lobby.draining:

@@ -161,3 +161,24 @@ FROM hub.invitation_preview($1) p;
 -- The user of an external identity, made on first sight.
 -- args: provider, subject, name, email
 SELECT p."userId", p.role, p.name FROM hub.provision_user($1, $2, $3, $4) p;
+
+-- name: census.sessions
+SELECT s.status::text AS status, count(*)::int AS found FROM "Session" s GROUP BY s.status;
+
+-- name: census.stages
+-- Where the people of open sessions are: each in the highest stage begun.
+SELECT stage, status, count(*)::int AS found
+FROM (
+    SELECT DISTINCT ON (p."sessionId", p."userId") p.stage, p.status::text AS status
+    FROM "StageProgress" p JOIN "Session" s ON s.id = p."sessionId"
+    WHERE s.status IN ('ACTIVE', 'PAUSED')
+    ORDER BY p."sessionId", p."userId", p.stage DESC
+) AS newest
+GROUP BY stage, status;
+
+-- name: census.waiting
+-- What should have happened by now: reminders due for five seconds, texts without a vector.
+SELECT
+  (SELECT count(*)::int FROM hub."Reminder" r
+   WHERE r."firedAt" IS NULL AND r."dueAt" < now() - interval '5 seconds') AS reminders,
+  (SELECT count(*)::int FROM hub."Embeddable" e) AS texts;
