@@ -36,6 +36,7 @@ from beheard_hub.gateway_processes import GatewayOrder
 from beheard_hub.links import tls
 from beheard_hub.links.socket_link import SocketDialer
 from beheard_hub.observability import publishing
+from beheard_hub.observability.metrics import GATEWAY
 from beheard_hub.persistence.database import Database
 from beheard_hub.persistence.export import PostgresExports
 from beheard_hub.persistence.flush_store import PostgresFlushStore
@@ -247,7 +248,10 @@ async def _gateway_process(order: GatewayOrder) -> int:
     dialer = SocketDialer(f"gateway-{uuid4().hex[:12]}", order.runtime.secret, context)
     gateway = make_gateway(order.runtime, db, dialer)
     publisher = publishing.Publisher(
-        publishing.folder(order.runtime.path), f"gateway-{order.number}", [probe(gateway.lobby)]
+        publishing.folder(order.runtime.path),
+        f"gateway-{order.number}",
+        [GATEWAY],
+        [probe(gateway.lobby)],
     )
     numbers = asyncio.create_task(publisher.run())
     ending = asyncio.Event()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
 import time
 from collections.abc import Coroutine, Iterator
@@ -17,12 +16,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
-import msgspec
 import uvloop
 from rich.console import Console
 
 from beheard_hub import settings as variables
 from beheard_hub import telemetry
+from beheard_hub.address import ADDRESS_FILE, Address, write_address
 from beheard_hub.ai.registry import embedder
 from beheard_hub.bootstrap import Around, as_it_is, check_parts, make_gateway
 from beheard_hub.demo.player import play
@@ -35,6 +34,7 @@ from beheard_hub.gateway.gauges import probe
 from beheard_hub.gateway_processes import GatewayProcess, start_gateways
 from beheard_hub.journeys import Journey
 from beheard_hub.journeys import load as load_journey
+from beheard_hub.observability.metrics import EVERY, SUPERVISOR
 from beheard_hub.observability.publishing import Probe, Publisher, folder
 from beheard_hub.persistence.census import Census
 from beheard_hub.persistence.data_dir import DataDirectory
@@ -48,8 +48,6 @@ from beheard_hub.persistence.self_proof import prove
 from beheard_hub.runtime import Runtime, SystemClock
 from beheard_hub.settings import Settings, SetupError
 
-ADDRESS_FILE = "hub.json"
-"""In the data directory while the hub serves: where to find it and its processes."""
 DEMO_PACE_SECONDS = 0.25
 WATCH_SECONDS = 0.5
 EXIT_FAILED = 1
@@ -68,19 +66,6 @@ SNIPPET = """\
 
 T = TypeVar("T")
 _log = telemetry.logger("supervisor")
-
-
-class Address(msgspec.Struct, frozen=True):
-    """Where a running hub listens, and its processes: for operators and fault tests."""
-
-    url: str
-    gateways: list[str]
-    host_pids: list[int]
-    gateway_pids: list[int | None]
-    postgres_pid: int | None
-    ray_session: str | None
-    """Folder of Ray's session, with Ray's own logs; None without Ray."""
-    embedder_pids: list[int] = []
 
 
 def serve(settings: Settings, *, journey: str | None, stay: bool) -> int:
@@ -170,6 +155,7 @@ class Hub:
         self.prepared: Prepared | None = None
         self.ray_session: Path | None = None
         self._probes: list[Probe] = []
+        self._roles = [SUPERVISOR]
 
     @property
     def url(self) -> str:
@@ -262,6 +248,7 @@ class Hub:
         stack.push_async_callback(db.close)
         gateway = make_gateway(runtime, db, fleet.network)
         self._probes.append(probe(gateway.lobby))
+        self._roles = list(EVERY)
         server = self.settings.server
         serving = asyncio.create_task(gateway.serve(server.host, server.port))
         ready = asyncio.create_task(gateway.ready.wait())
@@ -286,7 +273,9 @@ class Hub:
         assert self.fleet is not None
         db = await Database.open(runtime.runtime_url, size_max=1)
         stack.push_async_callback(db.close)
-        publisher = Publisher(folder(self.path), "supervisor", [self.fleet.look, *self._probes])
+        publisher = Publisher(
+            folder(self.path), "supervisor", self._roles, [self.fleet.look, *self._probes]
+        )
         for run in (Census(db).run(), publisher.run()):
             stack.push_async_callback(_ended, asyncio.create_task(run))
 
@@ -376,16 +365,6 @@ class Hub:
 async def _ended(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-
-
-def write_address(path: Path, address: Address) -> None:
-    """Puts the address file in its place at once, for its owner only: it names what to kill."""
-    draft = path.with_suffix(".new")
-    draft.unlink(missing_ok=True)
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(msgspec.json.encode(address))
-    draft.replace(path)
 
 
 async def _answers_ready(host: str, port: int) -> bool:

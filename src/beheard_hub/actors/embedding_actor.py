@@ -22,6 +22,7 @@ import ray
 from beheard_hub import telemetry
 from beheard_hub.actors.measuring import Measuring
 from beheard_hub.embeddings.worker import EmbeddingWorker
+from beheard_hub.observability.metrics import EMBEDDER
 
 NAMESPACE = "beheard"
 NICENESS = 10
@@ -100,7 +101,7 @@ class EmbeddingActor:
             factory = getattr(importlib.import_module(module), name)
             self._running = running = await factory(order.runtime, self._number, order.count)
             self._work = asyncio.create_task(running.worker.run())
-            self._measuring = Measuring(f"embedding-actor-{self._number}", order.metrics)
+            self._measuring = Measuring(f"embedding-actor-{self._number}", EMBEDDER, order.metrics)
         return os.getpid()
 
     async def alive(self) -> None:

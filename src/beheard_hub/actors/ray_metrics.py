@@ -7,13 +7,15 @@ Of a histogram go count and sum: Ray would have to be told every single value.
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
+from prometheus_client import CollectorRegistry
 from prometheus_client.samples import Sample
 from ray.util.metrics import Counter, Gauge
 
-from beheard_hub.observability.metrics import REGISTRY
+from beheard_hub.observability.metrics import ANY
 from beheard_hub.observability.publishing import Probe
 
 TELL_SECONDS = 5.0
@@ -21,10 +23,11 @@ GROWING = ("_total", "_count", "_sum")
 
 
 class RayMetrics:
-    """Mirrors the registry of this process."""
+    """Mirrors the numbers of one role of this process."""
 
-    def __init__(self, process: str, *probes: Probe) -> None:
+    def __init__(self, process: str, role: CollectorRegistry, *probes: Probe) -> None:
         self._process = process
+        self._roles = (role, ANY)
         self._probes = probes
         self._made: dict[str, Any] = {}
         self._told: dict[tuple[str, frozenset[tuple[str, str]]], float] = {}
@@ -39,7 +42,7 @@ class RayMetrics:
         """Everything that changed since the last time."""
         for look in self._probes:
             look()
-        for kind, sample in _samples():
+        for kind, sample in self._samples():
             key = (sample.name, frozenset(sample.labels.items()))
             before = self._told.get(key)
             if before == sample.value:
@@ -58,9 +61,8 @@ class RayMetrics:
         elif grown > 0:
             metric.inc(grown, tags)
 
-
-def _samples() -> Iterator[tuple[str, Sample]]:
-    for family in REGISTRY.collect():
-        for sample in family.samples:
-            if family.type == "gauge" or sample.name.endswith(GROWING):
-                yield family.type, sample
+    def _samples(self) -> Iterator[tuple[str, Sample]]:
+        for family in itertools.chain.from_iterable(role.collect() for role in self._roles):
+            for sample in family.samples:
+                if family.type == "gauge" or sample.name.endswith(GROWING):
+                    yield family.type, sample

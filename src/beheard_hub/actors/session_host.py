@@ -28,6 +28,7 @@ from beheard_hub.actors.host import Host
 from beheard_hub.actors.measuring import Measuring
 from beheard_hub.links import tls
 from beheard_hub.links.socket_link import LinkServer
+from beheard_hub.observability.metrics import HOST
 from beheard_hub.setting_values import NODE
 
 SOCKET_PATH_BYTES_MAX = 100
@@ -137,7 +138,7 @@ class SessionHost:
             raise
         self._running, self._server = running, server
         process = f"session-host-{self._number}"
-        self._measuring = Measuring(process, order.metrics, gauges.probe(host))
+        self._measuring = Measuring(process, HOST, order.metrics, gauges.probe(host))
 
     def _fenced(self) -> None:
         """Another host has our shards: end at once, Ray starts a new one."""

@@ -14,14 +14,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, write_to_textfile
+from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
 from beheard_hub import telemetry
-from beheard_hub.observability.metrics import LOOP_LAG_SECONDS, REGISTRY
+from beheard_hub.observability.metrics import ANY, LOOP_LAG_SECONDS
 
 PUBLISH_SECONDS = 2.0
 LOOKS_PER_PUBLISH = 20
@@ -41,10 +41,18 @@ def folder(data_dir: Path) -> Path:
 
 
 class Publisher:
-    """Writes the numbers of this process as `name`, with what `probes` find."""
+    """Writes the numbers of this process as `name`: those of its roles, and with what `probes`
+    find."""
 
-    def __init__(self, directory: Path, name: str, probes: Sequence[Probe] = ()) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        name: str,
+        roles: Sequence[CollectorRegistry],
+        probes: Sequence[Probe] = (),
+    ) -> None:
         self._path = directory / f"{name}{SUFFIX}"
+        self._roles = {ANY, *roles}
         self._probes = probes
 
     async def run(self) -> None:
@@ -69,7 +77,9 @@ class Publisher:
         for probe in self._probes:
             probe()
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_to_textfile(str(self._path), REGISTRY)
+        draft = self._path.with_suffix(".new")
+        draft.write_bytes(b"".join(map(generate_latest, self._roles)))
+        draft.replace(self._path)
 
 
 async def _loop_lag(seconds: float, looks: int) -> float:

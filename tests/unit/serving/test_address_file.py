@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from beheard_hub.serve import ADDRESS_FILE, Address, write_address
+from beheard_hub.address import ADDRESS_FILE, Address, write_address
 
 ADDRESS = Address(
     url="http://127.0.0.1:1", gateways=[], host_pids=[7], gateway_pids=[None], postgres_pid=None,
