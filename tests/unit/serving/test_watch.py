@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from beheard_hub import serve, settings
+from beheard_hub.address import Address
 from beheard_hub.persistence.prepare import Prepared
 
 
@@ -20,7 +21,7 @@ async def test_a_full_disk_does_not_end_the_watch(
     hub.ports = [1]
     full, written = [OSError("no space left")], asyncio.Event()
 
-    def write(path: Path, address: serve.Address) -> None:
+    def write(path: Path, address: Address) -> None:
         if full:
             raise full.pop()
         written.set()
