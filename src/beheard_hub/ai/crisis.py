@@ -14,12 +14,15 @@ is dropped where the sentence takes it back.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import tomllib
 import unicodedata
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from enum import IntEnum, StrEnum
 from functools import cache
+from hashlib import sha256
 from importlib.resources import files
 from typing import Any
 
@@ -78,8 +81,29 @@ _OVERLAP_CHARS = 120
 _DONE_TO_CHILDREN = (Category.DOMESTIC_VIOLENCE, Category.CHILD_ABUSE)
 
 
+_KNOWN_MAX = 256
+_known: OrderedDict[bytes, Crisis | None] = OrderedDict()
+"""Newest findings by the digest of their text, which is kept nowhere: a turn asks more than once."""
+
+
+async def assess_aside(text: str) -> Crisis | None:
+    """`assess` in a thread: ten microseconds a character are too long for a loop of thousands of
+    sessions. Whoever asks again about the same text gets it at once."""
+    return await asyncio.to_thread(assess, text)
+
+
 def assess(text: str) -> Crisis | None:
     """The gravest sign of danger in a message, or None. Of equals the first of the rules."""
+    digest = sha256(text.encode(errors="surrogatepass")).digest()
+    if digest in _known:
+        return _known[digest]
+    found = _known[digest] = _assessed(text)
+    if len(_known) > _KNOWN_MAX:
+        _known.popitem(last=False)
+    return found
+
+
+def _assessed(text: str) -> Crisis | None:
     sentences = [
         whole[start : start + _WINDOW_CHARS]
         for whole in _SENTENCES.findall(plain(text))

@@ -108,7 +108,7 @@ async def _answered(tools: Tools, mailbox: Mailbox, session_id: str, due: Due) -
     stage, gates = await retrieval.stage_of(tools.reads, actor, wanted)
     actor = as_ai(session_id, actor.id, stage)
     heard = await _heard(tools, actor, stage)
-    _look_after(tools, mailbox, actor, heard)
+    await _look_after(tools, mailbox, actor, heard)
     intent = memory_intent(stage, heard.text, heard.intensity)
     request = PlanRequest(stage=stage, intent=intent, words=heard.text)
     plan = await retrieval.made(tools, request)
@@ -218,9 +218,9 @@ def _fresh(
     return at >= since and (at > answered or not written)
 
 
-def _look_after(tools: Tools, mailbox: Mailbox, actor: Actor, heard: Heard) -> None:
+async def _look_after(tools: Tools, mailbox: Mailbox, actor: Actor, heard: Heard) -> None:
     """The crisis check, before any model: from ``urgent`` up the user gets resources at once."""
-    found = crisis.assess(heard.text)
+    found = await crisis.assess_aside(heard.text)
     if found is None or not found.shows_resources:
         return
     places = [msgspec.to_builtins(place) for place in places_for(tools.locale, tools.places)]
