@@ -83,7 +83,7 @@ _DONE_TO_CHILDREN = (Category.DOMESTIC_VIOLENCE, Category.CHILD_ABUSE)
 
 _KNOWN_MAX = 256
 _known: OrderedDict[bytes, Crisis | None] = OrderedDict()
-"""Newest findings by the digest of their text, which is kept nowhere: a turn asks more than once."""
+"""Newest findings by the digest of their text, which is not kept: a turn asks more than once."""
 
 
 async def assess_aside(text: str) -> Crisis | None:
