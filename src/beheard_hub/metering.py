@@ -16,6 +16,7 @@ from typing import Protocol
 import msgspec
 
 from beheard_hub.facilitation import Usage
+from beheard_hub.observability.metrics import AI_TOKENS
 
 
 class Used(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +60,8 @@ def charged_to(user_id: str, session_id: str) -> Iterator[Bill]:
 
 def used(*, call: str, model: str, usage: Usage) -> None:
     """One request was made and cost `usage`."""
+    for kind in usage.__struct_fields__:
+        AI_TOKENS.labels(call, kind).inc(getattr(usage, kind))
     bill = _bill.get()
     if bill is not None:
         bill.entries.append(Used(call=call, model=model, usage=usage))

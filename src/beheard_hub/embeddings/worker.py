@@ -9,7 +9,9 @@ not see, is passed over until the next scan.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 import numpy as np
@@ -22,7 +24,11 @@ from beheard_hub.embeddings.vocabulary import (
     Vectors,
     VectorStore,
 )
-from beheard_hub.observability.metrics import EMBEDDING_FAILURES, TEXTS_EMBEDDED
+from beheard_hub.observability.metrics import (
+    EMBEDDING_FAILURES,
+    EMBEDDING_LAG_SECONDS,
+    TEXTS_EMBEDDED,
+)
 from beheard_hub.ports import Sleep, StoreUnavailable
 from beheard_hub.telemetry import logger, origin_of
 
@@ -54,6 +60,7 @@ class EmbeddingWorker:
         store: VectorStore,
         sleep: Sleep = asyncio.sleep,
         limits: WorkerLimits | None = None,
+        mono: Callable[[], float] = time.monotonic,
     ) -> None:
         self.model = model
         self.embedded = 0
@@ -64,6 +71,9 @@ class EmbeddingWorker:
         self._store = store
         self._sleep = sleep
         self._limits = limits or WorkerLimits()
+        self._mono = mono
+        self._hinted_at: float | None = None
+        """When the oldest hint came whose texts have no vectors yet."""
         self._passed: dict[str, None] = {}
         self._after: tuple[str, str] | None = None
         self._walking = True
@@ -73,6 +83,8 @@ class EmbeddingWorker:
 
     def wake(self) -> None:
         """Says that there is new text. Never blocks."""
+        if self._hinted_at is None:
+            self._hinted_at = self._mono()
         self._hint.set()
 
     async def noticed(self) -> None:
@@ -122,9 +134,11 @@ class EmbeddingWorker:
         seen, self._look = self._look, asyncio.Event()
         self._hint.clear()
         seen.set()
-        keys = await self._store.lacking(list(self._passed), limits.batch_rows_max)
+        with self._timed():
+            keys = await self._store.lacking(list(self._passed), limits.batch_rows_max)
+            if keys:
+                await self._embed(keys)
         if keys:
-            await self._embed(keys)
             if len(keys) < limits.batch_rows_max and not self._walking:
                 await self._sleep(limits.rest_seconds)
             return True
@@ -135,6 +149,19 @@ class EmbeddingWorker:
             self._after, self._walking = page.last, page.last is not None
             return True
         return False
+
+    @contextlib.contextmanager
+    def _timed(self) -> Iterator[None]:
+        """One try at what the last hint was about; where it fails, its time stays."""
+        since, self._hinted_at = self._hinted_at, None
+        try:
+            yield
+        except BaseException:
+            self._hinted_at = since
+            raise
+        finally:
+            if since is not None:
+                EMBEDDING_LAG_SECONDS.set(self._mono() - since)
 
     async def _idle(self) -> None:
         """Until a hint, or the next scan."""

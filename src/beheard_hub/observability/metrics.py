@@ -79,12 +79,13 @@ REMINDERS_FAILED = _counter(HOST, "reminders_failed", "Reminders that will be tr
 # ---- the facilitator, vectors, pushes
 
 AI_TURNS = _counter(HOST, "ai_turns", "Answers of the facilitator", "outcome")
-"""outcome: replied, failed, cancelled."""
+"""outcome: replied, failed, over_budget, put_off (the database was away), cancelled."""
 AI_TURNS_RUNNING = _gauge(HOST, "ai_turns_running", "Answers under way")
 AI_FIRST_WORD_SECONDS = _histogram(
     HOST, "ai_first_word_seconds", "From the call to the first piece of the answer", SLOW
 )
 AI_REQUESTS = _counter(HOST, "ai_requests", "Requests to the provider", "call", "outcome")
+"""outcome: answered, failed (may be tried again), refused (may not), left (nobody waits for it)."""
 AI_TOKENS = _counter(HOST, "ai_tokens", "Tokens of the provider", "call", "kind")
 """kind: input, output, cached."""
 TEXTS_EMBEDDED = _counter(EMBEDDER, "texts_embedded", "Texts that got their vector")
@@ -92,7 +93,7 @@ EMBEDDING_FAILURES = _counter(EMBEDDER, "embedding_failures", "Batches put off")
 EMBEDDING_LAG_SECONDS = _gauge(
     EMBEDDER,
     "embedding_lag_seconds",
-    "How long the newest batch waited for its vectors after a hint",
+    "From a hint of new text to its vectors; while they cannot be made, until now",
 )
 PUSHES = _counter(HOST, "pushes", "Offline notifications by what became of them", "outcome")
 

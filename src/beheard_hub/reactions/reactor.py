@@ -17,6 +17,7 @@ from beheard_hub.domain.mediation.commands import CommonGroundFound, Renamed, Ti
 from beheard_hub.domain.mediation.internal import BudgetReached as BudgetSpent
 from beheard_hub.domain.mediation.vocabulary import AI_EXTRACT, AI_TURN
 from beheard_hub.domain.refusals import Code, Refusal
+from beheard_hub.observability.metrics import REMINDER_LATE_SECONDS, REMINDERS_FAILED
 from beheard_hub.ports import Mailbox, StoreUnavailable
 from beheard_hub.reactions import extracting, leaving, turns
 from beheard_hub.reactions import work as works
@@ -187,18 +188,21 @@ class Reactor:
 
     async def _run(self, session_id: str, due: Due) -> None:
         wait = SETTLE_SECONDS
+        self._note_late(due)
         try:
             async with self._answering if due.kind == "ai_turn" else self._places:
                 await HANDLERS[due.kind](self, session_id, due)
             self._failures.pop(due.id, None)
         except StoreUnavailable:
             wait = RETRY_SECONDS[0]
+            REMINDERS_FAILED.labels(due.kind).inc()
         except BudgetReached as reached:
             left = (reached.resets_at - self.tools.clock.now()).total_seconds()
             wait = min(max(left, RETRY_SECONDS[0]), BUDGET_RETRY_SECONDS_MAX)
         except Exception as failure:
             tries = self._failures[due.id] = self._failures.get(due.id, 0) + 1
             wait = RETRY_SECONDS[min(tries, len(RETRY_SECONDS)) - 1]
+            REMINDERS_FAILED.labels(due.kind).inc()
             _log.error(
                 "reminder_failed", kind=due.kind, reminder_id=due.id, session_id=session_id,
                 error=type(failure).__name__, attempt=tries,
@@ -207,6 +211,12 @@ class Reactor:
             self._not_before[due.id] = self.tools.clock.mono() + wait
             self._running.pop(due.id, None)
             self._threads.pop(due.id, None)
+
+    def _note_late(self, due: Due) -> None:
+        """How late it starts; a second try is not late, it waits."""
+        if due.id not in self._not_before:
+            late = (self.tools.clock.now() - due.at).total_seconds()
+            REMINDER_LATE_SECONDS.observe(max(0.0, late))
 
     def submit(self, session_id: str, command: Command) -> None:
         """Puts an internal command into the session's mailbox."""

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 
 from beheard_hub.domain.limits import DELTA_MILLISECONDS_MIN
 from beheard_hub.facilitation import Delta, FacilitatorFailed, Spoken
+from beheard_hub.observability.metrics import AI_FIRST_WORD_SECONDS
 from beheard_hub.ports import Clock, Sleep
 
 TEXT_CHARS_MAX = 10_000
@@ -62,11 +63,15 @@ async def speak(
     `first_word_seconds_max`. Cancelling ends the stream. Who called must call back what was shown.
     """
     pace = _Pace(emit, clock, rhythm)
+    began: float | None = clock.mono()
     try:
         with rhythm.running():
             async with asyncio.timeout(first_word_seconds_max) as patience:
                 async for piece in stream:
                     patience.reschedule(None)
+                    if began is not None:
+                        AI_FIRST_WORD_SECONDS.observe(clock.mono() - began)
+                        began = None
                     if isinstance(piece, Spoken):
                         await sleep(pace.seconds_left(SECONDS_MIN))
                         pace.flush()

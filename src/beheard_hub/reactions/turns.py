@@ -31,6 +31,7 @@ from beheard_hub.domain.mediation.commands import AiFailed, AiReplied, Safety
 from beheard_hub.domain.mediation.internal import BudgetReached as BudgetSpent
 from beheard_hub.domain.mediation.vocabulary import ROLE_USER
 from beheard_hub.facilitation import FacilitatorFailed, PlanRequest, Spoken
+from beheard_hub.observability.metrics import AI_TURNS, AI_TURNS_RUNNING
 from beheard_hub.ports import Actor, Mailbox, Piece, StoreUnavailable
 from beheard_hub.reactions import retrieval, work
 from beheard_hub.reactions.budgets import BudgetReached
@@ -40,6 +41,13 @@ from beheard_hub.reactions.tools import Tools, as_ai
 
 FEEL_HEARD_FIRST = 4
 FEEL_HEARD_EVERY = 3
+
+OUTCOMES: Mapping[str, str] = {
+    "internal.ai_replied": "replied",
+    "internal.ai_failed": "failed",
+    "internal.ai_budget": "over_budget",
+}
+"""What a turn comes to → how it is counted."""
 
 _log = telemetry.logger("reactions")
 
@@ -66,6 +74,21 @@ async def answer(tools: Tools, mailbox: Mailbox, session_id: str, due: Due) -> N
     Raises StoreUnavailable: the reminder stays and is tried again. Cancelling stores nothing of an
     answer; what was sent and what it cost is on record also then.
     """
+    outcome = "cancelled"
+    with AI_TURNS_RUNNING.track_inprogress():
+        try:
+            command = await _outcome(tools, mailbox, session_id, due)
+            outcome = OUTCOMES[command.name]
+        except StoreUnavailable:
+            outcome = "put_off"
+            raise
+        finally:
+            AI_TURNS.labels(outcome).inc()
+    mailbox.submit_internal(session_id, command)
+
+
+async def _outcome(tools: Tools, mailbox: Mailbox, session_id: str, due: Due) -> Command:
+    """The internal command that settles the reminder."""
     assert due.user_id is not None, "an ai_turn is one user's"
     data: Any
     with recording(tools, mailbox, session_id, due.user_id) as (noting, trail):
@@ -85,10 +108,7 @@ async def answer(tools: Tools, mailbox: Mailbox, session_id: str, due: Due) -> N
             data, name = AiFailed(reminder_id=due.id, retryable=retryable), "internal.ai_failed"
         else:
             data = trail.handed_over(data)
-    mailbox.submit_internal(
-        session_id,
-        Command(id=due.id, name=name, user_id=due.user_id, session_id=session_id, data=data),
-    )
+    return Command(id=due.id, name=name, user_id=due.user_id, session_id=session_id, data=data)
 
 
 def _log_failure(session_id: str, due: Due, failure: Exception) -> None:

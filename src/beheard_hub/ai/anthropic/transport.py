@@ -23,6 +23,7 @@ from beheard_hub import metering, telemetry
 from beheard_hub.ai.anthropic.wording import Request
 from beheard_hub.ai.breaker import Breaker
 from beheard_hub.facilitation import Delta, FacilitatorFailed, Usage
+from beheard_hub.observability.metrics import AI_REQUESTS
 from beheard_hub.ports import Sleep
 
 BASE_URL = "https://api.anthropic.com"
@@ -155,21 +156,27 @@ class Transport:
     async def _attempt(self, request: Request) -> AsyncGenerator[Delta | Whole]:
         """One request; tells the breaker how it went."""
         outcome: Callable[[], None] = self._breaker.left
+        word = "left"
         tally = _Tally()
         try:
             async with aclosing(self._texts(request, tally)) as texts:
                 async for text in texts:
                     yield Delta(text)
             outcome = self._breaker.succeeded
-            yield tally.whole()
+            whole = tally.whole()
+            word = "answered"
+            yield whole
         except _Again:
             outcome = self._breaker.succeeded if tally.over else self._breaker.failed
+            word = "failed"
             raise
         except _Final:
             outcome = self._breaker.succeeded
+            word = "refused"
             raise
         finally:
             outcome()
+            AI_REQUESTS.labels(request.call, word).inc()
             if tally.usage != Usage():
                 metering.used(call=request.call, model=request.model, usage=tally.usage)
 
