@@ -157,7 +157,7 @@ def eval_command(context: typer.Context) -> None:
 @app.command(hidden=True)
 def gateway_process() -> None:
     """One gateway; started by `serve`, which writes its runtime to standard input."""
-    from beheard_hub.bootstrap import run_gateway_process
+    from beheard_hub.gateway_process import run_gateway_process
 
     raise typer.Exit(run_gateway_process())
 

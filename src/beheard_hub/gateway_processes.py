@@ -21,6 +21,7 @@ from beheard_hub.settings import SetupError
 START_SECONDS_MAX = 30
 DRAIN_SECONDS_MAX = 20
 RESTART_SECONDS = 0.5
+"""Between two attempts at starting one that died."""
 
 _log = telemetry.logger("supervisor")
 
@@ -110,11 +111,11 @@ class GatewayProcess:
 
     async def _relaunch(self) -> None:
         while True:
-            await asyncio.sleep(RESTART_SECONDS)
             try:
                 return await self._launch()
             except (SetupError, OSError) as error:  # it, or the pipe to it, broke at once
                 _log.error("gateway_restart_failed", port=self.port, error=type(error).__name__)
+            await asyncio.sleep(RESTART_SECONDS)
 
 
 async def start_gateways(

@@ -23,7 +23,7 @@ from beheard_hub import settings as variables
 from beheard_hub import telemetry
 from beheard_hub.address import ADDRESS_FILE, Address, write_address
 from beheard_hub.ai.registry import embedder
-from beheard_hub.bootstrap import Around, as_it_is, check_parts, make_gateway
+from beheard_hub.bootstrap import Around, as_it_is, check_parts
 from beheard_hub.demo.player import play
 from beheard_hub.demo.record import PlayResult, Watcher
 from beheard_hub.demo.screen import Screen
@@ -31,6 +31,7 @@ from beheard_hub.embeddings.vocabulary import EmbeddingFailed
 from beheard_hub.fleet import Fleet, InprocessFleet, RayFleet, start_runtime, stop_runtime
 from beheard_hub.gateway.auth import LocalKey
 from beheard_hub.gateway.gauges import probe
+from beheard_hub.gateway_process import make_gateway
 from beheard_hub.gateway_processes import GatewayProcess, start_gateways
 from beheard_hub.journeys import Journey
 from beheard_hub.journeys import load as load_journey

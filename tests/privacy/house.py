@@ -13,10 +13,11 @@ from pathlib import Path
 
 import msgspec
 
-from beheard_hub.bootstrap import build_host, make_gateway
+from beheard_hub.bootstrap import build_host
 from beheard_hub.client import Hub
 from beheard_hub.client.hub import Tap
 from beheard_hub.gateway.auth import LocalKey
+from beheard_hub.gateway_process import make_gateway
 from beheard_hub.links.inprocess import InprocessNetwork
 from beheard_hub.persistence.database import Database
 from beheard_hub.runtime import Runtime, SystemClock

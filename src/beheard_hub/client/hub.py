@@ -22,7 +22,7 @@ from beheard_hub.client.account import Invitations, Notifications, Profile, Sess
 from beheard_hub.client.commands import Command
 from beheard_hub.client.errors import CommandTimeout, ConnectionLost, HubError, Refused
 from beheard_hub.client.pending import Ledger, Pending, refusal_of
-from beheard_hub.client.reconnect import Then, delay_seconds, rule_for
+from beheard_hub.client.reconnect import Backoff, Then, delay_seconds, rule_for
 from beheard_hub.client.session import Session
 from beheard_hub.client.socket import Ended, Socket, TokenSource
 from beheard_hub.client.stream import EventStream, Inbox
@@ -54,7 +54,8 @@ class Hub:
         self._hello: asyncio.Future[f.Hello] | None = None
         self._renewal: asyncio.Future[f.Hello] | None = None
         self._ready = False
-        self._draining_ms: int | None = None
+        self._leave_at: float | None = None
+        """The hub goes: until then this connection is used, then another one is opened."""
         self._lost: HubError | None = None
         self._task: asyncio.Task[None] | None = None
         self._renewing: asyncio.Task[None] | None = None
@@ -238,17 +239,20 @@ class Hub:
     # -- the connection
 
     async def _stay_connected(self) -> None:
-        attempt = denied = 0
+        loop = asyncio.get_running_loop()
+        backoff = Backoff(loop.time)
+        denied = 0
         while True:
             ended = await self._one_connection()
-            attempt = 0 if ended.greeted else attempt + 1
+            if ended.greeted:
+                backoff.connected()
             rule = rule_for(ended.code)
             denied = 0 if ended.greeted or rule.then is not Then.RENEW else denied + 1
             if rule.is_final(denied, renewable=callable(self._socket.token)):
                 self._give_up(ConnectionLost(ended.reason or rule.meaning, ended.code))
                 return
-            least = max(rule.seconds_min, (ended.reconnect_after_ms or 0) / 1000)
-            await asyncio.sleep(least + delay_seconds(attempt))
+            least = max(rule.seconds_min, (self._leave_at or 0.0) - loop.time())
+            await asyncio.sleep(least + backoff.seconds())
 
     def _broke_off(self, task: asyncio.Task[None]) -> None:
         """A fault, mostly of a token function or a tap: nobody may wait in vain."""
@@ -261,7 +265,7 @@ class Hub:
         opened = await self._socket.open()
         if isinstance(opened, Ended):
             return opened
-        self._draining_ms = None
+        self._leave_at = None
         greeted = False
         pump = asyncio.create_task(self._pump(opened))
         try:
@@ -277,7 +281,7 @@ class Hub:
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.gather(pump, return_exceptions=True)
             await opened.close()
-        return Ended(opened.close_code, None, greeted, self._draining_ms)
+        return Ended(opened.close_code, None, greeted)
 
     def _disconnected(self) -> None:
         self._ready = False
@@ -302,11 +306,12 @@ class Hub:
         loop = asyncio.get_running_loop()
         while True:
             self._wake.clear()
-            frame, look_again = self._next_frame(loop.time())
+            now = loop.time()
+            frame, look_again = self._next_frame(now)
             if frame is not None:
                 await socket.send(f.encode(frame, self._socket.codec))
                 continue
-            if self._draining_ms is not None and self._ledger.in_flight == 0:
+            if self._leaving(now) and self._ledger.in_flight == 0:
                 await socket.close()
                 return
             with contextlib.suppress(TimeoutError):
@@ -316,13 +321,16 @@ class Hub:
     def _next_frame(self, now: float) -> tuple[Mapping[str, Any] | None, float | None]:
         if self._control:
             return self._control.popleft(), None
-        if not self._ready or self._draining_ms is not None:
+        if not self._ready or self._leaving(now):
             return None, None
         pending, look_again = self._ledger.next_to_send(now)
         if pending is None:
-            return None, look_again
+            return None, min((at for at in (look_again, self._leave_at) if at), default=None)
         pending.sent = True
         return pending.frame, None
+
+    def _leaving(self, now: float) -> bool:
+        return self._leave_at is not None and now >= self._leave_at
 
     # -- what comes in
 
@@ -343,7 +351,7 @@ class Hub:
             case f.Hello():
                 self._took_hello(frame)
             case f.Draining():
-                self._draining_ms = frame.reconnect_after_ms
+                self._leave_at = self._leave_at or now + frame.reconnect_after_ms / 1000
             case _:
                 return
         self._wake.set()

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import base64
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 
 import msgspec
 
 FIRST_DELAY_SECONDS = 0.1
 DELAY_SECONDS_MAX = 15.0
+QUICK_SECONDS = 10.0
+"""A gateway that died is back by then: so long after a loss nobody waits long."""
+QUICK_DELAY_SECONDS_MAX = 2.0
 
 
 class Then(Enum):
@@ -55,10 +58,41 @@ def rule_for(close_code: int | None) -> CloseRule:
     return CLOSE_RULES.get(close_code or 0, OTHERWISE)
 
 
-def delay_seconds(attempt: int, first: float = FIRST_DELAY_SECONDS) -> float:
+def delay_seconds(
+    attempt: int, first: float = FIRST_DELAY_SECONDS, at_most: float | None = None
+) -> float:
     """Exponential with full jitter: anywhere from 0 to first · 2^attempt, at most 15 s."""
-    ceiling = min(DELAY_SECONDS_MAX, first * 2.0 ** min(attempt, 16))
+    ceiling = min(at_most or DELAY_SECONDS_MAX, first * 2.0 ** min(attempt, 16))
     return random.uniform(0.0, ceiling)  # noqa: S311 - spreads load, guards nothing
+
+
+class Backoff:
+    """The waits between the attempts at one connection, from its loss to the next hello.
+
+    In the first `QUICK_SECONDS` they grow to `QUICK_DELAY_SECONDS_MAX` only, so that whoever lost a
+    gateway is back soon after it is; then to `DELAY_SECONDS_MAX`, so that a hub which stays away is
+    not hammered. Each is drawn from 0 to its ceiling: what was lost at once does not come at once.
+    """
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._lost_at: float | None = None
+        self._attempt = 0
+
+    def connected(self) -> None:
+        """The hub said hello."""
+        self._lost_at = None
+        self._attempt = 0
+
+    def seconds(self) -> float:
+        """How long to wait before the next attempt."""
+        now = self._now()
+        if self._lost_at is None:
+            self._lost_at = now
+        quick = now - self._lost_at < QUICK_SECONDS
+        wait = delay_seconds(self._attempt, at_most=QUICK_DELAY_SECONDS_MAX if quick else None)
+        self._attempt += 1
+        return wait
 
 
 class _Claims(msgspec.Struct):

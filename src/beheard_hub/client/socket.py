@@ -31,7 +31,6 @@ class Ended(msgspec.Struct, frozen=True):
     code: int | None
     reason: str | None = None
     greeted: bool = False
-    reconnect_after_ms: int | None = None
 
 
 class Socket:

@@ -248,6 +248,23 @@ async def test_draining_finishes_what_is_under_way_and_sends_the_rest_elsewhere(
         assert there.connections == 2
 
 
+async def test_a_connection_is_used_until_the_time_to_leave_it() -> None:
+    async def drains(line: Line) -> None:
+        await line.greet()
+        await line.say("draining", reconnectAfterMs=300)
+        await line.ack(await line.expect("command"))
+        await line.until_closed()
+
+    async def next_one(line: Line) -> None:
+        await line.greet()
+        await line.until_closed()
+
+    async with standing_in(drains, next_one) as there, Hub.connect(there.url, "t") as hub:
+        await hub.command("x")
+        assert there.connections == 1
+        await there.passed(0)
+
+
 async def test_a_refused_token_is_asked_for_anew() -> None:
     tokens = iter(["old", "new"])
 

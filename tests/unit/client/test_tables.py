@@ -6,10 +6,19 @@ import ast
 import re
 from pathlib import Path
 
+import pytest
+
 import beheard_hub.client
 from beheard_hub.client import COMMANDS
 from beheard_hub.client.groups import camel, need_answer
-from beheard_hub.client.reconnect import DELAY_SECONDS_MAX, Then, delay_seconds, rule_for
+from beheard_hub.client.reconnect import (
+    DELAY_SECONDS_MAX,
+    QUICK_SECONDS,
+    Backoff,
+    Then,
+    delay_seconds,
+    rule_for,
+)
 from beheard_hub.client.replies import Page
 from beheard_hub.domain.mediation import protocol
 
@@ -66,3 +75,39 @@ def test_waiting_grows_and_is_bounded() -> None:
     assert max(later) <= DELAY_SECONDS_MAX
     assert max(later) > 2
     assert min(later) < 5
+
+
+class Waiting:
+    """A client that lost its gateway, in time of its own; every attempt fails at once."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.waits: list[float] = []
+        self.backoff = Backoff(lambda: self.now)
+
+    def try_until(self, seconds: float) -> None:
+        """Attempts until that time has come."""
+        while self.now < seconds:
+            self.waits.append(self.backoff.seconds())
+            self.now += self.waits[-1]
+
+
+@pytest.mark.parametrize("back_after_seconds", [0.05, 1.0, 4.0, 7.9])
+def test_two_thousand_are_back_soon_after_their_gateway_is(back_after_seconds: float) -> None:
+    clients = [Waiting() for _ in range(2_000)]
+    for client in clients:
+        client.try_until(back_after_seconds)
+    assert max(client.now for client in clients) < QUICK_SECONDS
+    assert max(len(client.waits) for client in clients) < 40
+    arrivals = [client.now - back_after_seconds for client in clients]
+    assert max(arrivals) > 4 * min(arrivals), "not all in one moment"
+
+
+def test_a_hub_that_stays_away_is_not_hammered_and_a_hello_begins_anew() -> None:
+    clients = [Waiting() for _ in range(50)]
+    for client in clients:
+        client.try_until(300.0)
+    late = [wait for client in clients for wait in client.waits[12:]]
+    assert DELAY_SECONDS_MAX / 2 < max(late) <= DELAY_SECONDS_MAX
+    clients[0].backoff.connected()
+    assert clients[0].backoff.seconds() <= 0.1
