@@ -43,6 +43,9 @@ class Fleet(Protocol):
     async def stop(self) -> None:
         """Drains and ends them."""
 
+    over: asyncio.Event
+    """Set when the hub cannot serve any more and nobody will mend it."""
+
     def pids(self) -> list[int]:
         """Processes of the hosts that serve now."""
 
@@ -66,6 +69,7 @@ class RayFleet:
             cert=str(settings.cluster.link_cert or ""),
             key=str(settings.cluster.link_key or ""),
         )
+        self.over = asyncio.Event()
         self._settings = settings
         detached = settings.cluster.ray_address is not None
         self._embedding = EmbeddingPool(_embedding_order(settings, runtime), detached=detached)
@@ -113,6 +117,7 @@ class InprocessFleet:
     BEHEARD_EMBEDDERS says, one embedding worker at most is beside it, as a task."""
 
     def __init__(self, runtime: Runtime, around: Around = as_it_is) -> None:
+        self.over = asyncio.Event()
         self._runtime = runtime
         self._around = around
         self.network = InprocessNetwork("gateway-inprocess")
@@ -161,7 +166,9 @@ class InprocessFleet:
             self._embedder.worker.wake()
 
     def _fenced(self) -> None:
-        _log.error("fenced")
+        """Another host has our shards. Nobody starts a host anew in this process: it ends."""
+        _log.error("host_exits_fenced")
+        self.over.set()
 
 
 def check_reach(settings: Settings) -> None:

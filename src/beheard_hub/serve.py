@@ -100,10 +100,13 @@ async def _serve(settings: Settings, script: Journey | None, stay: bool) -> int:
                     return _exit_code(result)
             if script is not None:
                 print(hub.how_to_connect(), flush=True)
-            await ending.wait()
+            assert hub.fleet is not None
+            lost = await _unless(ending, hub.fleet.over.wait())
+            if lost:
+                say.print("The host lost its lease to another one: this hub ends. Start it again.")
             say.print("draining ...")
         say.print("ended")
-    return 0
+    return EXIT_FAILED if lost else 0
 
 
 def _exit_code(result: PlayResult | None) -> int:

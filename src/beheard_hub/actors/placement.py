@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from beheard_hub.domain.limits import SHARDS
 from beheard_hub.observability.metrics import SHARD_CHANGES
 from beheard_hub.ports import Lease, LeaseStore, RoutingTable, Sleep, StoreUnavailable
-from beheard_hub.telemetry import logger
+from beheard_hub.telemetry import logger, origin_of
 
 WATCH_SECONDS = 0.5
 GIVE_SHARDS_MAX = 64
@@ -83,6 +83,8 @@ class Placement:
                 await self.watch()
             except StoreUnavailable:
                 _log.warning("routing_unavailable", host_id=self.lease.host_id)
+            except Exception as error:  # a fault of ours must not end all later looks
+                _log.error("watch_failed", host_id=self.lease.host_id, **origin_of(error))
             await self._sleep(WATCH_SECONDS)
 
     async def watch(self) -> None:

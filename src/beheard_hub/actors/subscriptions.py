@@ -8,7 +8,7 @@ becomes so in the middle of an answer begins with the text so far (`answers.py`)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from beheard_hub.actors.activation import Activation
@@ -18,7 +18,7 @@ from beheard_hub.actors.cell import Cell, View
 from beheard_hub.actors.recording import Event, iso
 from beheard_hub.actors.rendering import resolve
 from beheard_hub.domain.kernel import Json
-from beheard_hub.domain.refusals import Refusal
+from beheard_hub.domain.refusals import Code, Refusal
 from beheard_hub.domain.sharding import shard_of
 from beheard_hub.link_messages import (
     DeltaFrom,
@@ -38,9 +38,14 @@ from beheard_hub.ports import (
     StoredEvent,
     StoreUnavailable,
 )
+from beheard_hub.telemetry import logger, origin_of
 
 CATCH_UP_EVENTS_MAX = 100
 RETRY_SECONDS = 0.2
+FAULT = Refusal(Code.INTERNAL_ERROR)
+"""Retryable: the gateway registers again for a while before it tells the client."""
+
+_log = logger("host")
 
 
 class Subscription:
@@ -97,7 +102,7 @@ class Subscriptions:
         subscription = known[message.sub] = Subscription(peer, message)
         key = (subscription.session_id, subscription.user_id)
         self._of_user.setdefault(key, []).append(subscription)
-        self._background.spawn(self._open(subscription, message.after))
+        self._work(subscription, self._open(subscription, message.after))
 
     def unsubscribe(self, peer: GatewayPeer, sub: int) -> None:
         """Ends a subscription; unknown ones are ended already."""
@@ -138,7 +143,7 @@ class Subscriptions:
                 continue
             if data is None or event.seq != subscription.sent_seq + 1:
                 subscription.live = False
-                self._background.spawn(self._catch_up(subscription))
+                self._work(subscription, self._catch_up(subscription))
                 continue
             subscription.sent_seq = event.seq
             groups.setdefault(subscription.peer, []).append(subscription.sub)
@@ -166,6 +171,19 @@ class Subscriptions:
             subscription.peer.send(_delta([subscription.sub], subscription.session_id, so_far))
 
     # ---- catching up
+
+    def _work(self, subscription: Subscription, work: Coroutine[Any, Any, None]) -> None:
+        """Runs `work`; a fault of ours in it is a refusal that may pass, not an ear gone deaf."""
+
+        async def answered() -> None:
+            try:
+                await work
+            except Exception as error:
+                _log.error("subscription_failed", **origin_of(error))
+                if not subscription.closed:
+                    self._refuse(subscription, FAULT)
+
+        self._background.spawn(answered())
 
     async def _open(self, subscription: Subscription, after: int | None) -> None:
         outcome = await self._activation.cell_of(subscription.session_id, subscription.user_id)

@@ -22,7 +22,7 @@ from beheard_hub.client.account import Invitations, Notifications, Profile, Sess
 from beheard_hub.client.commands import Command
 from beheard_hub.client.errors import CommandTimeout, ConnectionLost, HubError, Refused
 from beheard_hub.client.pending import Ledger, Pending, refusal_of
-from beheard_hub.client.reconnect import Backoff, Then, delay_seconds, rule_for
+from beheard_hub.client.reconnect import Attempts, delay_seconds
 from beheard_hub.client.session import Session
 from beheard_hub.client.socket import Ended, Socket, TokenSource
 from beheard_hub.client.stream import EventStream, Inbox
@@ -239,20 +239,14 @@ class Hub:
     # -- the connection
 
     async def _stay_connected(self) -> None:
-        loop = asyncio.get_running_loop()
-        backoff = Backoff(loop.time)
-        denied = 0
+        now, renewable = asyncio.get_running_loop().time, callable(self._socket.token)
+        attempts = Attempts(now)
         while True:
             ended = await self._one_connection()
-            if ended.greeted:
-                backoff.connected()
-            rule = rule_for(ended.code)
-            denied = 0 if ended.greeted or rule.then is not Then.RENEW else denied + 1
-            if rule.is_final(denied, renewable=callable(self._socket.token)):
-                self._give_up(ConnectionLost(ended.reason or rule.meaning, ended.code))
-                return
-            least = max(rule.seconds_min, (self._leave_at or 0.0) - loop.time())
-            await asyncio.sleep(least + backoff.seconds())
+            wait = attempts.after(ended.code, greeted=ended.greeted, renewable=renewable)
+            if wait is None:
+                return self._give_up(ConnectionLost(ended.why, ended.code))
+            await asyncio.sleep(wait + max(0.0, (self._leave_at or 0.0) - now()))
 
     def _broke_off(self, task: asyncio.Task[None]) -> None:
         """A fault, mostly of a token function or a tap: nobody may wait in vain."""
@@ -303,17 +297,15 @@ class Hub:
 
     async def _pump(self, socket: ClientConnection) -> None:
         """Sends what is to be sent; the only writer of the socket after authentication."""
-        loop = asyncio.get_running_loop()
         while True:
             self._wake.clear()
-            now = loop.time()
+            now = asyncio.get_running_loop().time()
             frame, look_again = self._next_frame(now)
             if frame is not None:
                 await socket.send(f.encode(frame, self._socket.codec))
                 continue
             if self._leaving(now) and self._ledger.in_flight == 0:
-                await socket.close()
-                return
+                return await socket.close()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout_at(look_again):
                     await self._wake.wait()
@@ -323,9 +315,9 @@ class Hub:
             return self._control.popleft(), None
         if not self._ready or self._leaving(now):
             return None, None
-        pending, look_again = self._ledger.next_to_send(now)
+        pending, look = self._ledger.next_to_send(now)
         if pending is None:
-            return None, min((at for at in (look_again, self._leave_at) if at), default=None)
+            return None, min((at for at in (look, self._leave_at) if at), default=None)
         pending.sent = True
         return pending.frame, None
 

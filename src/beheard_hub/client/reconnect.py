@@ -66,33 +66,36 @@ def delay_seconds(
     return random.uniform(0.0, ceiling)  # noqa: S311 - spreads load, guards nothing
 
 
-class Backoff:
-    """The waits between the attempts at one connection, from its loss to the next hello.
+class Attempts:
+    """One connection, lost and tried again until the hub says hello: whether, and after how long.
 
-    In the first `QUICK_SECONDS` they grow to `QUICK_DELAY_SECONDS_MAX` only, so that whoever lost a
-    gateway is back soon after it is; then to `DELAY_SECONDS_MAX`, so that a hub which stays away is
-    not hammered. Each is drawn from 0 to its ceiling: what was lost at once does not come at once.
+    In the first `QUICK_SECONDS` the waits grow to `QUICK_DELAY_SECONDS_MAX` only, so that whoever
+    lost a gateway is back soon after it is; then to `DELAY_SECONDS_MAX`, so that a hub which stays
+    away is not hammered. Each is drawn from 0 to its ceiling: what was lost at once does not come
+    back at once.
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._lost_at: float | None = None
-        self._attempt = 0
+        self._count = 0
+        self._denied = 0
 
-    def connected(self) -> None:
-        """The hub said hello."""
-        self._lost_at = None
-        self._attempt = 0
+    def after(self, code: int | None, *, greeted: bool, renewable: bool) -> float | None:
+        """Seconds to wait after an attempt that ended with `code`; None: it would end the same way.
 
-    def seconds(self) -> float:
-        """How long to wait before the next attempt."""
-        now = self._now()
-        if self._lost_at is None:
-            self._lost_at = now
+        `greeted`: the hub had said hello; `renewable`: another token can be had.
+        """
+        rule, now = rule_for(code), self._now()
+        if greeted or self._lost_at is None:
+            self._lost_at, self._count = now, 0
+        self._denied = 0 if greeted or rule.then is not Then.RENEW else self._denied + 1
+        if rule.is_final(self._denied, renewable=renewable):
+            return None
         quick = now - self._lost_at < QUICK_SECONDS
-        wait = delay_seconds(self._attempt, at_most=QUICK_DELAY_SECONDS_MAX if quick else None)
-        self._attempt += 1
-        return wait
+        wait = delay_seconds(self._count, at_most=QUICK_DELAY_SECONDS_MAX if quick else None)
+        self._count += 1
+        return rule.seconds_min + wait
 
 
 class _Claims(msgspec.Struct):

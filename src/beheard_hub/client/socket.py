@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from websockets.typing import Subprotocol
 
 from beheard_hub.client.frames import SUBPROTOCOLS, Codec, encode
-from beheard_hub.client.reconnect import expires_at
+from beheard_hub.client.reconnect import expires_at, rule_for
 
 TokenSource: TypeAlias = str | Callable[[], str] | Callable[[], Awaitable[str]]
 
@@ -31,6 +31,11 @@ class Ended(msgspec.Struct, frozen=True):
     code: int | None
     reason: str | None = None
     greeted: bool = False
+
+    @property
+    def why(self) -> str:
+        """For whoever gives up."""
+        return self.reason or rule_for(self.code).meaning
 
 
 class Socket:

@@ -9,6 +9,7 @@ import pytest
 from beheard_hub.actors.host import Host
 from beheard_hub.domain.kernel import Decision, Loaded, Ref, Reply
 from beheard_hub.domain.refusals import Code
+from beheard_hub.link_messages import Refused
 from tests.unit.actors.toy import State, Toy
 from tests.unit.actors.world import Peer, World, until
 
@@ -125,3 +126,43 @@ async def test_a_host_goes_on_tending_after_a_fault(
         await until(lambda: len(world.sleeper.waiting) == 2, "all loops asleep again")
     world.sleeper.wake()
     await until(lambda: world.reactions.dues, "the reminder")
+
+
+async def test_a_host_goes_on_looking_for_shards_after_a_fault(
+    world: World, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second = await world.host("h2")
+    with monkeypatch.context() as patch:
+        patch.setattr(host.placement._store, "routing", broken)
+        await until(lambda: len(world.sleeper.waiting) == 4, "hosts that sleep")
+        world.sleeper.wake()
+        await until(lambda: len(world.sleeper.waiting) == 4, "all loops asleep again")
+    for _ in range(2):
+        world.sleeper.wake()
+        await until(lambda: len(world.sleeper.waiting) == 4, "all loops asleep once more")
+    assert second.placement.generations, "the first one gave some of its shards"
+
+
+@pytest.mark.parametrize(
+    ("port", "method", "after"),
+    [
+        ("sessions", "events", 0), ("renderer", "render", 0), ("sessions", "load", 0),
+        ("sessions", "load", None),
+    ],
+)  # fmt: skip
+async def test_a_subscription_that_breaks_is_refused_and_may_be_tried_again(
+    world: World, host: Host, monkeypatch: pytest.MonkeyPatch,
+    port: str, method: str, after: int | None,
+) -> None:  # fmt: skip
+    peer = Peer(host)
+    await peer.acked(peer.command("say", text="hello"))
+    for cell in host.activation.forget_shards(list(host.placement.generations)):
+        host.turns.drop(cell)
+    with monkeypatch.context() as patch:
+        patch.setattr(getattr(world, port), method, broken)
+        sub = peer.subscribe(after=after)
+        await until(lambda: peer.of(Refused), "a refusal")
+    [refusal] = peer.of(Refused)
+    assert (refusal.sub, refusal.retryable) == (sub, True)
+    peer.subscribe(after=0)
+    await until(lambda: peer.events(sub + 1), "what was missed")

@@ -14,7 +14,7 @@ from beheard_hub.client.groups import camel, need_answer
 from beheard_hub.client.reconnect import (
     DELAY_SECONDS_MAX,
     QUICK_SECONDS,
-    Backoff,
+    Attempts,
     Then,
     delay_seconds,
     rule_for,
@@ -83,13 +83,23 @@ class Waiting:
     def __init__(self) -> None:
         self.now = 0.0
         self.waits: list[float] = []
-        self.backoff = Backoff(lambda: self.now)
+        self.attempts = Attempts(lambda: self.now)
+        self.lost()
+
+    def lost(self) -> None:
+        """A connection ended that had been greeted."""
+        self._wait(greeted=True)
 
     def try_until(self, seconds: float) -> None:
         """Attempts until that time has come."""
         while self.now < seconds:
-            self.waits.append(self.backoff.seconds())
-            self.now += self.waits[-1]
+            self._wait(greeted=False)
+
+    def _wait(self, *, greeted: bool) -> None:
+        wait = self.attempts.after(None, greeted=greeted, renewable=False)
+        assert wait is not None
+        self.waits.append(wait)
+        self.now += wait
 
 
 @pytest.mark.parametrize("back_after_seconds", [0.05, 1.0, 4.0, 7.9])
@@ -109,5 +119,5 @@ def test_a_hub_that_stays_away_is_not_hammered_and_a_hello_begins_anew() -> None
         client.try_until(300.0)
     late = [wait for client in clients for wait in client.waits[12:]]
     assert DELAY_SECONDS_MAX / 2 < max(late) <= DELAY_SECONDS_MAX
-    clients[0].backoff.connected()
-    assert clients[0].backoff.seconds() <= 0.1
+    clients[0].lost()
+    assert clients[0].waits[-1] <= 0.1
