@@ -21,12 +21,18 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     outbox_bytes_max: int = limits.OUTBOX_BYTES_MAX
     connections_per_user_max: int = limits.CONNECTIONS_PER_USER_MAX
     connections_max: int = 50_000
+    """Websockets."""
+    sockets_max: int = 60_000
+    """TCP connections of any kind; one more is cut off at once."""
+    request_seconds_max: float = 15.0
+    """For a whole request to come, from the connection or its first byte."""
     subscriptions_max: int = 100
     """Per connection."""
     frames_rate: tuple[int, float, int] = (1_000, 1.0, 4_000)
     """Frames of any type per connection: tokens, per seconds, burst; beyond it 4429."""
     crowded_seconds_max: float = 10.0
-    """How long a connection is left unread because its outbox is more than half full."""
+    """How long a connection is left unread because its outbox is more than half full, and how long
+    a peer may read nothing of a response."""
     close_seconds_max: float = 5.0
     """From our close frame to the end of the TCP connection, whatever the peer does."""
     owner_seconds_max: float = 8.0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, cast
@@ -125,7 +126,7 @@ class Gateway:
         return uvicorn.Config(
             cast("ASGI3Application", self),
             interface="asgi3",
-            http=Upgrade,
+            http=cast("type[asyncio.Protocol]", functools.partial(Upgrade, bounds=bounds)),
             ws=Wire,
             ws_max_size=bounds.frame_bytes_max,
             ws_ping_interval=bounds.ping_seconds,

@@ -1,4 +1,4 @@
-"""uvicorn's websocket, where this hub needs it to be different.
+"""uvicorn's protocols, where this hub needs them to be different.
 
 Each found by reading, by a test or by a profile:
 
@@ -9,7 +9,9 @@ Each found by reading, by a test or by a profile:
   answers is cut off after `close_seconds`;
 * nothing that a peer sent, a URL least of all, goes into a log;
 * a frame that nothing waits before is written at once (`WRITE_NOW`), without a task of its own;
-* reading stops only when several messages wait, not for each one: that cost two system calls.
+* reading stops only when several messages wait, not for each one: that cost two system calls;
+* whoever sends a request by the drop, sends a head without end, or does not read the response, is
+  cut off; uvicorn would keep all three.
 """
 
 from __future__ import annotations
@@ -26,8 +28,14 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from uvicorn.server import ServerState
 from websockets.http11 import Request
 
+from beheard_hub.gateway.bounds import Bounds
+
 EARLY_BYTES_MAX = 1024 * 1024
 """What a peer may send before its upgrade is answered."""
+HEAD_BYTES_MAX = 32 * 1024
+"""Target and headers of one request; the longest token fits twice."""
+ASKING = (h11.IDLE, h11.SEND_BODY)
+"""States of a peer whose request has not wholly come."""
 CLOSE_SECONDS_MAX = 5.0
 """From our close frame to the end of the TCP connection, whatever the peer does."""
 WAITING_MESSAGES_MAX = 16
@@ -40,16 +48,96 @@ _silent = logging.getLogger("beheard_hub.wire")
 _silent.disabled = True
 
 
+class _Requests(h11.Connection):
+    """h11 bounds a head only while it is incomplete; this one also when it came in one piece."""
+
+    def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        """As h11's. Raises RemoteProtocolError for a head over `HEAD_BYTES_MAX`."""
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            size = len(event.target) + sum(len(name) + len(value) for name, value in event.headers)
+            if size > HEAD_BYTES_MAX:
+                raise h11.RemoteProtocolError("the head is too large", 431)
+        return event
+
+
 class Upgrade(H11Protocol):
-    """HTTP, until it becomes a websocket; then hands over the bytes that came along."""
+    """HTTP, until it becomes a websocket; then hands over the bytes that came along.
+
+    Two times run against the peer: from the connection, or the first byte of a further request, to
+    the end of its request; and from the moment its socket takes no more to the moment it does.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        bounds: Bounds,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self.conn = _Requests(h11.SERVER, HEAD_BYTES_MAX)
+        self._bounds = bounds
+        self._asking: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A peer is there; one too many is cut off at once."""
+        super().connection_made(transport)
+        if len(self.connections) > self._bounds.sockets_max:
+            transport.abort()
+        else:
+            self._watch_request()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The peer is gone."""
+        self._no_more_watching()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of the peer. The time of a request runs on, however many come."""
+        super().data_received(data)
+        self._watch_request()
+
+    def pause_writing(self) -> None:
+        """The peer does not read as fast as it is answered."""
+        super().pause_writing()
+        if self._unread is None:
+            seconds = self._bounds.crowded_seconds_max
+            self._unread = self.loop.call_later(seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """It reads again."""
+        super().resume_writing()
+        self._unread = _cancelled(self._unread)
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
         """Switches protocols."""
+        self._no_more_watching()
         came_along, _ = self.conn.trailing_data
         super().handle_websocket_upgrade(event)
         protocol = self.transport.get_protocol()
         if came_along and isinstance(protocol, Wire):
             protocol.data_received(came_along)
+
+    def _watch_request(self) -> None:
+        if self.transport.is_closing() or self.conn.their_state not in ASKING:
+            self._asking = _cancelled(self._asking)
+        elif self._asking is None:
+            seconds = self._bounds.request_seconds_max
+            self._asking = self.loop.call_later(seconds, self.transport.abort)
+
+    def _no_more_watching(self) -> None:
+        self._asking, self._unread = _cancelled(self._asking), _cancelled(self._unread)
+
+
+def _cancelled(timer: asyncio.TimerHandle | None) -> asyncio.TimerHandle | None:
+    """What stands in the place of a timer that is no longer needed."""
+    if timer is not None:
+        timer.cancel()
+    return None
 
 
 class Wire(WebSocketsSansIOProtocol):

@@ -24,6 +24,7 @@ from beheard_hub.gateway.rest.routes import SESSION, Field, Kind, Route
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 QUERY_FIELDS_MAX = 20
+IDENTITY = "identity"
 
 _COMMAND_ID = re.compile(rf"[\x20-\x7e]{{1,{COMMAND_ID_CHARS_MAX}}}")
 _NO_ID = re.compile("[\u0000\ud800-\udfff\ufffd]")
@@ -132,6 +133,9 @@ def _from_body(
         return {}
     if not route.body:
         problems["body"] = "nothing"
+        return {}
+    if asked.headers.get("content-encoding", IDENTITY).strip().lower() != IDENTITY:
+        problems["Content-Encoding"] = IDENTITY  # what is not unpacked cannot burst
         return {}
     if not _CONTENT_TYPE.fullmatch(asked.headers.get("content-type", "").strip()):
         problems["Content-Type"] = JSON
