@@ -27,6 +27,7 @@ from beheard_hub.actors.reminders import Reminders
 from beheard_hub.actors.standing import StandingRenderer
 from beheard_hub.actors.subscriptions import Subscriptions
 from beheard_hub.actors.tally import Tally
+from beheard_hub.actors.tending import Tending
 from beheard_hub.actors.turns import Turns
 from beheard_hub.domain.kernel import Command, Ids
 from beheard_hub.domain.refusals import Code, Refusal
@@ -56,10 +57,8 @@ from beheard_hub.ports import (
     Sleep,
     StoreUnavailable,
 )
-from beheard_hub.telemetry import logger, origin_of
+from beheard_hub.telemetry import logger
 
-SWEEP_SECONDS = 1.0
-SWEEPS_MAX = 1_000
 DRAIN_SECONDS_MAX = 10.0
 
 NO_SESSION = Refusal(Code.VALIDATION_ERROR, details={"sessionId": "this command has none"})
@@ -150,7 +149,11 @@ class Host:
         self._directory = Directory(ports.sessions, background, self.turns)
         self._loops = [background.spawn(self.write_behind.run())]
         await self.placement.watch()
-        self._loops += [background.spawn(self.placement.run()), background.spawn(self._tend())]
+        tending = Tending(
+            self.activation, self.placement, self._reminders, self.answering,
+            ports.limits.swept_at_once_max, ports.sleep,
+        )  # fmt: skip
+        self._loops += [background.spawn(self.placement.run()), background.spawn(tending.run())]
         gc.collect()
         gc.freeze()
         return self.lease
@@ -158,6 +161,14 @@ class Host:
     def answering(self) -> bool:
         """Whether the lease surely still holds (own clock, read before the flush was sent)."""
         return not self.fenced_off and self._ports.clock.mono() <= self.write_behind.answer_until
+
+    async def hand_over(self) -> int:
+        """Gives all shards to the other hosts, after their last flush; returns how many. Gateways
+        are told first: they keep what comes in until the next owner is there. What follows is
+        `drain`. Raises StoreUnavailable: then the shards become free with the lease."""
+        for peer in self.peers:
+            peer.send(Leaving())
+        return await self.placement.leave()
 
     async def drain(self) -> None:
         """Takes no more commands, flushes what it has, gives the lease back and stops."""
@@ -370,23 +381,6 @@ class Host:
         for cell in self.activation.forget_shards(shards):
             self.turns.drop(cell)
         self.subscriptions.forget_shards(set(shards))
-
-    async def _tend(self) -> None:
-        """Every second: idle cells to bytes, and due reminders."""
-        while True:
-            await self._ports.sleep(SWEEP_SECONDS)
-            try:
-                await self._sweep()
-                if self.placement.generations and self.answering():
-                    await self._reminders.scan(list(self.placement.generations))
-            except Exception as error:  # a fault of ours must not end all later rounds
-                _log.error("tending_failed", host_id=self.host_id, **origin_of(error))
-
-    async def _sweep(self) -> None:
-        for _ in range(SWEEPS_MAX):
-            if self.activation.sweep() < self._ports.limits.swept_at_once_max:
-                return
-            await asyncio.sleep(0)  # turns go between two slices
 
 
 def _refuse(peer: GatewayPeer, rid: int | None, refusal: Refusal, sub: int | None = None) -> None:

@@ -4,7 +4,8 @@ Every half second the host reads the routing. Shards that nobody owns, or whose 
 has let its lease expire (the database's clock decides), are shared out among the hosts that are
 alive; what another one left lying for a round is taken as well. A proven death is told by the
 gateway or the supervisor (`adopt`), which is quicker. A host with more than its share gives the
-rest to the one that has least, after its last flush of those shards.
+rest to the one that has least, after its last flush of those shards. A host that is to leave shares
+all of them out among the others in the same way, so its sessions move before it goes.
 """
 
 from __future__ import annotations
@@ -71,6 +72,7 @@ class Placement:
         self._counter = 0
         self._left_lying: set[int] = set()
         self._giving: set[int] = set()
+        self._leaving = False
 
     def generation(self, shard: int) -> int:
         """How often it was acquired; 0 while it is not ours."""
@@ -89,6 +91,8 @@ class Placement:
 
     async def watch(self) -> None:
         """One look at the routing. Raises StoreUnavailable."""
+        if self._leaving:
+            return
         table = await self._store.routing()
         self._notice_given(table)
         alive = [host for host, entry in table.hosts.items() if entry.alive]
@@ -108,7 +112,7 @@ class Placement:
 
         Raises StoreUnavailable.
         """
-        if dead_host_id == self.lease.host_id:
+        if dead_host_id == self.lease.host_id or self._leaving:
             return []
         table = await self._store.routing()
         alive = [
@@ -128,7 +132,33 @@ class Placement:
         SHARD_CHANGES.labels("lost").inc(len(lost))
         return lost
 
+    async def notice(self) -> None:
+        """Takes up what others gave to this host, without waiting for the next look.
+
+        Raises StoreUnavailable.
+        """
+        self._notice_given(await self._store.routing())
+
+    async def leave(self) -> int:
+        """Gives every shard away for good; returns how many. None where nobody else is alive: then
+        they become free with the lease. Raises StoreUnavailable.
+        """
+        self._leaving = True
+        table, me = await self._store.routing(), self.lease.host_id
+        others = sorted(host for host, entry in table.hosts.items() if entry.alive and host != me)
+        mine = [shard for shard, owner in enumerate(table.owners) if owner == me]
+        if not others or not mine:
+            return 0
+        self.generations.clear()
+        await self._release(mine)
+        for number, to in enumerate(others):
+            await self._store.give(self.lease, mine[number :: len(others)], to)
+        _log.info("shards_given", host_id=me, count=len(mine))
+        return len(mine)
+
     def _own(self, shards: Sequence[int]) -> None:
+        if self._leaving:
+            return
         new = [s for s in shards if s not in self.generations and s not in self._giving]
         for shard in new:
             self._counter += 1

@@ -156,6 +156,15 @@ class SessionHost:
         """Takes its part of a dead host's shards; returns how many. Raises StoreUnavailable."""
         return 0 if self._running is None else await self._running.host.adopt(dead_host_id)
 
+    async def notice(self) -> None:
+        """Takes up what another host gave to it. Raises StoreUnavailable."""
+        if self._running is not None:
+            await self._running.host.placement.notice()
+
+    async def hand_over(self) -> int:
+        """Gives all its shards to other hosts; returns how many. Raises StoreUnavailable."""
+        return 0 if self._running is None else await self._running.host.hand_over()
+
     async def stats(self) -> dict[str, int]:
         """Counts, no ids."""
         return {} if self._running is None else self._running.host.stats()

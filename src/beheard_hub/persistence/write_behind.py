@@ -94,8 +94,8 @@ class WriteBehind:
         self._held: list[Entry] = []
         self._under_way = 0
         self._wake = asyncio.Event()
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._appended = 0
+        self._barriers: list[tuple[int, asyncio.Future[None]]] = []
 
     @property
     def entries(self) -> int:
@@ -111,8 +111,8 @@ class WriteBehind:
         """Queues an entry; never blocks."""
         self._buffer.append(entry)
         self.bytes += entry.size_bytes
+        self._appended += 1
         self._wake.set()
-        self._idle.clear()
 
     def drop(self, order: str) -> list[Entry]:
         """Takes back what one session still has in the buffer (after a refused row)."""
@@ -120,18 +120,33 @@ class WriteBehind:
         if dropped:
             self._buffer = deque(entry for entry in self._buffer if entry.part.order != order)
             self.bytes -= sum(entry.size_bytes for entry in dropped)
+            self._appended -= len(dropped)  # who waits may wait a little longer, never too short
         return dropped
 
     async def drained(self) -> None:
-        """Waits until the buffer is empty and everything in it answered."""
-        await self._idle.wait()
+        """Waits until all that is in the buffer now is durable and answered, or refused. What is
+        appended later is not waited for, so this ends under load too."""
+        if self.entries:
+            barrier = asyncio.get_running_loop().create_future()
+            self._barriers.append((self._appended, barrier))
+            await barrier
+
+    def _lift(self) -> None:
+        """Between two flushes, when what is done is a prefix of what was appended."""
+        left = self.entries
+        barriers, self._barriers = self._barriers, []
+        for mark, barrier in barriers:
+            if left and mark > self._appended - left:
+                self._barriers.append((mark, barrier))
+            elif not barrier.done():
+                barrier.set_result(None)
 
     async def run(self) -> None:
         """Flushes until fenced or cancelled; an empty flush every 500 ms when idle."""
         try:
             while True:
+                self._lift()
                 if not self._buffer and not self._held:
-                    self._idle.set()
                     await self._wait()
                 await self._flush(self._take())
         except Fenced:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from beheard_hub.actors.host import Host
 from beheard_hub.actors.placement import free_shards, portion, surplus
 from beheard_hub.domain.kernel import Command
 from beheard_hub.domain.sharding import shard_of
-from beheard_hub.link_messages import Leaving, Moved
+from beheard_hub.link_messages import Acked, Leaving, Moved, ToGateway
 from beheard_hub.ports import HostEntry, RoutingTable
 from tests.unit.actors.world import Peer, World, until
 
@@ -110,6 +112,62 @@ async def test_a_rich_host_gives_after_its_last_flush(world: World, host: Host, 
         assert ack.data == {"total": 2}
     moved = [m for m in peer.of(Moved) if m.sub == sub]
     assert bool(moved) == ("t1" in given)
+
+
+async def test_a_host_that_leaves_shares_out_all_it_has_after_its_last_flush(
+    world: World, host: Host, peer: Peer
+) -> None:
+    sessions = [f"t{n}" for n in range(20)]
+    for session in sessions:
+        world.session(session)
+    others = [await world.host("h2"), await world.host("h3")]
+    sub = peer.subscribe(session="t1")
+    rids = [peer.command("step", session=session) for session in sessions]
+    await until(lambda: host.write_behind.entries, "entries in the buffer")
+    leaving = asyncio.create_task(host.hand_over())
+    await until(lambda: not host.placement.generations, "no shard decided for any more")
+    assert peer.of(Leaving), "gateways are told before"
+    late = peer.command("step", session="t1", command_id="late")
+    assert isinstance(await peer.answer(late), Moved)
+    assert await leaving == 256
+    for rid in rids:
+        await peer.acked(rid)
+    assert [m for m in peer.of(Moved) if m.sub == sub]
+    for other in others:
+        await other.placement.notice()
+    owned = [set(other.placement.generations) for other in others]
+    assert (len(owned[0]), len(owned[1]), owned[0] & owned[1]) == (128, 128, set())
+    for session in sessions:
+        owner = Peer(next(o for o in others if shard_of(session) in o.placement.generations))
+        ack = await owner.acked(owner.command("step", session=session, command_id="second"))
+        assert ack.data == {"total": 2}
+    await host.placement.watch()
+    assert await host.adopt("h2") == 0
+    assert not host.placement.generations, "it takes nothing any more"
+
+
+async def test_a_host_that_is_alone_keeps_its_shards_to_the_end(world: World, host: Host) -> None:
+    assert await host.hand_over() == 0
+    assert len(host.placement.generations) == 256
+    await host.drain()
+    second = await world.host("h2")
+    assert len(second.placement.generations) == 256
+
+
+async def test_shards_are_given_while_commands_of_others_never_cease(
+    world: World, host: Host, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def send(message: ToGateway) -> None:
+        peer.received.append(message)
+        if isinstance(message, Acked):
+            peer.command("step")
+
+    monkeypatch.setattr(peer, "send", send)
+    peer.command("step")
+    await until(lambda: len(peer.of(Acked)) > 10, "commands without a pause")
+    giving = asyncio.create_task(host.write_behind.drained())
+    await until(giving.done, "the end of what was there before")
+    monkeypatch.undo()
 
 
 async def test_due_reminders_are_found_by_the_next_owner(world: World, host: Host) -> None:

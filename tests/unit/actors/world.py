@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 
 from beheard_hub.actors.activation import ActivationLimits
 from beheard_hub.actors.cell import Kinds
-from beheard_hub.actors.host import SWEEP_SECONDS, Host, Ports
+from beheard_hub.actors.host import Host, Ports
 from beheard_hub.actors.placement import WATCH_SECONDS
+from beheard_hub.actors.tending import SWEEP_SECONDS
 from beheard_hub.link_messages import (
     Acked,
     CommandTo,
