@@ -1,4 +1,4 @@
-"""The command `beheard`: serve, demo, eval, migrate, embed, token, doctor.
+"""The command `beheard`: serve, demo, eval, migrate, embed, token, doctor, ops.
 
 Exit codes: 0 done, 1 failed, 2 wrong use or setting, 130 interrupted (spec 09).
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -140,6 +141,32 @@ def doctor(data_dir: DataDir = None) -> None:
 
     chosen = settings.load(options={"BEHEARD_DATA_DIR": data_dir})
     raise typer.Exit(EXIT_FAILED if examine(chosen) else 0)
+
+
+@app.command()
+def ops(
+    data_dir: DataDir = None,
+    url: Annotated[str | None, typer.Option(help="Of a gateway, instead of --data-dir.")] = None,
+    token: Annotated[
+        str | None, typer.Option(help="With --url from elsewhere (BEHEARD_METRICS_TOKEN).")
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="Print one frame and end.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One frame as JSON.")] = False,
+    svg: Annotated[Path | None, typer.Option(help="One frame, as a picture too.")] = None,
+) -> None:
+    """Watch a running hub: what lives where, what is slow, and why."""
+    from beheard_hub.ops import command
+
+    chosen = settings.load(options={"BEHEARD_DATA_DIR": data_dir, "BEHEARD_METRICS_TOKEN": token})
+    path = chosen.server.data_dir.expanduser().absolute()
+    if url is not None:
+        look, source = command.page_of(url, chosen.server.metrics_token), url
+    else:
+        look, source = command.files_of(path), str(path)
+    if once or as_json or svg is not None:
+        command.once(look, source, as_json=as_json, svg=svg)
+    else:
+        command.watch(look, source)
 
 
 @app.command(

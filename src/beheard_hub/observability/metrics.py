@@ -7,7 +7,14 @@ alert rules of `deploy/` against this list.
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
@@ -108,6 +115,8 @@ STATEMENTS_REFUSED = _counter(
 LOOP_LAG_SECONDS = _gauge(
     ANY, "loop_lag_seconds", "Longest delay of the event loop since the last look"
 )
+ProcessCollector(namespace="beheard", registry=ANY)
+"""CPU seconds, memory, open files."""
 
 # ---- the whole hub, counted in the database by the supervisor
 

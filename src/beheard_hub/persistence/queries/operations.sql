@@ -181,4 +181,4 @@ GROUP BY stage, status;
 SELECT
   (SELECT count(*)::int FROM hub."Reminder" r
    WHERE r."firedAt" IS NULL AND r."dueAt" < now() - interval '5 seconds') AS reminders,
-  (SELECT count(*)::int FROM hub."Embeddable" e) AS texts;
+  (SELECT count(*)::int FROM hub."Embeddable" e WHERE e."embeddingModel" IS NULL) AS texts;
