@@ -82,9 +82,10 @@ class HostParts(msgspec.Struct, frozen=True):
         await self.host.start(endpoint, self.reactor)
 
     async def drain(self) -> None:
-        """Flushes, gives the lease back, and lets go of the database."""
+        """flushes, gives the lease back, and lets go of the provider and the database."""
         await self.host.drain()
         await self.reactor.stop()
+        await self.reactor.tools.facilitator.close()
         await self.flushes.close()
         await self.db.close()
 

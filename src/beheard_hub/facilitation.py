@@ -223,6 +223,9 @@ class Facilitator(Protocol):
     async def check_draft(self, text: str) -> DraftCheck:
         """Looks at an empathy draft."""
 
+    async def close(self) -> None:
+        """Lets go of its connections; nothing is asked afterwards."""
+
     def heat(self, text: str) -> Sequence[str]:
         """Warnings about heated wording in a text that the user edited; empty if calm."""
 

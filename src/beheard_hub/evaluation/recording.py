@@ -114,6 +114,10 @@ class Recorder:
         call = self._call("check_draft", None, text=text)
         return await self._awaited(call, self._inner.check_draft(text))
 
+    async def close(self) -> None:
+        """See the port."""
+        await self._inner.close()
+
     def heat(self, text: str) -> Sequence[str]:
         """By rule everywhere, so there is nothing to measure."""
         return self._inner.heat(text)

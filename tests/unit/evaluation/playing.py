@@ -129,6 +129,9 @@ class Scripted:
     async def check_draft(self, text: str) -> Any:
         return self._answer("check_draft", None)
 
+    async def close(self) -> None:
+        return None
+
     def heat(self, text: str) -> Sequence[str]:
         return []
 

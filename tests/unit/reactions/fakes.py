@@ -189,6 +189,9 @@ class ScriptedFacilitator:
     async def check_draft(self, text: str) -> Any:
         raise AssertionError("reactions never check drafts")
 
+    async def close(self) -> None:
+        return None
+
     def heat(self, text: str) -> Sequence[str]:
         return ["heated"] if "!" in text else []
 

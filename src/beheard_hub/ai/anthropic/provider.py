@@ -107,6 +107,10 @@ class AnthropicFacilitator:
             "draft_check", about({"text": text}), answers.SaidDraftCheck, verification.draft_check
         )
 
+    async def close(self) -> None:
+        """See the port."""
+        await self._transport.close()
+
     def heat(self, text: str) -> Sequence[str]:
         """Warnings by kind and place, by rules: an edit is warned about at once, not discussed."""
         return heat(text)

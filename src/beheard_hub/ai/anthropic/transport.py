@@ -77,14 +77,18 @@ class _Final(Exception):
 
 
 def make_client(key: str, base_url: str | None) -> anthropic.AsyncAnthropic:
-    """The SDK, with everything off that would act, or tell, on its own."""
+    """The SDK, with everything off that would act, or tell, on its own.
+
+    Over aiohttp, which it offers beside its default: a piece of an answer costs a third less there,
+    and a host reads thousands a second.
+    """
     for name in ("anthropic", "httpx2", "httpcore2"):
         logging.getLogger(name).setLevel(logging.WARNING)
     return anthropic.AsyncAnthropic(
         api_key=key,
         base_url=base_url or BASE_URL,
         max_retries=0,
-        timeout=httpx2.Timeout(None, connect=5.0),
+        http_client=anthropic.DefaultAioHttpClient(timeout=httpx2.Timeout(None, connect=5.0)),
         open_telemetry=False,
     )
 
@@ -108,6 +112,10 @@ class Transport:
         self._uniform = uniform
         self._limits = limits or Limits()
         self._breaker = Breaker(mono)
+
+    async def close(self) -> None:
+        """Ends all connections."""
+        await self._client.close()
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta | Whole]:
         """The answer in pieces, and at last as a whole.

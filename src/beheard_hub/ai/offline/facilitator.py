@@ -86,6 +86,9 @@ class OfflineFacilitator:
         """Whether a draft shows curiosity, with a hint."""
         return draft_in_danger(text) or drafts.check_draft(text)
 
+    async def close(self) -> None:
+        """Has none."""
+
     def heat(self, text: str) -> Sequence[str]:
         """Warnings by kind and sentence number; never a word of the text."""
         return heat.heat(text)
