@@ -8,7 +8,7 @@ one `Runtime`. What starts Ray is in `fleet.py`. Gateways have a root of their o
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
@@ -41,6 +41,9 @@ from beheard_hub.reactions.reactor import Reactor
 from beheard_hub.reactions.tools import SignToken, Tools
 from beheard_hub.runtime import Runtime, SystemClock, SystemIds
 from beheard_hub.settings import Push, Settings, SetupError
+
+if TYPE_CHECKING:
+    from beheard_hub.push.ably import AblyCourier
 
 HOST_CONNECTIONS_MAX = 6
 EMBEDDER_CONNECTIONS_MAX = 1
@@ -75,6 +78,7 @@ class HostParts(msgspec.Struct, frozen=True):
     reactor: Reactor
     db: Database
     flushes: PostgresFlushStore
+    courier: AblyCourier | None
 
     async def start(self, endpoint: str) -> None:
         """Opens the lease under `endpoint` and begins to serve. Raises StoreUnavailable."""
@@ -82,12 +86,14 @@ class HostParts(msgspec.Struct, frozen=True):
         await self.host.start(endpoint, self.reactor)
 
     async def drain(self) -> None:
-        """flushes, gives the lease back, and lets go of the provider and the database."""
+        """Flushes, gives the lease back, and lets go of the provider and the database."""
         await self.host.drain()
         await self.reactor.stop()
         await self.reactor.tools.facilitator.close()
         await self.flushes.close()
         await self.db.close()
+        if self.courier is not None:
+            await self.courier.close()
 
 
 def _tell_nobody() -> None:
@@ -109,6 +115,15 @@ def token_signer(push: Push, clock: Clock) -> SignToken | None:
     from beheard_hub.push.ably import AblyTokens  # loads slowly: only where used
 
     return AblyTokens(push.ably_api_key, clock).token_request
+
+
+def push_courier(push: Push) -> AblyCourier | None:
+    """What brings notifications through Ably; None without a key: there is the inbox only."""
+    if push.ably_api_key is None:
+        return None
+    from beheard_hub.push.ably import AblyCourier
+
+    return AblyCourier(push.ably_api_key, push)
 
 
 async def build_host(
@@ -135,6 +150,7 @@ async def build_host(
         clock=clock,
         ids=ids,
     )
+    courier = push_courier(settings.push)
     speaker = around(facilitator(Means(settings=settings.ai, embedder=embedding, clock=clock)))
     tools = Tools(
         reads=reads,
@@ -155,8 +171,9 @@ async def build_host(
             hub=settings.ai.budget_hub,
         ),
         sign_token=token_signer(settings.push, clock),
+        courier=courier,
     )
-    return HostParts(Host(host_id, ports, on_fenced), Reactor(tools), db, flushes)
+    return HostParts(Host(host_id, ports, on_fenced), Reactor(tools), db, flushes, courier)
 
 
 # ---- embedding

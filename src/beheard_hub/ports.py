@@ -176,8 +176,11 @@ class SessionStore(Protocol):
         """Events after `after` in order, read as that user; None where the log no longer reaches
         back that far."""
 
-    async def reminders(self, shards: Sequence[int], limit: int) -> Sequence[DueReminder]:
-        """Unfired reminders of these shards that are due by the database's clock, oldest first."""
+    async def reminders(
+        self, shards: Sequence[int], now: datetime, after: DueReminder | None, limit: int
+    ) -> Sequence[DueReminder]:
+        """Unfired reminders of these shards that are due at `now`, the asking host's, oldest first,
+        from behind `after` on."""
 
     async def load_directory(self, user_id: str) -> Loaded:
         """Facts about one user outside any session: relationships, their partners and which of
@@ -342,6 +345,9 @@ class Mailbox(Protocol):
 
     def answered(self, session_id: str, user_id: str, message_id: str) -> None:
         """That message is in the mailbox or will never be: no more pieces of it follow."""
+
+    def came_after(self, session_id: str, user_id: str, at: datetime) -> bool:
+        """Whether that user began to listen to the session after a time, here and as far known."""
 
 
 # ---- identity ----------------------------------------------------------------------------------

@@ -17,11 +17,12 @@ from typing import Any
 import msgspec
 
 from beheard_hub.actors.activation import NOT_FOUND, UNAVAILABLE, Activation, ActivationLimits
+from beheard_hub.actors.arrivals import Arrivals
 from beheard_hub.actors.background import Background
 from beheard_hub.actors.cell import DIRECTORY, Cell, Kinds, Turn, internal_turn, turn_of
 from beheard_hub.actors.departures import Departures
 from beheard_hub.actors.directory import Directory
-from beheard_hub.actors.outs import Outs
+from beheard_hub.actors.outs import Outs, refusing
 from beheard_hub.actors.placement import Placement
 from beheard_hub.actors.reminders import Reminders
 from beheard_hub.actors.standing import StandingRenderer
@@ -37,7 +38,6 @@ from beheard_hub.link_messages import (
     HereTo,
     Leaving,
     Moved,
-    Refused,
     SubscribeTo,
     ToHost,
     UnsubscribeTo,
@@ -94,6 +94,8 @@ class Host:
         self._background = Background()
         self._loops: list[asyncio.Task[None]] = []
         self._tally = Tally()
+        self._arrivals = Arrivals(ports.clock)
+        self.came_after = self._arrivals.after  # ports.Mailbox
         # What `start` makes:
         self.lease: Lease
         self.write_behind: WriteBehind
@@ -233,16 +235,16 @@ class Host:
 
     def _command(self, peer: GatewayPeer, message: CommandTo) -> None:
         if self.stopping or self.write_behind.full or not self.answering():
-            _refuse(peer, message.rid, UNAVAILABLE)
+            peer.send(refusing(message.rid, UNAVAILABLE))
             return
         kind = self._ports.kinds.of_command(message.name)
         if kind is None or message.name.startswith("internal."):
-            _refuse(peer, message.rid, UNKNOWN_COMMAND)
+            peer.send(refusing(message.rid, UNKNOWN_COMMAND))
             return
         spec = kind.commands[message.name]
         if not spec.by_invitation:
             if spec.sessionless == bool(message.session_id):
-                _refuse(peer, message.rid, NO_SESSION if spec.sessionless else NOT_FOUND)
+                peer.send(refusing(message.rid, NO_SESSION if spec.sessionless else NOT_FOUND))
                 return
             home = home_of(message.session_id, message.user_id)
             if self.placement.generation(shard_of(home)) == 0:
@@ -319,8 +321,9 @@ class Host:
         if self.placement.generation(shard_of(message.session_id)) == 0:
             peer.send(Moved(None, message.session_id, message.sub))
         elif self.stopping or not self.answering():
-            _refuse(peer, None, UNAVAILABLE, message.sub)
+            peer.send(refusing(None, UNAVAILABLE, message.sub))
         else:
+            self._arrivals.came(message.session_id, message.user_id)
             self.subscriptions.subscribe(peer, message)
 
     # ---- Mailbox
@@ -381,12 +384,3 @@ class Host:
         for cell in self.activation.forget_shards(shards):
             self.turns.drop(cell)
         self.subscriptions.forget_shards(set(shards))
-
-
-def _refuse(peer: GatewayPeer, rid: int | None, refusal: Refusal, sub: int | None = None) -> None:
-    peer.send(
-        Refused(
-            rid, refusal.code, refusal.sentence, refusal.retryable, refusal.retry_after_ms,
-            refusal.details, sub,
-        )
-    )  # fmt: skip

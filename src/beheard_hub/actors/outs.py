@@ -89,12 +89,7 @@ class Outs:
     def refuse(self, cell: Cell | None, turn: Turn, refusal: Refusal) -> None:
         """Answers every caller of a turn with a refusal."""
         for peer, rid in self._finished(cell, turn, refusal.code):
-            peer.send(
-                Refused(
-                    rid, refusal.code, refusal.sentence, refusal.retryable,
-                    refusal.retry_after_ms, refusal.details,
-                )
-            )  # fmt: skip
+            peer.send(refusing(rid, refusal))
 
     def reply(
         self, cell: Cell, turn: Turn, data: Mapping[str, Json], state: Any, seq: int,
@@ -199,3 +194,11 @@ class Outs:
         except Exception as error:  # our mistake: what waits behind it leaves all the same
             _log.error("rendering_failed", session_id=out.session_id, **origin_of(error))
             return None
+
+
+def refusing(rid: int | None, refusal: Refusal, sub: int | None = None) -> Refused:
+    """The answer to a command, or to a subscription."""
+    return Refused(
+        rid, refusal.code, refusal.sentence, refusal.retryable, refusal.retry_after_ms,
+        refusal.details, sub,
+    )  # fmt: skip

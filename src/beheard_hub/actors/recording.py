@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from beheard_hub.actors.cell import Cell, Turn
+from beheard_hub.actors.cell import DIRECTORY, Cell, Turn
 from beheard_hub.domain.kernel import Decision, Due, Insert, Json, Reply, Row, Update
 from beheard_hub.domain.sharding import shard_of
 from beheard_hub.persistence.batch import Part, pack_row
@@ -79,7 +79,8 @@ class Entry:
         """The session is named even where nobody asked (a timer), and ``''`` where there is none:
         its rows need it as a key. So do those of dues for other sessions of the same user."""
         users = [self.turn.user_id] if self.turn.user_id else []
-        others = {due.session_id for due in self.decision.dues if due.session_id}
+        homes = {due.session_id for due in self.decision.dues if due.session_id}
+        others = {home for home in homes if not home.startswith(DIRECTORY)}
         return dict.fromkeys((self.session_id, *sorted(others)), users)
 
     def _own_rows(self, now: datetime) -> list[Row]:
@@ -145,14 +146,14 @@ def _receipt_row(turn: Turn, reply: Reply, now: datetime) -> Insert:
 
 
 def _reminder_row(session_id: str, shard: int, due: Due) -> Insert:
-    session_id = due.session_id or session_id
+    home = due.session_id or session_id
     return Insert(
         "hub.Reminder",
         {
             "id": due.id,
-            "sessionId": session_id or None,
+            "sessionId": None if home.startswith(DIRECTORY) else home or None,
             "userId": due.user_id,
-            "shard": shard_of(session_id) if session_id else shard,
+            "shard": shard_of(home) if home else shard,
             "kind": due.kind,
             "dueAt": due.at,
             "payload": due.payload,

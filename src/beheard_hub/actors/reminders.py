@@ -1,7 +1,8 @@
 """What must still happen: the due "Reminder" rows of this host's shards, handed to the reactions.
 
 New ones that are due at once go from the commit straight to the reactions; the scan finds those of
-adopted shards, those whose time has come, and those whose reaction was lost on the way.
+adopted shards, those whose time has come, and those whose reaction was lost on the way. A time has
+come when this host's clock says so: it is the clock by which the session then decides.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from beheard_hub.domain.kernel import Due
-from beheard_hub.ports import Clock, Reactions, SessionStore, StoreUnavailable
+from beheard_hub.ports import Clock, DueReminder, Reactions, SessionStore, StoreUnavailable
 
 REMINDERS_AT_ONCE_MAX = 500
+PAGES_MAX = 40
+"""Of one scan: more reminders wait for the next one, as long as these are not settled."""
 SETTLED_REMEMBERED_SECONDS = 30.0
 
 
@@ -30,12 +33,22 @@ class Reminders:
         self._settled.update((reminder, now) for reminder in ids)
 
     async def scan(self, shards: Sequence[int]) -> None:
-        """Hands on what is due; those under way are the reactions' to recognise."""
+        """Hands on what is due, all of it: those in front may be waiting for something that keeps
+        them for a day, and those behind must not wait for them. Those under way are the reactions'
+        to recognise."""
         self._forget()
-        try:
-            due = await self._store.reminders(shards, REMINDERS_AT_ONCE_MAX)
-        except StoreUnavailable:
-            return
+        now, last = self._clock.now(), None
+        for _ in range(PAGES_MAX):
+            try:
+                due = await self._store.reminders(shards, now, last, REMINDERS_AT_ONCE_MAX)
+            except StoreUnavailable:
+                return
+            self._hand_on(due)
+            if len(due) < REMINDERS_AT_ONCE_MAX:
+                return
+            last = due[-1]
+
+    def _hand_on(self, due: Sequence[DueReminder]) -> None:
         for reminder in due:
             if reminder.id in self._settled:
                 continue

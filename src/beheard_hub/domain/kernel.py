@@ -118,7 +118,8 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
     payload: Mapping[str, Json] = {}
     """Ids, numbers and flags only."""
     session_id: str = ""
-    """Empty: the deciding session. session.create, decided without one, names the new session."""
+    """Empty: the deciding session. session.create, decided without one, names the new session. A
+    user's home (`sharding.home_of`) is their directory."""
 
 
 class Reply(msgspec.Struct, frozen=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -115,10 +116,19 @@ class PostgresSessionStore:
             return None
         return [StoredEvent(**row) for row in rows]
 
-    async def reminders(self, shards: Sequence[int], limit: int) -> Sequence[DueReminder]:
+    async def reminders(
+        self, shards: Sequence[int], now: datetime, after: DueReminder | None, limit: int
+    ) -> Sequence[DueReminder]:
         """See the port."""
+        args = {
+            "shards": list(shards),
+            "now": now,
+            "after_at": after.due_at if after else None,
+            "after_id": after.id if after else None,
+            "limit": limit,
+        }
         async with self._db.as_ops() as tx:
-            rows = await tx.query("reminders.due", {"shards": list(shards), "limit": limit})
+            rows = await tx.query("reminders.due", args)
         return [
             DueReminder(
                 id=row["id"],

@@ -15,21 +15,23 @@ from beheard_hub import telemetry
 from beheard_hub.domain.kernel import Command, Due, Json, Work
 from beheard_hub.domain.mediation.commands import CommonGroundFound, Renamed, Timer
 from beheard_hub.domain.mediation.internal import BudgetReached as BudgetSpent
-from beheard_hub.domain.mediation.vocabulary import AI_EXTRACT, AI_TURN
+from beheard_hub.domain.mediation.vocabulary import AI_EXTRACT, AI_TURN, DEVICE_GONE, PUSH
 from beheard_hub.domain.refusals import Code, Refusal
 from beheard_hub.observability.metrics import REMINDER_LATE_SECONDS, REMINDERS_FAILED
 from beheard_hub.ports import Mailbox, StoreUnavailable
-from beheard_hub.reactions import extracting, leaving, turns
+from beheard_hub.reactions import extracting, leaving, pushing, turns
 from beheard_hub.reactions import work as works
 from beheard_hub.reactions.budgets import BudgetReached
+from beheard_hub.reactions.pushing import Pushes
 from beheard_hub.reactions.recording import recording
 from beheard_hub.reactions.tools import Tools
 
 AT_ONCE_MAX = 64
-"""Reminders that run side by side in one host, beside answers."""
+"""Reminders of one lane that run side by side in one host."""
 ANSWERS_AT_ONCE_MAX = 1_000
 """An answer mostly waits for its model, and holds its bundle and at most 10,000 characters: a host
 may be the only one left of those that 1,000 people speak to."""
+PUSHES_AT_ONCE_MAX = 16
 REMEMBERED_MAX = 10 * ANSWERS_AT_ONCE_MAX
 SETTLE_SECONDS = 10.0
 """How long a reminder that ran is given to be settled before it may run again."""
@@ -38,7 +40,8 @@ RETRY_SECONDS = (1.0, 2.0, 5.0, 15.0, 60.0)
 BUDGET_RETRY_SECONDS_MAX = 600.0
 """What waits for tomorrow's budget looks whether somebody has raised today's."""
 
-Handler = Callable[["Reactor", str, Due], Awaitable[None]]
+Handler = Callable[["Reactor", str, Due], Awaitable[float | None]]
+"""Runs one reminder; in how many seconds it may run again at the earliest, None for the usual."""
 
 _log = telemetry.logger("reactions")
 
@@ -58,8 +61,8 @@ class Reactor:
         """Work under way that several may wait for."""
         self._not_before: dict[str, float] = {}
         self._failures: dict[str, int] = {}
-        self._places = asyncio.Semaphore(AT_ONCE_MAX)
-        self._answering = asyncio.Semaphore(ANSWERS_AT_ONCE_MAX)
+        self._lanes = {lane: asyncio.Semaphore(places) for lane, places in PLACES.items()}
+        self.pushes = Pushes(tools)
         self.renaming = asyncio.Lock()
         """Held while names are read anew and handed on."""
 
@@ -188,10 +191,11 @@ class Reactor:
 
     async def _run(self, session_id: str, due: Due) -> None:
         wait = SETTLE_SECONDS
-        self._note_late(due)
         try:
-            async with self._answering if due.kind == "ai_turn" else self._places:
-                await HANDLERS[due.kind](self, session_id, due)
+            async with self._lanes[LANES.get(due.kind, "rest")]:
+                self._note_late(due)
+                later = await HANDLERS[due.kind](self, session_id, due)
+            wait = SETTLE_SECONDS if later is None else later
             self._failures.pop(due.id, None)
         except StoreUnavailable:
             wait = RETRY_SECONDS[0]
@@ -263,6 +267,16 @@ async def _renamed(reactor: Reactor, session_id: str, due: Due) -> None:
         reactor.submit(session_id, _internal("internal.renamed", session_id, due, data))
 
 
+async def _push(reactor: Reactor, session_id: str, due: Due) -> float | None:
+    assert reactor.mailbox is not None
+    return await reactor.pushes.push(reactor.mailbox, session_id, due)
+
+
+async def _device_gone(reactor: Reactor, session_id: str, due: Due) -> None:
+    assert reactor.mailbox is not None
+    await pushing.forget_token(reactor.tools, reactor.mailbox, due)
+
+
 def _internal(name: str, session_id: str, due: Due, data: object) -> Command:
     return Command(
         id=due.id, name=name, user_id=due.user_id or "", session_id=session_id, data=data
@@ -286,5 +300,23 @@ HANDLERS: Mapping[str, Handler] = {
     "follow_up": _timer,
     **leaving.HANDLERS,
     "renamed": _renamed,
+    PUSH: _push,
+    DEVICE_GONE: _device_gone,
 }
 """Kinds of reminders (docs/architecture.md) → what runs them."""
+
+PLACES: Mapping[str, int] = {
+    "answers": ANSWERS_AT_ONCE_MAX,
+    "models": AT_ONCE_MAX,
+    "pushes": PUSHES_AT_ONCE_MAX,
+    "rest": AT_ONCE_MAX,
+}
+"""Lane → how many run in it side by side. What is outside may stall, and whoever waits for it must
+keep no timer waiting."""
+LANES: Mapping[str, str] = {
+    AI_TURN: "answers",
+    AI_EXTRACT: "models",
+    "common_ground": "models",
+    PUSH: "pushes",
+}
+"""Kind → its lane; every other one asks the database at most, and is in the rest."""

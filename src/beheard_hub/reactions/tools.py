@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from beheard_hub.ai.places import Places
+from beheard_hub.courier import Courier
 from beheard_hub.facilitation import Embedder, Facilitator, PlanRequest
 from beheard_hub.ports import Actor, Clock, Ids, ReadStore, SessionStore, Sleep
 from beheard_hub.reactions.budgets import Budgets
@@ -46,6 +47,8 @@ class Tools(msgspec.Struct, frozen=True, kw_only=True):
     noted: Noted = _unnoted
     sign_token: SignToken | None = None
     """None: no key is configured."""
+    courier: Courier | None = None
+    """Brings notifications to those who are away; None: there is the inbox only."""
     first_word_seconds_max: float = 20.0
     answer_seconds_max: float = 60.0
     """From the first read to the last word."""

@@ -234,10 +234,11 @@ class MemorySessionStore:
             for row in rows[:limit]
         ]
 
-    async def reminders(self, shards: Sequence[int], limit: int) -> Sequence[DueReminder]:
+    async def reminders(
+        self, shards: Sequence[int], now: datetime, after: DueReminder | None, limit: int
+    ) -> Sequence[DueReminder]:
         """See the port."""
         self._database.check()
-        now = self._database.clock.now()
         due = [
             DueReminder(
                 row["id"], row["kind"], datetime.fromisoformat(row["dueAt"]), row["sessionId"],
@@ -246,7 +247,9 @@ class MemorySessionStore:
             for row in self._database.rows("hub.Reminder")
             if row["shard"] in shards and row.get("firedAt") is None
         ]  # fmt: skip
-        return [reminder for reminder in due if reminder.due_at <= now][:limit]
+        due.sort(key=_order)
+        behind = [one for one in due if after is None or _order(one) > _order(after)]
+        return [one for one in behind if one.due_at <= now][:limit]
 
     async def load_directory(self, user_id: str) -> Loaded:
         """See the port."""
@@ -260,6 +263,10 @@ class MemorySessionStore:
         for row in self._database.rows("Invitation", id=invitation_id):
             return str(row["sessionId"])
         return None
+
+
+def _order(reminder: DueReminder) -> tuple[datetime, str]:
+    return reminder.due_at, reminder.id
 
 
 class ManualClock:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -248,9 +249,12 @@ async def test_events_are_replayed_or_the_log_says_that_it_cannot(
 
 
 async def test_reminders_that_are_due(sessions: PostgresSessionStore) -> None:
-    found = await sessions.reminders([7, 8], 10)
+    now = datetime.now(UTC)
+    found = await sessions.reminders([7, 8], now, None, 10)
     assert [(one.id, one.kind, one.user_id) for one in found] == [(f"reminder-{A}", "ai_turn", A)]
-    assert await sessions.reminders([8], 10) == []
+    assert await sessions.reminders([8], now, None, 10) == []
+    assert await sessions.reminders([7], found[0].due_at - timedelta(seconds=1), None, 10) == []
+    assert await sessions.reminders([7], now, found[0], 10) == [], "from behind it on"
 
 
 async def test_which_session_an_invitation_belongs_to(sessions: PostgresSessionStore) -> None:

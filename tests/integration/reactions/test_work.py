@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -148,6 +149,9 @@ async def test_one_turn_answers_what_waits(tools: Tools) -> None:
 
         def answered(self, session_id: str, user_id: str, message_id: str) -> None:
             """Nobody comes late here."""
+
+        def came_after(self, session_id: str, user_id: str, at: datetime) -> bool:
+            return False
 
     box = Box()
     due = Due(id="r1", kind="ai_turn", at=scene.at(9), user_id=A, payload={"stage": 4})

@@ -235,6 +235,8 @@ class Box:
         self.under_way: set[str] = set()
         """Answers of which pieces came, and no end."""
         self.log: list[str] = []
+        self.came: set[tuple[str, str]] = set()
+        """Who listens now, and did not before."""
 
     def submit_internal(self, session_id: str, command: Command) -> None:
         assert session_id == command.session_id == self._session_id
@@ -250,6 +252,9 @@ class Box:
     def answered(self, session_id: str, user_id: str, message_id: str) -> None:
         assert session_id == self._session_id
         self.under_way.discard(message_id)
+
+    def came_after(self, session_id: str, user_id: str, at: datetime) -> bool:
+        return (session_id, user_id) in self.came
 
     def named(self, name: str) -> list[Any]:
         return [command.data for command in self.commands if command.name == name]

@@ -15,7 +15,10 @@ from beheard_hub.reactions import turns
 from beheard_hub.reactions.reactor import HANDLERS, RETRY_SECONDS, SETTLE_SECONDS
 from tests.unit.reactions.fakes import ANA, SAM, SESSION, START, Held, World, ai_turn, message
 
-NO_TIMERS = {"ai_extract", "ai_turn", "common_ground", "renamed", "erase_seat", "erase_account"}
+NO_TIMERS = {
+    "ai_extract", "ai_turn", "common_ground", "renamed", "erase_seat", "erase_account", "push",
+    "device_gone",
+}  # fmt: skip
 COMMAND = Command(id="c1", name="draft", user_id=ANA, session_id=SESSION, data=None)
 
 

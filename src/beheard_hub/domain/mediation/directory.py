@@ -32,6 +32,7 @@ from beheard_hub.domain.mediation.directory_state import (
     WorkedHandler,
 )
 from beheard_hub.domain.mediation.handlers.account import ACCOUNT, ACCOUNT_WORKED
+from beheard_hub.domain.mediation.handlers.delivery import forget_token
 from beheard_hub.domain.mediation.handlers.leaving import begin, go_on
 from beheard_hub.domain.mediation.handlers.library import LIBRARY, LIBRARY_WORKED
 from beheard_hub.domain.mediation.protocol import DIRECTORY as TABLE
@@ -307,6 +308,7 @@ HANDLERS: Mapping[str, Handler] = {
     "invitation.get": _preview,
     "account.erase": begin,
     "internal.erase_account": go_on,
+    "internal.token_gone": forget_token,
     **ACCOUNT,
     **LIBRARY,
 }

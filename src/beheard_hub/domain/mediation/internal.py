@@ -88,6 +88,28 @@ class Renamed(Internal, frozen=True, kw_only=True):
         return "Renamed"
 
 
+class Delivered(Internal, frozen=True, kw_only=True):
+    """internal.delivered: what became of telling `Command.user_id` outside the hub."""
+
+    reminder_id: str
+    notification_id: str | None = None
+    """None where there is nothing to note about it."""
+    via: str | None = None
+    """Its new "deliveredVia"."""
+    retry_at: datetime | None = None
+    """None: the reminder is done."""
+    token_digest: str | None = None
+    """Of the push token that led to no device any more."""
+
+
+class TokenGone(Internal, frozen=True, kw_only=True):
+    """internal.token_gone, to the user's directory: their push token leads nowhere."""
+
+    reminder_id: str
+    same: bool
+    """Whether it is still the one they have registered."""
+
+
 class EraseSeat(Internal, frozen=True, kw_only=True):
     """internal.erase_seat: `Command.user_id` leaves; nothing of theirs stays in the session."""
 

@@ -339,10 +339,12 @@ INTERNAL: Mapping[str, type[msgspec.Struct]] = {
     "internal.renamed": c.Renamed,
     "internal.audited": i.Audited,
     "internal.extracted": i.Extracted,
+    "internal.delivered": i.Delivered,
 }
 
 DIRECTORY_INTERNAL: Mapping[str, type[msgspec.Struct]] = {
     "internal.erase_account": EraseAccount,
+    "internal.token_gone": i.TokenGone,
 }
 
 DIRECTORY: Mapping[str, Row] = {

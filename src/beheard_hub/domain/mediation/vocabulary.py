@@ -81,6 +81,8 @@ PAUSE_SESSION: Final = "PAUSE_SESSION"
 # Kinds of reminders that belong to one seat
 AI_TURN: Final = "ai_turn"
 AI_EXTRACT: Final = "ai_extract"
+PUSH: Final = "push"
+DEVICE_GONE: Final = "device_gone"
 
 EXTRACTING_STAGES: Final = frozenset({1, 2})
 """Stages whose messages leave events in the vessel; later ones forbid raw events (spec 4.3)."""

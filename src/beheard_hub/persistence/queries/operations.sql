@@ -26,13 +26,14 @@ SELECT hub.lease_give($1, $2, $3, $4);
 SELECT hub.lease_close($1, $2);
 
 -- name: reminders.due
--- Unfired reminders of these shards, oldest first, by the database's clock.
--- args: shards, limit
+-- Unfired reminders of these shards that are due at a time, oldest first, from behind one on.
+-- args: shards, now, after_at, after_id, limit
 SELECT r.id, r.kind, r."dueAt", r."sessionId", r."userId", r.payload
 FROM hub."Reminder" r
-WHERE r.shard = ANY ($1::int[]) AND r."firedAt" IS NULL AND r."dueAt" <= now()
+WHERE r.shard = ANY ($1::int[]) AND r."firedAt" IS NULL AND r."dueAt" <= $2::timestamptz
+  AND ($3::timestamptz IS NULL OR (r."dueAt", r.id) > ($3, $4::text))
 ORDER BY r."dueAt", r.id
-LIMIT $2::int;
+LIMIT $5::int;
 
 -- name: expire.receipts
 -- Drops receipts from before a time, the oldest first, `limit` at most; answers how many.

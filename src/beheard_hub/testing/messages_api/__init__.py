@@ -18,7 +18,7 @@ whole journey plays to its end and the same request always gets the same answer.
 from beheard_hub.testing.messages_api.app import MessagesApi
 from beheard_hub.testing.messages_api.faults import FAULTS, Break, Fault, Hold, Rule
 from beheard_hub.testing.messages_api.recording import Request
-from beheard_hub.testing.messages_api.server import served
 from beheard_hub.testing.messages_api.wire import Pace
+from beheard_hub.testing.serving import served
 
 __all__ = ["FAULTS", "Break", "Fault", "Hold", "MessagesApi", "Pace", "Request", "Rule", "served"]

@@ -7,8 +7,8 @@ import asyncio
 
 from beheard_hub.testing.messages_api.app import MessagesApi
 from beheard_hub.testing.messages_api.faults import ANY_CALL, FAULTS
-from beheard_hub.testing.messages_api.server import served
 from beheard_hub.testing.messages_api.wire import Pace
+from beheard_hub.testing.serving import served
 
 
 def _arguments() -> argparse.Namespace:

@@ -1,4 +1,4 @@
-"""The stand-in on a local port."""
+"""A stand-in on a local port."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING
 
 import uvicorn
 
-from beheard_hub.testing.messages_api.app import MessagesApi
+if TYPE_CHECKING:
+    from uvicorn._types import ASGIApplication
 
 _STOP_SECONDS_MAX = 1
 
@@ -33,7 +35,7 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def served(api: MessagesApi, port: int = 0) -> AsyncIterator[str]:
+async def served(api: ASGIApplication, port: int = 0) -> AsyncIterator[str]:
     """Serves until the end of the block; gives the address, ``http://127.0.0.1:...``.
 
     Raises OSError where the port is taken. Cancelling: answers under way are cut.
