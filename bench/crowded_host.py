@@ -62,7 +62,9 @@ class _Copies(MemorySessionStore):
     def _nobody(self, database: MemoryDatabase, user_id: str) -> Loaded:
         return Loaded(session_id=f"user:{user_id}", facts={"user": None, "relationships": []})
 
-    async def reminders(self, shards: Sequence[int], limit: int) -> Sequence[DueReminder]:
+    async def reminders(
+        self, shards: Sequence[int], now: datetime, after: DueReminder | None, limit: int
+    ) -> Sequence[DueReminder]:
         return []
 
 
