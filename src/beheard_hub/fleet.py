@@ -189,7 +189,11 @@ async def start_runtime(settings: Settings) -> Path | None:
     files on this machine. Raises ConnectionError."""
     if settings.cluster.link != "socket":
         return None
-    options = RayOptions(address=settings.cluster.ray_address, cpus=settings.cluster.hosts)
+    options = RayOptions(
+        address=settings.cluster.ray_address,
+        cpus=settings.cluster.hosts,
+        dashboard_port=settings.cluster.dashboard_port,
+    )
     return await start_ray(options, process_environment())
 
 

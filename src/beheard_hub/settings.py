@@ -80,6 +80,8 @@ class Cluster(msgspec.Struct, frozen=True):
     """How the work is spread over processes."""
 
     ray_address: str | None
+    dashboard_port: int | None
+    """Of Ray's dashboard, where Ray is our own; 0 = any free; None = none."""
     hosts: int
     gateways: int
     link: Literal["socket", "inprocess"]
@@ -198,6 +200,9 @@ VARIABLES: Sequence[Variable] = (
     Variable("BEHEARD_DATABASE_LOGIN_SECRET", "database.login_secret", secret, None,
              "secret of the run-time login role; empty = made from the owner's URL", secret=True),
     Variable("RAY_ADDRESS", "cluster.ray_address", text, None, "a cluster to join"),
+    Variable("BEHEARD_RAY_DASHBOARD", "cluster.dashboard_port", whole(0, 65535), None,
+             "port of Ray's dashboard, on this machine only and behind Ray's token; "
+             "0 = any free; empty = none"),
     Variable("BEHEARD_HOSTS", "cluster.hosts", whole(1, 256), _cores, "session hosts"),
     Variable("BEHEARD_GATEWAYS", "cluster.gateways", whole(1, 64), 1, "gateway processes"),
     Variable("BEHEARD_LINK", "cluster.link", one_of("socket", "inprocess"), "socket",

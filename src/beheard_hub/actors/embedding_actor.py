@@ -79,8 +79,8 @@ class EmbeddingActor:
 
     def __repr__(self) -> str:
         counts = self._counts()
-        shown = ", ".join(f"{name}={counts[name]}" for name in counts) or "starting"
-        return f"EmbeddingActor(number={self._number}, {shown})"
+        shown = "".join(f", {name}={counts[name]}" for name in counts)
+        return f"EmbeddingActor(number={self._number}{shown})"
 
     def _counts(self) -> dict[str, int]:
         if self._running is None:

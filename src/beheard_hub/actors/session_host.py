@@ -107,7 +107,8 @@ class SessionHost:
 
     def __repr__(self) -> str:
         if self._running is None:
-            return f"SessionHost(number={self._number}, starting)"
+            # Ray asks once, before `start`, and shows that for good
+            return f"SessionHost(number={self._number})"
         stats = self._running.host.stats()
         shown = ("shards", "live", "packed", "gateways", "buffered")
         counts = ", ".join(f"{name}={stats[name]}" for name in shown)

@@ -20,6 +20,7 @@ import ray
 from beheard_hub import telemetry
 from beheard_hub.actors.session_host import Handle, HostAddress, HostOrder, create
 from beheard_hub.observability.metrics import HOST_DEATHS
+from beheard_hub.settings import SetupError
 
 NAMESPACE = "beheard"
 OBJECT_STORE_BYTES = 80 * 1024 * 1024
@@ -38,10 +39,12 @@ class RayOptions(msgspec.Struct, frozen=True, kw_only=True):
     address: str | None = None
     """None: a Ray of our own on this machine, which ends with us."""
     cpus: int = 2
-    dashboard: bool = False
-    """Loopback only."""
-    dashboard_port: int = 8265
+    dashboard_port: int | None = None
+    """Of Ray's dashboard, on loopback only, for who has Ray's token; 0: any free one; None: there
+    is none."""
 
+
+AUTH_MODE, TOKEN = "RAY_AUTH_MODE", "token"
 
 OWN_RAY: Mapping[str, str] = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -71,14 +74,29 @@ async def start_ray(options: RayOptions, environ: MutableMapping[str, str] | Non
             "address": "local",
             "num_cpus": options.cpus,
             "object_store_memory": OBJECT_STORE_BYTES,
-            "include_dashboard": options.dashboard,
+            "include_dashboard": options.dashboard_port is not None,
             "dashboard_host": "127.0.0.1",
             "dashboard_port": options.dashboard_port,
         }
     else:
         common["address"] = options.address
+    if options.dashboard_port is not None:
+        _demand_token(environ or {})
     context: Any = await asyncio.to_thread(ray.init, **common)
+    if options.dashboard_port is not None:
+        _log.info("ray_dashboard_open", endpoint=context.dashboard_url)
     return Path(context.address_info["session_dir"])
+
+
+def _demand_token(environ: Mapping[str, str]) -> None:
+    """Whoever reaches the dashboard runs code as us: Ray asks for its token unless it is told not
+    to. Raises SetupError."""
+    mode = environ.get(AUTH_MODE, TOKEN)
+    if mode.lower() != TOKEN:
+        raise SetupError(
+            f"{AUTH_MODE}={mode} would open Ray's dashboard to everybody on this machine.",
+            f"Leave {AUTH_MODE} out, or end BEHEARD_RAY_DASHBOARD.",
+        )
 
 
 async def machines() -> int:
