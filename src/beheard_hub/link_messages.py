@@ -49,6 +49,22 @@ class UnsubscribeTo(_Message, frozen=True, tag="unsub"):
     """Ends a subscription; no answer."""
 
     sub: int
+    clean: bool = False
+    """The client said goodbye; otherwise it may be back in a moment."""
+
+
+class PresenceTo(_Message, frozen=True, tag="pres"):
+    """What the device behind a subscription does: ``active``, ``away`` or ``typing``."""
+
+    sub: int
+    status: str
+
+
+class ReceivedTo(_Message, frozen=True, tag="got"):
+    """The device behind a subscription has every event up to `seq`."""
+
+    sub: int
+    seq: int
 
 
 class HereTo(_Message, frozen=True, tag="here"):
@@ -64,7 +80,9 @@ class HereTo(_Message, frozen=True, tag="here"):
     """Tokens missing in all, by bucket, for gateways that are new to the user."""
 
 
-ToHost: TypeAlias = Hello | CommandTo | SubscribeTo | UnsubscribeTo | HereTo
+ToHost: TypeAlias = (
+    Hello | CommandTo | SubscribeTo | UnsubscribeTo | PresenceTo | ReceivedTo | HereTo
+)
 
 # ---- host → gateway
 
@@ -147,6 +165,23 @@ class DeltaFrom(_Message, frozen=True, tag="delta"):
     reset: bool = False
 
 
+class PresenceFrom(_Message, frozen=True, tag="pres"):
+    """Whether the partner of these subscriptions is ``online`` or ``offline``; empty while nothing
+    may be said of it."""
+
+    subs: Sequence[int]
+    session_id: str
+    partner: str
+
+
+class DeviceFrom(_Message, frozen=True, tag="dev"):
+    """What another device of the same user does (`PresenceTo`)."""
+
+    subs: Sequence[int]
+    session_id: str
+    status: str
+
+
 class ElsewhereFrom(_Message, frozen=True, tag="there"):
     """What other gateways know of a user of this one (`HereTo`)."""
 
@@ -181,6 +216,8 @@ ToGateway: TypeAlias = (
     | SubscribedFrom
     | EventFrom
     | DeltaFrom
+    | PresenceFrom
+    | DeviceFrom
     | ElsewhereFrom
     | GoneFrom
     | Leaving

@@ -14,23 +14,24 @@ import gc
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-import msgspec
-
-from beheard_hub.actors.activation import NOT_FOUND, UNAVAILABLE, Activation, ActivationLimits
+from beheard_hub.actors.activation import NOT_FOUND, UNAVAILABLE, Activation
 from beheard_hub.actors.arrivals import Arrivals
+from beheard_hub.actors.attending import attend
 from beheard_hub.actors.background import Background
-from beheard_hub.actors.cell import DIRECTORY, Cell, Kinds, Turn, internal_turn, turn_of
+from beheard_hub.actors.cell import DIRECTORY, Cell, Turn, internal_turn, turn_of
 from beheard_hub.actors.departures import Departures
 from beheard_hub.actors.directory import Directory
+from beheard_hub.actors.host_ports import Ports
 from beheard_hub.actors.outs import Outs, refusing
 from beheard_hub.actors.placement import Placement
+from beheard_hub.actors.presence import Presence
 from beheard_hub.actors.reminders import Reminders
 from beheard_hub.actors.standing import StandingRenderer
 from beheard_hub.actors.subscriptions import Subscriptions
 from beheard_hub.actors.tally import Tally
 from beheard_hub.actors.tending import Tending
 from beheard_hub.actors.turns import Turns
-from beheard_hub.domain.kernel import Command, Ids
+from beheard_hub.domain.kernel import Command
 from beheard_hub.domain.refusals import Code, Refusal
 from beheard_hub.domain.sharding import home_of, shard_of
 from beheard_hub.link_messages import (
@@ -38,26 +39,23 @@ from beheard_hub.link_messages import (
     HereTo,
     Leaving,
     Moved,
+    PresenceTo,
     SubscribeTo,
     ToHost,
     UnsubscribeTo,
 )
 from beheard_hub.persistence.write_behind import WriteBehind
 from beheard_hub.ports import (
-    Clock,
-    FlushStore,
     GatewayPeer,
     Lease,
-    LeaseStore,
     Piece,
     Reactions,
-    Renderer,
     RowRefused,
-    SessionStore,
-    Sleep,
     StoreUnavailable,
 )
 from beheard_hub.telemetry import logger
+
+__all__ = ["Host", "Ports"]
 
 DRAIN_SECONDS_MAX = 10.0
 
@@ -65,20 +63,6 @@ NO_SESSION = Refusal(Code.VALIDATION_ERROR, details={"sessionId": "this command 
 UNKNOWN_COMMAND = Refusal(Code.VALIDATION_ERROR, details={"name": "is not a command"})
 
 _log = logger("host")
-
-
-class Ports(msgspec.Struct, frozen=True, kw_only=True):
-    """What a host needs from outside."""
-
-    kinds: Kinds
-    flushes: FlushStore
-    leases: LeaseStore
-    sessions: SessionStore
-    renderer: Renderer
-    clock: Clock
-    ids: Ids
-    sleep: Sleep = asyncio.sleep
-    limits: ActivationLimits = ActivationLimits()
 
 
 class Host:
@@ -101,6 +85,7 @@ class Host:
         self.write_behind: WriteBehind
         self.placement: Placement
         self.activation: Activation
+        self.presence: Presence
         self.subscriptions: Subscriptions
         self.turns: Turns
         self._directory: Directory
@@ -108,7 +93,10 @@ class Host:
         self._handlers: Mapping[type, Callable[[GatewayPeer, Any], None]] = {
             CommandTo: self._command,
             SubscribeTo: self._subscribe,
-            UnsubscribeTo: lambda peer, message: self.subscriptions.unsubscribe(peer, message.sub),
+            UnsubscribeTo: lambda peer, message: self.subscriptions.unsubscribe(
+                peer, message.sub, clean=message.clean
+            ),
+            PresenceTo: lambda peer, message: self.subscriptions.says(peer, message),
             HereTo: self._tally.heard,
         }
 
@@ -123,6 +111,7 @@ class Host:
         opened_at = ports.clock.mono()
         self.lease = await ports.leases.open(self.host_id, endpoint)
         background = self._background
+        self.presence = Presence(ports.clock.mono)
         self.placement = Placement(
             self.lease, ports.leases, self._acquired, self._released, ports.sleep
         )
@@ -135,8 +124,9 @@ class Host:
         )  # fmt: skip
         renderer = StandingRenderer(ports.renderer)
         self.subscriptions = Subscriptions(
-            self.activation, ports.sessions, renderer, background, self.answering, ports.sleep
-        )
+            self.activation, ports.sessions, renderer, background, self.answering, ports.sleep,
+            self.presence,
+        )  # fmt: skip
         for peer in self.peers:
             self.subscriptions.attached(peer)
         self._reminders = Reminders(ports.sessions, ports.clock, reactions)
@@ -147,7 +137,7 @@ class Host:
         self.turns.durable = renderer.durable
         self.turns.reactions = reactions
         self.turns.settled = self._reminders.settled
-        self.turns.departed = Departures(self.peers)
+        self.turns.followed = [Departures(self.peers), self.subscriptions.announcer.effects]
         self._directory = Directory(ports.sessions, background, self.turns)
         self._loops = [background.spawn(self.write_behind.run())]
         await self.placement.watch()
@@ -155,7 +145,9 @@ class Host:
             self.activation, self.placement, self._reminders, self.answering,
             ports.limits.swept_at_once_max, ports.sleep,
         )  # fmt: skip
-        self._loops += [background.spawn(self.placement.run()), background.spawn(tending.run())]
+        attending = attend([self.subscriptions.announcer.tick], ports.sleep)
+        for loop in (self.placement.run(), tending.run(), attending):
+            self._loops.append(background.spawn(loop))
         gc.collect()
         gc.freeze()
         return self.lease
@@ -376,6 +368,7 @@ class Host:
     # ---- shards and time
 
     def _acquired(self, shards: Sequence[int]) -> None:
+        self.presence.acquired(shards)
         self._background.spawn(self._reminders.scan(shards))
 
     async def _released(self, shards: Sequence[int]) -> None:

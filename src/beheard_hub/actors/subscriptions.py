@@ -12,9 +12,11 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from beheard_hub.actors.activation import Activation
+from beheard_hub.actors.announcer import Announcer
 from beheard_hub.actors.answers import Answers
 from beheard_hub.actors.background import Background
 from beheard_hub.actors.cell import Cell, View
+from beheard_hub.actors.presence import Presence
 from beheard_hub.actors.recording import Event, iso
 from beheard_hub.actors.rendering import resolve
 from beheard_hub.domain.kernel import Json
@@ -24,6 +26,7 @@ from beheard_hub.link_messages import (
     DeltaFrom,
     EventFrom,
     Moved,
+    PresenceTo,
     Refused,
     SnapshotFrom,
     SubscribedFrom,
@@ -68,7 +71,7 @@ class Subscriptions:
 
     def __init__(
         self, activation: Activation, store: SessionStore, renderer: Renderer,
-        background: Background, answering: Callable[[], bool], sleep: Sleep,
+        background: Background, answering: Callable[[], bool], sleep: Sleep, presence: Presence,
     ) -> None:  # fmt: skip
         self._activation = activation
         self._store = store
@@ -77,6 +80,7 @@ class Subscriptions:
         self._answering = answering
         self._sleep = sleep
         self.answers = Answers()
+        self.announcer = Announcer(presence, activation, self._listening)
         self._of_user: dict[tuple[str, str], list[Subscription]] = {}
         self._of_peer: dict[GatewayPeer, dict[int, Subscription]] = {}
 
@@ -92,34 +96,43 @@ class Subscriptions:
     def detached(self, peer: GatewayPeer) -> None:
         """A gateway is gone, and its subscriptions with it."""
         for subscription in self._of_peer.pop(peer, {}).values():
-            self._close(subscription)
+            self._close(subscription, clean=False)
 
     def subscribe(self, peer: GatewayPeer, message: SubscribeTo) -> None:
         """Answers with a snapshot, or with what was missed; then live (spec 5.2)."""
         known = self._of_peer.setdefault(peer, {})
         if (old := known.pop(message.sub, None)) is not None:
-            self._close(old)
+            self._close(old, clean=False)
         subscription = known[message.sub] = Subscription(peer, message)
         key = (subscription.session_id, subscription.user_id)
         self._of_user.setdefault(key, []).append(subscription)
+        self.announcer.presence.came(*key)
         self._work(subscription, self._open(subscription, message.after))
 
-    def unsubscribe(self, peer: GatewayPeer, sub: int) -> None:
-        """Ends a subscription; unknown ones are ended already."""
+    def unsubscribe(self, peer: GatewayPeer, sub: int, *, clean: bool) -> None:
+        """Ends a subscription, by its client's wish (`clean`) or not; unknown ones are ended
+        already."""
         subscription = self._of_peer.get(peer, {}).pop(sub, None)
         if subscription is not None:
-            self._close(subscription)
+            self._close(subscription, clean=clean)
+
+    def says(self, peer: GatewayPeer, message: PresenceTo) -> None:
+        """What a device does."""
+        subscription = self._of_peer.get(peer, {}).get(message.sub)
+        if subscription is not None and subscription.live:
+            self.announcer.device(subscription, message.status)
 
     def forget_shards(self, lost: set[int]) -> None:
         """Ends the subscriptions of shards that another host has now."""
+        self.announcer.presence.released(lost)
         for (session_id, _), subscriptions in list(self._of_user.items()):
             if shard_of(session_id) in lost:
                 for subscription in list(subscriptions):
                     subscription.peer.send(Moved(None, session_id, subscription.sub))
-                    self.unsubscribe(subscription.peer, subscription.sub)
+                    self.unsubscribe(subscription.peer, subscription.sub, clean=False)
         self.answers.forget_shards(lost)
 
-    def _close(self, subscription: Subscription) -> None:
+    def _close(self, subscription: Subscription, *, clean: bool) -> None:
         subscription.closed = True
         subscription.live = False
         key = (subscription.session_id, subscription.user_id)
@@ -128,6 +141,10 @@ class Subscriptions:
             self._of_user[key] = rest
         else:
             self._of_user.pop(key, None)
+        self.announcer.closed(subscription, clean=clean)
+
+    def _listening(self, session_id: str, user_id: str) -> Sequence[Subscription]:
+        return self._of_user.get((session_id, user_id), ())
 
     # ---- what goes out
 
@@ -197,6 +214,8 @@ class Subscriptions:
             await self._snapshot(subscription)
         else:
             await self._replay(subscription, after, newest)
+        if not subscription.closed:
+            self.announcer.opened(subscription, outcome)
         await self._catch_up(subscription)
 
     async def _replay(self, subscription: Subscription, after: int, newest: int) -> None:
@@ -302,7 +321,7 @@ class Subscriptions:
         subscription.peer.send(
             Refused(None, refusal.code, refusal.sentence, refusal.retryable, sub=subscription.sub)
         )
-        self.unsubscribe(subscription.peer, subscription.sub)
+        self.unsubscribe(subscription.peer, subscription.sub, clean=True)
 
 
 def _delta(subs: list[int], session_id: str, piece: Piece) -> DeltaFrom:

@@ -70,7 +70,7 @@ class Turns:
         self.outs: Outs
         self.reactions: Reactions
         self.decided = 0
-        self.departed: Callable[[Cell, Sequence[str]], None]
+        self.followed: Sequence[Callable[[Cell, Sequence[str]], None]]
         """Told the effects of committed turns, after their acks and events."""
         self.settled: Callable[[Sequence[str]], None]
         """Told which reminders are done."""
@@ -271,7 +271,8 @@ class Turns:
         for event in entry.events:
             self.outs.event(entry, event)
         if decision.effects:
-            self.departed(cell, decision.effects)
+            for follow in self.followed:
+                follow(cell, decision.effects)
         if decision.done:
             self.settled(decision.done)
         for due in entry.dues:

@@ -97,10 +97,18 @@ class Delta(_Frame, frozen=True, tag="delta"):
 
 
 class Presence(_Frame, frozen=True, tag="presence"):
-    """Whether the partner is connected: ``online`` or ``offline``."""
+    """Whether the partner is connected: ``online`` or ``offline``. Nothing comes while the session
+    is paused, nor of a partner who does not want to be seen."""
 
     session_id: str
     partner: str
+
+
+class Device(_Frame, frozen=True, tag="device"):
+    """What another device of the same user does: ``active``, ``away`` or ``typing``."""
+
+    session_id: str
+    status: str
 
 
 class Draining(_Frame, frozen=True, tag="draining"):
@@ -120,15 +128,25 @@ class Pong(_Frame, frozen=True, tag="pong"):
 
 
 Incoming: TypeAlias = (
-    Hello | Snapshot | Ack | Error | Event | Delta | Presence | Draining | Unsubscribed | Pong
+    Hello
+    | Snapshot
+    | Ack
+    | Error
+    | Event
+    | Delta
+    | Presence
+    | Device
+    | Draining
+    | Unsubscribed
+    | Pong
 )
-Streamed: TypeAlias = Snapshot | Event | Delta | Presence
+Streamed: TypeAlias = Snapshot | Event | Delta | Presence | Device
 """What :meth:`Session.events` yields."""
 
 _KNOWN = frozenset(
     kind.__struct_config__.tag
     for kind in (
-        *(Hello, Snapshot, Ack, Error, Event, Delta, Presence),
+        *(Hello, Snapshot, Ack, Error, Event, Delta, Presence, Device),
         *(Draining, Unsubscribed, Pong),
     )
 )

@@ -332,7 +332,7 @@ class Hub:
         frame = f.decode(raw, self._socket.codec)
         now = asyncio.get_running_loop().time()
         match frame:
-            case f.Snapshot() | f.Event() | f.Delta() | f.Presence():
+            case f.Snapshot() | f.Event() | f.Delta() | f.Presence() | f.Device():
                 inbox = self._inboxes.get(frame.session_id)
                 if inbox is not None:
                     inbox.offer(frame, now)

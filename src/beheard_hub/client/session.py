@@ -142,8 +142,9 @@ class Session(g.Group):
     async def recall(self, query: str, *, limit: int | None = None) -> r.MomentsFound:
         return await self._do(c.RECALL_SEARCH, query=query, limit=limit)
 
-    async def presence(self, status: Literal["active", "away"]) -> None:
-        """Tells the hub whether somebody looks; lost without harm while not connected."""
+    async def presence(self, status: Literal["active", "away", "typing"]) -> None:
+        """Tells the user's other devices what this one does; the partner never learns it. Lost
+        without harm while not connected."""
         self._hub.send_soon({"type": "presence", "sessionId": self._session_id, "status": status})
 
     async def received(self, seq: int) -> None:

@@ -7,7 +7,7 @@ lets its reader catch up, and subscribes again from the last event it kept. So m
 and a slow reader of one session holds up neither the answers to commands nor other sessions.
 
 Whoever subscribes again takes back what was shown of an answer under way: the hub tells the text so
-far, if there still is one.
+far, if there still is one. So it is with the partner: offline until the hub says otherwise.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from beheard_hub.client.errors import ConnectionLost, HubError
-from beheard_hub.client.frames import Delta, Event, Snapshot, Streamed
+from beheard_hub.client.frames import Delta, Event, Presence, Snapshot, Streamed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 QUEUE_FRAMES_MAX = 1_000
 RESUBSCRIBE_SECONDS_MIN = 2.0
+OFFLINE = "offline"
+PAUSED = "session.paused"
 
 
 class Writing:
@@ -49,6 +51,13 @@ class Writing:
 
     def _over(self) -> None:
         self.message_id, self.text = None, ""
+
+
+def _partner_after(frame: Streamed, before: str) -> str:
+    """What is known of the partner after a frame: nothing is known of a session that rests."""
+    if isinstance(frame, Presence):
+        return frame.partner
+    return OFFLINE if isinstance(frame, Event) and frame.name == PAUSED else before
 
 
 def _message_of(event: Event) -> Any:
@@ -79,6 +88,7 @@ class Inbox:
         self._paused = False
         self._catching_up_since: float | None = None
         self._writing = Writing()
+        self._partner = OFFLINE
 
     def subscribe(self) -> None:
         """Asks the hub for everything after the newest seq; also after every reconnect."""
@@ -86,6 +96,8 @@ class Inbox:
             return
         if self._writing.message_id is not None:
             self._keep(Delta(self.session_id, self._writing.message_id, reset=True))
+        if self._partner != OFFLINE:
+            self._keep(Presence(self.session_id, OFFLINE))
         frame: dict[str, Any] = {"type": "subscribe", "sessionId": self.session_id}
         if self.last_seq is not None:
             frame["after"] = self.last_seq
@@ -108,6 +120,7 @@ class Inbox:
 
     def _keep(self, frame: Streamed) -> None:
         self._writing.took(frame)
+        self._partner = _partner_after(frame, self._partner)
         self._frames.append(frame)
         self._changed.set()
 
@@ -159,7 +172,7 @@ class Inbox:
 
 
 class EventStream:
-    """``async for event in session.events():`` yields Snapshot, Event, Delta and Presence.
+    """``async for event in session.events():`` yields Snapshot, Event, Delta, Presence and Device.
 
     It subscribes when it is made. It ends with :meth:`aclose`, at the end of its ``async with``, or
     when it is no longer referenced; leaving an ``async for`` does not end it, going on later does.
@@ -182,6 +195,8 @@ class EventStream:
         self._taken = 0
         self._closed = False
         self.writing = Writing()
+        self.partner = OFFLINE
+        """``online`` or ``offline``, as far as the frames taken so far tell it."""
 
     @property
     def seq(self) -> int | None:
@@ -207,6 +222,7 @@ class EventStream:
         if isinstance(frame, Event | Snapshot):
             self._taken = frame.seq
         self.writing.took(frame)
+        self.partner = _partner_after(frame, self.partner)
         return frame
 
     async def __aenter__(self) -> Self:

@@ -176,7 +176,8 @@ class Decision(msgspec.Struct, Generic[S], frozen=True):
     effects: Sequence[str] = ()
     """What running work must learn, at once and again when it is durable: ``cancel:<userId>`` stops
     that thread's model call, ``drop:<reminderId>`` what that reminder causes,
-    ``revoked:<contentId>`` keeps the content out of everything that starts from now on."""
+    ``revoked:<contentId>`` keeps the content out of everything that starts from now on,
+    ``company`` has those who listen told anew who is there."""
     names: Mapping[str, str | None] = {}
     """userId → name, where somebody's has changed: the cell keeps names beside the state."""
 
@@ -241,6 +242,10 @@ class SessionKind(Protocol[S]):
 
     def members(self, state: S) -> Sequence[str]:
         """User ids that may subscribe and command."""
+
+    def company(self, state: S, user_id: str) -> Mapping[str, bool]:
+        """Of whom this member may be told whether they are connected → whether they let it be
+        shown; empty while nobody may be told of."""
 
     def snapshot(
         self, state: S, user_id: str, names: Mapping[str, str | None]

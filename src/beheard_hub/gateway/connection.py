@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from beheard_hub.gateway.lobby import Lobby
 
 IDENTIFY_SECONDS_MAX = 8.0
+GOODBYES = frozenset({1000, 1001, 1005})
+"""Codes with which a client means to go: normal, the page is left, and a close without a code."""
 
 _log = telemetry.logger("gateway.connection")
 
@@ -35,6 +37,7 @@ class Connection:
     """A `Sink` of the router. `run` lives as long as the websocket."""
 
     __slots__ = (
+        "_clean",
         "_closing",
         "_codec",
         "_drained",
@@ -72,6 +75,7 @@ class Connection:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at: float | None = None
         self.closed = False
+        self._clean = False
         self.protocol = rules.ConnectionProtocol(
             connection_id, codec.name, lobby.bounds, lobby.rates, lobby.clock.mono(), address
         )
@@ -128,7 +132,7 @@ class Connection:
                 if pending is not None:
                     pending.cancel()
             self._outbox.clear()
-            self._lobby.leave(self)
+            self._lobby.leave(self, clean=self._clean)
 
     async def _next(self) -> Mapping[str, Any] | None:
         """The next message of the peer, or None at the end. A crowded outbox is given time first:
@@ -139,7 +143,10 @@ class Connection:
                 await asyncio.wait_for(self._drained.wait(), self._lobby.bounds.crowded_seconds_max)
             self._drained = None
         message: Mapping[str, Any] = await self._receive()
-        return message if message["type"] == "websocket.receive" else None
+        if message["type"] == "websocket.receive":
+            return message
+        self._clean = self._closing is None and message.get("code") in GOODBYES
+        return None
 
     def _understand(self, message: Mapping[str, Any]) -> list[rules.Action]:
         text = message.get("text")
@@ -191,6 +198,9 @@ class Connection:
 
     def _unsubscribe(self, action: rules.Unsubscribe) -> None:
         self._lobby.router.subscriptions.remove(self, action.session_id)
+
+    def _say(self, action: rules.Say) -> None:
+        self._lobby.router.subscriptions.say(self, action.session_id, action.what)
 
     def _submit(self, action: rules.Submit) -> None:
         self._lobby.router.submit(self, self.protocol.user_id, action)
@@ -254,6 +264,7 @@ _ACTS: Mapping[type, Callable[[Connection, Any], None]] = {
     rules.Send: lambda connection, action: connection.deliver(action.frame),
     rules.Subscribe: Connection._subscribe,
     rules.Unsubscribe: Connection._unsubscribe,
+    rules.Say: Connection._say,
     rules.Submit: Connection._submit,
     rules.Close: Connection._close,
 }

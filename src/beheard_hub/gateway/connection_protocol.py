@@ -17,9 +17,8 @@ What holds whatever a peer sends:
   unknown type costs an `error` only.
 * After `Close` nothing is sent.
 
-`presence` and `received` are read and checked, and nothing else: telling the partner and offline
-delivery come with the notifier. Which frame is handled by whom is `_HANDLERS`; times are monotonic
-seconds, except token expiry, which is converted when a token is accepted.
+Which frame is handled by whom is `_HANDLERS`; times are monotonic seconds, except token expiry,
+which is converted when a token is accepted.
 """
 
 from __future__ import annotations
@@ -87,6 +86,13 @@ class Unsubscribe(msgspec.Struct, frozen=True):
     session_id: str
 
 
+class Say(msgspec.Struct, frozen=True):
+    """Tell the host what this device does, or has, in a session it listens to."""
+
+    session_id: str
+    what: frames.Presence | frames.Received
+
+
 class Submit(msgspec.Struct, frozen=True):
     """Carry out a command and call `answered` once it is."""
 
@@ -105,7 +111,7 @@ class Close(msgspec.Struct, frozen=True):
     code: CloseCode
 
 
-Action: TypeAlias = Send | Identify | Subscribe | Unsubscribe | Submit | Close
+Action: TypeAlias = Send | Identify | Subscribe | Unsubscribe | Say | Submit | Close
 
 
 class ConnectionProtocol:
@@ -296,11 +302,8 @@ class ConnectionProtocol:
         self.unacked += 1
         return [Submit(frame.id, frame.session_id or "", frame.name, frame.data)]
 
-    def _presence(self, frame: frames.Presence, now: float) -> list[Action]:
-        return []
-
-    def _received(self, frame: frames.Received, now: float) -> list[Action]:
-        return []
+    def _say(self, frame: frames.Presence | frames.Received, now: float) -> list[Action]:
+        return [Say(frame.session_id, frame)]
 
     def _ping(self, frame: frames.Ping, now: float) -> list[Action]:
         return [Send(frames.Pong())]
@@ -348,8 +351,8 @@ _HANDLERS: Mapping[str, Callable[[ConnectionProtocol, Any, float], list[Action]]
     "subscribe": ConnectionProtocol._subscribe,
     "unsubscribe": ConnectionProtocol._unsubscribe,
     "command": ConnectionProtocol._command,
-    "presence": ConnectionProtocol._presence,
-    "received": ConnectionProtocol._received,
+    "presence": ConnectionProtocol._say,
+    "received": ConnectionProtocol._say,
     "ping": ConnectionProtocol._ping,
 }
 

@@ -17,6 +17,8 @@ TOKEN_CHARS_MAX = 16_384
 ID_CHARS_MAX = 64
 NAME_CHARS_MAX = 64
 SEQ_MAX = 2**53
+STATUSES = ("active", "away", "typing")
+"""What a device may say of itself (`presence`)."""
 
 SHAPES: Mapping[str, type[msgspec.Struct]] = {
     "auth": frames.Auth,
@@ -38,7 +40,7 @@ FIELDS: Mapping[str, str] = {
     "sessionId": f"the id of a session, text of 1 to {ID_CHARS_MAX} characters",
     "after": "the last seq seen, an integer from 0",
     "seq": "an integer from 0",
-    "status": "active or away",
+    "status": "active, away or typing",
     "device": f"text of at most {ID_CHARS_MAX} characters",
 }
 """What `error.details` says of a field that is not as it must be; never what was in it."""
@@ -51,7 +53,7 @@ CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "sessionId": lambda value: value is None or 0 < len(value) <= ID_CHARS_MAX,
     "after": lambda value: value is None or 0 <= value <= SEQ_MAX,
     "seq": lambda value: 0 <= value <= SEQ_MAX,
-    "status": lambda value: value in ("active", "away"),
+    "status": lambda value: value in STATUSES,
     "device": lambda value: value is None or len(value) <= ID_CHARS_MAX,
 }
 """Limits of a field that already has the right type."""

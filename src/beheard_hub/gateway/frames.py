@@ -65,7 +65,7 @@ class CommandFrame(_Frame, frozen=True, tag="command"):
 
 
 class Presence(_Frame, frozen=True, tag="presence"):
-    """The client is in front or not."""
+    """What this device does: for the user's other devices, never for the partner."""
 
     session_id: str
     status: str
@@ -157,6 +157,20 @@ class Delta(_Frame, frozen=True, tag="delta"):
         return msgspec.structs.replace(later, text=self.text + later.text, reset=self.reset)
 
 
+class PartnerPresence(_Frame, frozen=True, tag="presence"):
+    """Whether the partner is connected; offline as long as nothing else was said."""
+
+    session_id: str
+    partner: str
+
+
+class Device(_Frame, frozen=True, tag="device"):
+    """What another device of the same user does; not stored."""
+
+    session_id: str
+    status: str
+
+
 class Draining(_Frame, frozen=True, tag="draining"):
     """Finish what you do and connect again."""
 
@@ -168,7 +182,17 @@ class Pong(_Frame, frozen=True, tag="pong"):
 
 
 Outgoing: TypeAlias = (
-    Hello | Snapshot | Unsubscribed | Ack | Error | Event | Delta | Draining | Pong
+    Hello
+    | Snapshot
+    | Unsubscribed
+    | Ack
+    | Error
+    | Event
+    | Delta
+    | PartnerPresence
+    | Device
+    | Draining
+    | Pong
 )
 
 # ---- codecs

@@ -153,8 +153,8 @@ class Lobby:
 
     # ---- going
 
-    def leave(self, connection: Connection) -> None:
-        """The connection is over."""
+    def leave(self, connection: Connection, *, clean: bool = False) -> None:
+        """The connection is over; `clean`: its client meant to go."""
         self._connections.discard(connection)
         user_id = connection.protocol.user_id
         theirs = self._users.get(user_id)
@@ -163,7 +163,7 @@ class Lobby:
             if not theirs:
                 del self._users[user_id]
             self.tally.count(user_id, len(theirs))
-        self.router.gone(connection)
+        self.router.gone(connection, clean)
         self._stirred.set()
 
     def stirred(self) -> None:

@@ -32,10 +32,12 @@ from beheard_hub.link_messages import (
     Acked,
     CommandTo,
     DeltaFrom,
+    DeviceFrom,
     ElsewhereFrom,
     EventFrom,
     GoneFrom,
     Moved,
+    PresenceFrom,
     Refused,
     SnapshotFrom,
     SubscribedFrom,
@@ -111,9 +113,9 @@ class Router:
         """Sends a command on its way. Its answer goes to `sink`. Ordering: as called, per shard."""
         self._dispatch(Pending(next(self._orders), sink, user_id, command))
 
-    def gone(self, sink: Sink) -> None:
-        """The connection is closed."""
-        self.subscriptions.remove_all(sink)
+    def gone(self, sink: Sink, clean: bool = False) -> None:
+        """The connection is closed; `clean`: its client meant to go."""
+        self.subscriptions.remove_all(sink, clean)
 
     # ---- on the way out
 
@@ -297,4 +299,6 @@ _HANDLERS: Mapping[type, Callable[[Router, Line, Any], None]] = {
     SubscribedFrom: lambda router, line, message: router.subscriptions.subscribed(line, message),
     EventFrom: lambda router, line, message: router.subscriptions.event(line, message),
     DeltaFrom: lambda router, line, message: router.subscriptions.delta(line, message),
+    PresenceFrom: lambda router, line, message: router.subscriptions.partner(line, message),
+    DeviceFrom: lambda router, line, message: router.subscriptions.device(line, message),
 }

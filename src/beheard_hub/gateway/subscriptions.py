@@ -15,6 +15,7 @@ seq once and in order:
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Iterable
 from typing import Protocol
@@ -29,8 +30,12 @@ from beheard_hub.gateway.connection_protocol import error_frame
 from beheard_hub.gateway.hosts import Hosts, Line
 from beheard_hub.link_messages import (
     DeltaFrom,
+    DeviceFrom,
     EventFrom,
     Moved,
+    PresenceFrom,
+    PresenceTo,
+    ReceivedTo,
     Refused,
     SnapshotFrom,
     SubscribedFrom,
@@ -38,6 +43,9 @@ from beheard_hub.link_messages import (
     UnsubscribeTo,
 )
 from beheard_hub.ports import Clock, LinkClosed
+
+OFFLINE = "offline"
+"""What a client takes its partner for until it is told (docs/websocket.md)."""
 
 
 class Sink(Protocol):
@@ -64,6 +72,7 @@ class Subscription:
         "last",
         "line",
         "number",
+        "partner",
         "paused",
         "replay_until",
         "session_id",
@@ -84,6 +93,8 @@ class Subscription:
         self.line: Line | None = None
         """Where it is registered, or None while it waits to be."""
         self.number = 0
+        self.partner = OFFLINE
+        """What was said of the partner last; empty where that no longer counts."""
         self.paused = False
         self.replay_until = 0
         self.shown: frames.Delta | None = None
@@ -129,12 +140,25 @@ class Subscriptions:
     def remove(self, sink: Sink, session_id: str) -> None:
         """Stops listening."""
         if (sub := self._by_sink.get(sink, {}).pop(session_id, None)) is not None:
-            self._forget(sub)
+            self._forget(sub, clean=True)
 
-    def remove_all(self, sink: Sink) -> None:
-        """The connection is gone."""
+    def remove_all(self, sink: Sink, clean: bool = False) -> None:
+        """The connection is gone; `clean`: its client meant to go."""
         for sub in self._by_sink.pop(sink, {}).values():
-            self._forget(sub)
+            self._forget(sub, clean)
+
+    def say(self, sink: Sink, session_id: str, what: frames.Presence | frames.Received) -> None:
+        """What a device does or has; lost without harm where there is no owner to tell."""
+        sub = self._by_sink.get(sink, {}).get(session_id)
+        if sub is None or sub.line is None:
+            return
+        message: PresenceTo | ReceivedTo = (
+            PresenceTo(sub.number, what.status)
+            if isinstance(what, frames.Presence)
+            else ReceivedTo(sub.number, what.seq)
+        )
+        with contextlib.suppress(LinkClosed):
+            sub.line.send(message)
 
     def drained(self, sink: Sink) -> None:
         """The outbox of a connection is empty: paused replays go on."""
@@ -179,18 +203,18 @@ class Subscriptions:
             self._unregister(sub)
             self._waiting.add(sub)
 
-    def _unregister(self, sub: Subscription) -> None:
+    def _unregister(self, sub: Subscription, clean: bool = False) -> None:
         line, sub.line = sub.line, None
         sub.replay_until = 0
         if line is None or self._registered.pop(sub.number, None) is None:
             return
         try:
-            line.send(UnsubscribeTo(sub.number))
+            line.send(UnsubscribeTo(sub.number, clean))
         except LinkClosed:
             return  # its host has forgotten it with the line
 
-    def _forget(self, sub: Subscription) -> None:
-        self._unregister(sub)
+    def _forget(self, sub: Subscription, clean: bool = False) -> None:
+        self._unregister(sub, clean)
         self._waiting.discard(sub)
 
     def _refuse(self, sub: Subscription, error: frames.Error) -> None:
@@ -287,6 +311,24 @@ class Subscriptions:
         )
         for sub in self._audience(line, message.subs):
             sub.shown = frame if message.text else None
+            sub.sink.deliver(frame)
+
+    def partner(self, line: Line, message: PresenceFrom) -> None:
+        """Whether the partner is there. Told when it differs from what was told before."""
+        frame = frames.PartnerPresence(session_id=message.session_id, partner=message.partner)
+        for sub in self._audience(line, message.subs):
+            if sub.deadline is not None:
+                continue  # it is told once it has its snapshot
+            if not message.partner:
+                sub.partner = sub.partner if sub.partner == OFFLINE else ""
+            elif message.partner != sub.partner:
+                sub.partner = message.partner
+                sub.sink.deliver(frame)
+
+    def device(self, line: Line, message: DeviceFrom) -> None:
+        """What another device of the same user does."""
+        frame = frames.Device(session_id=message.session_id, status=message.status)
+        for sub in self._audience(line, message.subs):
             sub.sink.deliver(frame)
 
 

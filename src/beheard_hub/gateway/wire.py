@@ -8,6 +8,7 @@ Each found by reading, by a test or by a profile:
 * a close frame must not wait for a reader that does not read, and a peer that neither reads nor
   answers is cut off after `close_seconds`;
 * nothing that a peer sent, a URL least of all, goes into a log;
+* a connection that broke looked like one that was closed with an empty close frame (1005);
 * a frame that nothing waits before is written at once (`WRITE_NOW`), without a task of its own;
 * reading stops only when several messages wait, not for each one: that cost two system calls;
 * whoever sends a request by the drop, sends a head without end, or does not read the response, is
@@ -40,6 +41,7 @@ CLOSE_SECONDS_MAX = 5.0
 """From our close frame to the end of the TCP connection, whatever the peer does."""
 WAITING_MESSAGES_MAX = 16
 """Messages of one peer that may wait for the application before its socket is no longer read."""
+BROKEN = 1006
 WRITE_NOW = "beheard.write_now"
 """ASGI extension ``{"write": f}``: ``f(payload)`` writes a frame and returns True, or returns False
 where `send` must be awaited instead."""
@@ -201,6 +203,12 @@ class Wire(WebSocketsSansIOProtocol):
         elif self._early and self.handshake_complete and not self.transport.is_closing():
             early, self._early = self._early, b""
             super().data_received(early)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The TCP connection is gone: without a close frame of the peer that is no goodbye."""
+        if self.handshake_complete and self.conn.close_rcvd is None:
+            self.queue.put_nowait({"type": "websocket.disconnect", "code": BROKEN, "reason": None})
+        super().connection_lost(exc)
 
     def keepalive_timeout(self) -> None:
         """No pong in time: ends at once, whatever still waits to be written."""

@@ -22,7 +22,7 @@ from beheard_hub.links.tls import HOST_NAME
 from beheard_hub.ports import HostEndpoint, LinkClosed
 from beheard_hub.telemetry import logger
 
-VERSION = 1
+VERSION = 2
 HELLO_SECONDS_MAX = 5.0
 
 _log = logger("links")

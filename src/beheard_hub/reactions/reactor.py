@@ -263,7 +263,9 @@ async def _renamed(reactor: Reactor, session_id: str, due: Due) -> None:
         if loaded is None:
             return
         names = {user: name for user, name in loaded.names.items() if user}
-        data = Renamed(reminder_id=due.id, names=names)
+        members = loaded.facts.get("members") or ()
+        presence = {one["userId"]: one.get("presenceShown", True) for one in members}
+        data = Renamed(reminder_id=due.id, names=names, presence=presence)
         reactor.submit(session_id, _internal("internal.renamed", session_id, due, data))
 
 

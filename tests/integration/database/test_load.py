@@ -31,8 +31,8 @@ async def test_facts_have_the_documented_layout(world: World) -> None:
         "session", "invitation", "members", "seats", "shared", "reminders", "callers",
     }  # fmt: skip
     assert facts["members"] == [
-        {"userId": "a", "vesselId": "a", "erased": False},
-        {"userId": "b", "vesselId": "b", "erased": False},
+        {"userId": "a", "vesselId": "a", "erased": False, "presenceShown": True},
+        {"userId": "b", "vesselId": "b", "erased": False, "presenceShown": True},
     ]
     assert set(facts["session"]) == {
         "id", "relationshipId", "createdById", "status", "createdAt", "resolvedAt", "outcome",

@@ -13,6 +13,9 @@ from beheard_hub.link_messages import Refused
 from tests.unit.actors.toy import State, Toy
 from tests.unit.actors.world import Peer, World, until
 
+LOOPS = 3
+"""Of a host that sleep between their rounds."""
+
 
 class Fault(Exception):
     """Something that nobody expects."""
@@ -121,9 +124,9 @@ async def test_a_host_goes_on_tending_after_a_fault(
     world.clock.advance(2)
     with monkeypatch.context() as patch:
         patch.setattr(world.sessions, "reminders", broken)
-        await until(lambda: world.sleeper.waiting, "a host that sleeps")
+        await until(lambda: len(world.sleeper.waiting) == LOOPS, "a host that sleeps")
         world.sleeper.wake()
-        await until(lambda: len(world.sleeper.waiting) == 2, "all loops asleep again")
+        await until(lambda: len(world.sleeper.waiting) == LOOPS, "all loops asleep again")
     world.sleeper.wake()
     await until(lambda: world.reactions.dues, "the reminder")
 

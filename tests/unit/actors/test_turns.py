@@ -8,7 +8,7 @@ import pytest
 
 from beheard_hub.actors.host import Host
 from beheard_hub.domain.refusals import Code
-from beheard_hub.link_messages import Acked, EventFrom, Moved, Refused
+from beheard_hub.link_messages import Acked, EventFrom, Moved, Refused, SnapshotFrom
 from beheard_hub.ports import RowRefused
 from tests.unit.actors.world import Peer, World, until
 
@@ -193,7 +193,7 @@ async def test_work_that_fails_applies_nothing(world: World, peer: Peer) -> None
 
 async def test_own_words_come_fresh_and_are_read_for_the_other(world: World, peer: Peer) -> None:
     ann, bob = peer.subscribe("ann"), peer.subscribe("bob")
-    await until(lambda: len(peer.received) == 2, "two snapshots")
+    await until(lambda: len(peer.of(SnapshotFrom)) == 2, "two snapshots")
     world.renderer.gate = asyncio.Event()
     ack = await peer.acked(peer.command("say", text="hello"))
     assert ack.data["step"]["text"] == "hello"

@@ -36,6 +36,8 @@ class State(msgspec.Struct, frozen=True):
     id: str
     members: tuple[str, ...]
     total: int = 0
+    hidden: tuple[str, ...] = ()
+    paused: bool = False
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -58,6 +60,9 @@ class Toy:
         for spec in (
             CommandSpec(name="step", data=Step),
             CommandSpec(name="refuse", data=Nothing),
+            CommandSpec(name="hide", data=Nothing),
+            CommandSpec(name="pause", data=Nothing),
+            CommandSpec(name="resume", data=Nothing),
             CommandSpec(name="total", data=Nothing, reads=True),
             CommandSpec(name="query", data=Nothing, reads=True),
             CommandSpec(name="later", data=Nothing),
@@ -117,6 +122,19 @@ class Toy:
             notices=notices, fresh=fresh,
         )  # fmt: skip
 
+    def _hide(self, state: State, command: Command, *_: Any) -> Decision[State]:
+        hidden = (*state.hidden, command.user_id)
+        new = msgspec.structs.replace(state, hidden=hidden)
+        return Decision(new, Reply({}), effects=["company"])
+
+    def _pause(self, state: State, *_: Any) -> Decision[State]:
+        new = msgspec.structs.replace(state, paused=True)
+        return Decision(new, Reply({}), effects=["company"])
+
+    def _resume(self, state: State, *_: Any) -> Decision[State]:
+        new = msgspec.structs.replace(state, paused=False)
+        return Decision(new, Reply({}), effects=["company"])
+
     def _refuse(self, state: State, *_: Any) -> Decision[State]:
         return Decision(state, Refusal(Code.CONFLICT))
 
@@ -165,6 +183,11 @@ class Toy:
 
     def members(self, state: State) -> Sequence[str]:
         return state.members
+
+    def company(self, state: State, user_id: str) -> Mapping[str, bool]:
+        if state.paused or user_id not in state.members:
+            return {}
+        return {m: m not in state.hidden for m in state.members if m != user_id}
 
     def snapshot(
         self, state: State, user_id: str, names: Mapping[str, str | None]
@@ -218,6 +241,9 @@ class ToyDirectory:
 
     def members(self, state: DirectoryState) -> Sequence[str]:
         return (state.user_id,)
+
+    def company(self, state: DirectoryState, user_id: str) -> Mapping[str, bool]:
+        return {}
 
     def snapshot(self, state: DirectoryState, user_id: str, names: Any) -> Mapping[str, Json]:
         return {}

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from beheard_hub.actors.activation import ActivationLimits
+from beheard_hub.actors.attending import ATTEND_SECONDS
 from beheard_hub.actors.cell import Kinds
 from beheard_hub.actors.host import Host, Ports
 from beheard_hub.actors.placement import WATCH_SECONDS
@@ -34,6 +35,7 @@ from beheard_hub.testing.memory_stores import (
 from tests.unit.actors.toy import Toy, ToyDirectory, directory_facts, facts
 
 M = TypeVar("M")
+LOOP_SECONDS = (WATCH_SECONDS, SWEEP_SECONDS, ATTEND_SECONDS)
 
 
 async def soon() -> None:
@@ -49,7 +51,7 @@ class Sleeper:
         self.waiting: list[asyncio.Future[None]] = []
 
     async def __call__(self, seconds: float) -> None:
-        if seconds not in (WATCH_SECONDS, SWEEP_SECONDS):  # retries go on by themselves
+        if seconds not in LOOP_SECONDS:  # retries go on by themselves
             await asyncio.sleep(0)
             return
         future = asyncio.get_running_loop().create_future()

@@ -268,7 +268,7 @@ def test_a_pause_hushes_and_a_resume_goes_on() -> None:
     play = Play().to_stage(1)
     play.do(A, "message.send", content="one")
     play.do(B, "session.pause")
-    assert sorted(play.last.effects) == [f"cancel:{A}", f"cancel:{B}"]
+    assert sorted(play.last.effects) == [f"cancel:{A}", f"cancel:{B}", "company"]
     assert len(play.last.done) == 2
     play.do(B, "session.resume")
     assert [due.kind for due in play.last.dues] == ["ai_turn", "ai_turn"]

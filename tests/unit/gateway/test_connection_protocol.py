@@ -16,6 +16,7 @@ from beheard_hub.gateway.connection_protocol import (
     ConnectionProtocol,
     Identify,
     Phase,
+    Say,
     Send,
     Submit,
     Subscribe,
@@ -211,9 +212,10 @@ def test_the_actions_of_each_frame() -> None:
     ]
     command = {"type": "command", "id": "c", "name": "n", "data": {"a": 1}, "more": 1}
     assert protocol.frame(command, 0.0) == [Submit("c", "", "n", {"a": 1})]
-    assert protocol.frame({"type": "received", "sessionId": "s", "seq": 1}, 0.0) == []
+    received = {"type": "received", "sessionId": "s", "seq": 1}
+    assert protocol.frame(received, 0.0) == [Say("s", frames.Received(session_id="s", seq=1))]
     away = {"type": "presence", "sessionId": "s", "status": "away"}
-    assert protocol.frame(away, 0.0) == []
+    assert protocol.frame(away, 0.0) == [Say("s", frames.Presence(session_id="s", status="away"))]
 
 
 def test_unacknowledged_commands_are_counted() -> None:

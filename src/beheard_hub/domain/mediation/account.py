@@ -24,6 +24,8 @@ class ProfileUpdate(Data, frozen=True, kw_only=True):
 
     name: Annotated[str | None, Text(NAME_CHARS_MAX)] = None
     avatar_url: Annotated[str | None, Link(AVATAR_URL_CHARS_MAX)] = None
+    presence_shown: Annotated[bool | None, Flag()] = None
+    """Whether partners may be told that one is online; true until it is switched off."""
 
 
 class PushTokenSet(Data, frozen=True, kw_only=True):

@@ -119,6 +119,10 @@ class DirectoryKind:
         """Only the user."""
         return (state.user_id,)
 
+    def company(self, state: Directory, user_id: str) -> Mapping[str, bool]:
+        """Nobody."""
+        return {}
+
     def snapshot(
         self, state: Directory, user_id: str, names: Mapping[str, str | None]
     ) -> Mapping[str, Json]:

@@ -197,6 +197,7 @@ def _seat(
         has_private=bool(facts.get("hasPrivate")),
         event_at=_time(facts.get("lastEventAt")),
         erased=bool(member.get("erased")),
+        shows_presence=member.get("presenceShown", True),
         extracting=_extracting(reminders, member["userId"]),
     )
     opened = facts.get("openedStage", seat.stage)

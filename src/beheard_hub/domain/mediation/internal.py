@@ -78,11 +78,13 @@ class Timer(Internal, frozen=True, kw_only=True):
 
 
 class Renamed(Internal, frozen=True, kw_only=True):
-    """internal.renamed: somebody in the session has another name now."""
+    """internal.renamed: somebody in the session has another name now, or shows presence or not."""
 
     reminder_id: str
     names: dict[str, str | None]
     """userId → name, of all who are in it."""
+    presence: dict[str, bool] = {}
+    """userId → whether the partner may be told that they are connected."""
 
     def __repr__(self) -> str:
         return "Renamed"

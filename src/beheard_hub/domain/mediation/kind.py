@@ -23,7 +23,7 @@ from beheard_hub.domain.mediation.handlers.strategies import STRATEGIES, STRATEG
 from beheard_hub.domain.mediation.handlers.thread import THREAD
 from beheard_hub.domain.mediation.handlers.timers import TIMERS
 from beheard_hub.domain.mediation.handlers.vessel import VESSEL
-from beheard_hub.domain.mediation.machine import Handlers, decide
+from beheard_hub.domain.mediation.machine import Handlers, company, decide
 from beheard_hub.domain.mediation.protocol import COMMANDS
 from beheard_hub.domain.mediation.state import State, pack, unpack
 from beheard_hub.domain.refusals import Refusal
@@ -105,6 +105,10 @@ class MediationKind:
     def members(self, state: State) -> Sequence[str]:
         """Who may subscribe and command."""
         return [seat.user_id for seat in state.seats if not seat.erased]
+
+    def company(self, state: State, user_id: str) -> Mapping[str, bool]:
+        """The partner, while the session is active."""
+        return company(state, user_id)
 
     def snapshot(
         self, state: State, user_id: str, names: Mapping[str, str | None]

@@ -50,6 +50,7 @@ from beheard_hub.domain.mediation.state import Progress, Seat, State
 from beheard_hub.domain.mediation.turn import Handler, Outcome, Turn, WorkHandler, no
 from beheard_hub.domain.mediation.vocabulary import (
     ACTIVE,
+    COMPANY,
     COMPLETED,
     FINAL,
     GATE_PENDING,
@@ -286,6 +287,25 @@ def enter(turn: Turn, seat: Seat, stage: int) -> None:
     turn.facilitate(seat)
 
 
+# ---- who may be told that whom is there
+
+
+def company(state: State, user_id: str) -> Mapping[str, bool]:
+    """`SessionKind.company`: each the other, unless it rests (spec 5.2: nothing while PAUSED) or is
+    over."""
+    partner = state.partner_of(user_id)
+    if state.status != ACTIVE or partner is None or partner.erased:
+        return {}
+    return {partner.user_id: partner.shows_presence}
+
+
+def _company_changed(turn: Turn) -> bool:
+    before, after = turn.before, turn.state
+    return before.status != after.status or [s.shows_presence for s in before.seats] != [
+        s.shows_presence for s in after.seats
+    ]
+
+
 # ---- the decision
 
 
@@ -297,6 +317,8 @@ def _decision(turn: Turn, outcome: Outcome, progress: Sequence[Notice]) -> Decis
     for seat in turn.state.seats:
         if seat.user_id in told:
             seat.event_at = turn.now
+    if _company_changed(turn):
+        turn.effects.append(COMPANY)
     answer: Answer
     if outcome is None or isinstance(outcome, Refusal | Work | Read):
         answer = outcome

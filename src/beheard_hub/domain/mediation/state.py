@@ -218,6 +218,8 @@ class Seat(msgspec.Struct, array_like=True, gc=False):
     """A tombstone: who sat here has left the hub (spec 4.5)."""
     extracting: list[str] = []
     """The outstanding ``ai_extract`` reminders."""
+    shows_presence: bool = True
+    """Whether the partner may be told that this user is connected."""
 
     @property
     def stage(self) -> int:

@@ -84,6 +84,9 @@ AI_EXTRACT: Final = "ai_extract"
 PUSH: Final = "push"
 DEVICE_GONE: Final = "device_gone"
 
+COMPANY: Final = "company"
+"""Effect of a turn after which others may be told that somebody is there, or nobody."""
+
 EXTRACTING_STAGES: Final = frozenset({1, 2})
 """Stages whose messages leave events in the vessel; later ones forbid raw events (spec 4.3)."""
 

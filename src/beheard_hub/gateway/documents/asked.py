@@ -115,6 +115,11 @@ ASKED: Mapping[str, Asked] = {
     # account
     "name": Asked("What others see.", "Alice"),
     "avatarUrl": Asked("A picture.", "https://pictures.test/a.png"),
+    "presenceShown": Asked(
+        "Whether partners are told that one is online. True until it is switched off; nobody is"
+        " told that it was.",
+        False,
+    ),
     "platform": Asked("What sort of device.", "ios"),
     "token": Asked("What the platform knows the device by.", "ExponentPushToken[8f2c]"),
     "notificationIds": Asked("These ...", [THING]),

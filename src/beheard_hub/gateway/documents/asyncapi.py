@@ -115,7 +115,7 @@ def _upgrade() -> Schema:
 
 
 def _messages() -> dict[str, Any]:
-    found = {framed.tag(kind): framed.message(kind) for kind in framed.FRAMES}
+    found = {framed.key(kind): framed.message(kind) for kind in framed.FRAMES}
     commands = {f"command{SEPARATOR}{name}": _command(name) for name in _commands()}
     acks = {f"ack{SEPARATOR}{name}": _ack(name) for name in _commands()}
     events = {f"event{SEPARATOR}{name}": _event(name, row) for name, row in EVENTS.items()}
@@ -184,7 +184,7 @@ def _operations() -> dict[str, Any]:
         message = f"command{SEPARATOR}{name}"
         found[name] = _asking(message, SUMMARIES[name], (f"ack{SEPARATOR}{name}", "error"))
     for kind in framed.UNASKED:
-        found[framed.tag(kind)] = _telling(framed.tag(kind), framed.meaning(kind))
+        found[framed.key(kind)] = _telling(framed.key(kind), framed.meaning(kind))
     for name, row in EVENTS.items():
         found[f"on{SEPARATOR}{name}"] = _telling(
             f"event{SEPARATOR}{name}", f"Told to {row.to.value}"

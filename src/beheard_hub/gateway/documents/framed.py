@@ -24,6 +24,7 @@ from beheard_hub.gateway.documents.schema import (
     words_of,
 )
 from beheard_hub.gateway.documents.words import ALICE, AT, LATER, SESSION, THING, Word, word
+from beheard_hub.gateway.frame_rules import STATUSES
 
 Frame = type[msgspec.Struct]
 
@@ -38,7 +39,13 @@ ANSWERED: Mapping[Frame, tuple[str, ...]] = {
 }
 """What a client sends, and what comes back for it."""
 
-UNASKED: tuple[Frame, ...] = (frames.Event, frames.Delta, frames.Draining)
+UNASKED: tuple[Frame, ...] = (
+    frames.Event,
+    frames.Delta,
+    frames.PartnerPresence,
+    frames.Device,
+    frames.Draining,
+)
 """What the hub sends by itself."""
 
 REPLYING: tuple[Frame, ...] = (
@@ -64,7 +71,8 @@ WORDS: Mapping[str, Word] = {
     "CommandFrame.name": Word(TEXT, "One of the commands.", "message.send"),
     "CommandFrame.data": Word(OBJECT, "What the command asks for.", {"content": "We argued."}),
     "CommandFrame.sessionId": Word(TEXT, "Of commands that belong to a session.", SESSION),
-    "Presence.status": Word(words_of("active", "away"), "Whether the app is in front.", "active"),
+    "status": Word(words_of(*STATUSES), "What the device does.", "active"),
+    "partner": Word(words_of("online", "offline"), "Whether the partner is connected.", "online"),
     "connectionId": Word(TEXT, "Names this connection in the hub's logs.", "c-81"),
     "userId": Word(TEXT, "Whom the connection speaks for.", ALICE),
     "protocol": Word(words_of(*frames.CODECS), "The subprotocol in use.", "beheard.v1"),
@@ -119,6 +127,11 @@ EVENT_WORDS: Mapping[str, Word] = {
 def tag(kind: Frame) -> str:
     """The frame's `type`."""
     return str(kind.__struct_config__.tag)
+
+
+def key(kind: Frame) -> str:
+    """Its name in the document: two frames of one type go different ways."""
+    return "presence.partner" if kind is frames.PartnerPresence else tag(kind)
 
 
 def meaning(kind: Frame) -> str:

@@ -38,16 +38,24 @@ def _get(directory: Directory, command: Command, now: datetime, ids: Ids) -> Dec
 
 
 def _update(directory: Directory, command: Command, now: datetime, ids: Ids) -> Decision[Directory]:
-    """profile.update: a new name is told to every open session that shows the old one."""
+    """profile.update: every open session learns a new name, and whether presence is shown."""
     data: a.ProfileUpdate = command.data
-    given: Fields = {"name": data.name, "avatarUrl": data.avatar_url}
+    given: Fields = {
+        "name": data.name,
+        "avatarUrl": data.avatar_url,
+        "presenceShown": data.presence_shown,
+    }
     values = {column: value for column, value in given.items() if value is not None}
     return Decision(
         state=directory,
         answer=Reply({"user": Ref("user", directory.user_id)}),
         rows=_own_row(directory, values) if values else (),
-        dues=_renamings(directory, now, ids) if data.name is not None else (),
+        dues=_renamings(directory, now, ids) if values.keys() & TOLD else (),
     )
+
+
+TOLD = frozenset({"name", "presenceShown"})
+"""What of a profile concerns the user's sessions."""
 
 
 def _renamings(directory: Directory, now: datetime, ids: Ids) -> list[Due]:

@@ -23,10 +23,12 @@ def timer(turn: Turn) -> Outcome:
 
 
 def renamed(turn: Turn) -> Outcome:
-    """internal.renamed: names are kept beside the state, so nothing of it changes."""
+    """internal.renamed: names are kept beside the state; of it changes who shows presence."""
     data: c.Renamed = turn.command.data
     turn.done.append(data.reminder_id)
     turn.names.update(data.names)
+    for seat in turn.state.seats:
+        seat.shows_presence = data.presence.get(seat.user_id, seat.shows_presence)
     return None
 
 
