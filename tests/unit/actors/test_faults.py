@@ -137,12 +137,12 @@ async def test_a_host_goes_on_looking_for_shards_after_a_fault(
     second = await world.host("h2")
     with monkeypatch.context() as patch:
         patch.setattr(host.placement._store, "routing", broken)
-        await until(lambda: len(world.sleeper.waiting) == 4, "hosts that sleep")
+        await until(lambda: len(world.sleeper.waiting) == 2 * LOOPS, "hosts that sleep")
         world.sleeper.wake()
-        await until(lambda: len(world.sleeper.waiting) == 4, "all loops asleep again")
+        await until(lambda: len(world.sleeper.waiting) == 2 * LOOPS, "all loops asleep again")
     for _ in range(2):
         world.sleeper.wake()
-        await until(lambda: len(world.sleeper.waiting) == 4, "all loops asleep once more")
+        await until(lambda: len(world.sleeper.waiting) == 2 * LOOPS, "all loops asleep once more")
     assert second.placement.generations, "the first one gave some of its shards"
 
 
