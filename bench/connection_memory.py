@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 
+from beheard_hub.load.pairs import make_pairs
 from bench.bars import Found
-from bench.pairs import make_pairs
 from bench.run import Run, resident_bytes, token_of
 
 FIRST_PAIRS, PAIRS = 200, 1_000

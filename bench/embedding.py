@@ -28,11 +28,11 @@ from beheard_hub.actors.supervisor import RayOptions, start_ray, stop_ray
 from beheard_hub.ai.embedding import LocalEmbedder
 from beheard_hub.embeddings.vocabulary import Key, Page, Text, Vectors
 from beheard_hub.embeddings.worker import EmbeddingWorker, WorkerLimits
+from beheard_hub.load.pairs import Pair, Phone, make_pairs
 from beheard_hub.persistence.embedded import EmbeddedPostgres
 from beheard_hub.settings import process_environment
 from beheard_hub.testing.hub_process import HubProcess
 from bench.bars import Found
-from bench.pairs import Pair, Phone, make_pairs
 from bench.run import Run, token_of
 
 TEXTS, ROUNDS = 40_000, 3

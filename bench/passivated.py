@@ -12,8 +12,8 @@ from __future__ import annotations
 import asyncio
 import statistics
 
+from beheard_hub.load.pairs import Pair, Phone, make_pairs
 from bench.bars import Found
-from bench.pairs import Pair, Phone, make_pairs
 from bench.run import Run, token_of
 
 WARM, PAIRS = 20, 200

@@ -30,11 +30,11 @@ from beheard_hub.domain.kernel import Loaded
 from beheard_hub.gateway.auth import LocalKey
 from beheard_hub.journeys import load as load_journey
 from beheard_hub.journeys import names
+from beheard_hub.load.pairs import make_pair
 from beheard_hub.persistence.database import Database
 from beheard_hub.persistence.stores import PostgresSessionStore
 from beheard_hub.runtime import SystemClock
 from beheard_hub.serve import Hub
-from bench.pairs import make_pair
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 """The clock of a host on a stub store stands still, and so does the time of the last activity."""

@@ -18,10 +18,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 import msgspec
 
 from beheard_hub.gateway.auth import LocalKey
+from beheard_hub.load.pairs import ANSWER_SECONDS_MAX, Figures, Pair, Phone, make_pairs, steady
 from beheard_hub.runtime import SystemClock
 from beheard_hub.testing.messages_api import Fault, MessagesApi, Pace, served
 from bench.bars import Found
-from bench.pairs import ANSWER_SECONDS_MAX, Figures, Pair, Phone, make_pairs, steady
 from bench.run import Run, token_of
 
 ANSWERS = 1_000

@@ -15,9 +15,9 @@ from collections.abc import Callable
 
 import msgspec
 
+from beheard_hub.load.pairs import Pair, Phone, make_pairs, saturate, steady
 from bench.bars import Found
 from bench.naive.__main__ import Listening
-from bench.pairs import Pair, Phone, make_pairs, saturate, steady
 from bench.run import Run, token_of
 
 PAIRS = 100

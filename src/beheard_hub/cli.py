@@ -1,4 +1,4 @@
-"""The command `beheard`: serve, demo, eval, migrate, embed, token, doctor, ops.
+"""The command `beheard`: serve, demo, eval, load, bench, migrate, embed, token, doctor, ops.
 
 Exit codes: 0 done, 1 failed, 2 wrong use or setting, 130 interrupted (spec 09).
 """
@@ -179,6 +179,30 @@ def eval_command(context: typer.Context) -> None:
     from beheard_hub.evaluation.command import app as evaluation
 
     evaluation(context.args, prog_name="beheard eval")
+
+
+@app.command(
+    "load",
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def load_command(context: typer.Context) -> None:
+    """Put load on a running hub and say what it took."""
+    from beheard_hub.load.command import app as load
+
+    load(["load", *context.args], prog_name="beheard")
+
+
+@app.command(
+    "bench",
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def bench_command(context: typer.Context) -> None:
+    """Measure this machine with a hub of its own."""
+    from beheard_hub.load.command import app as load
+
+    load(["bench", *context.args], prog_name="beheard")
 
 
 @app.command(hidden=True)

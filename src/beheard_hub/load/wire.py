@@ -1,4 +1,4 @@
-"""A websocket client as lean as a load generator needs it: the bench must not measure itself.
+"""A websocket client as lean as a load generator needs it: it must not measure itself.
 
 It speaks what a hub sends (whole, unmasked text frames, pings, a close) and nothing more: no
 extensions, no fragments. Frames are masked with a key of zeros, which leaves the text as it is.
@@ -30,6 +30,8 @@ class Wire(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._upgraded: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.close_code: int | None = None
+        """What the hub gave as its reason."""
 
     @classmethod
     async def connect(
@@ -38,8 +40,12 @@ class Wire(asyncio.Protocol):
         """Opens a connection. Raises ConnectionError when it is not upgraded."""
         where = urlsplit(url)
         loop = asyncio.get_running_loop()
+        secure = where.scheme == "wss"
         _, wire = await loop.create_connection(
-            lambda: cls(on_text, on_lost), where.hostname or "", where.port or 80
+            lambda: cls(on_text, on_lost),
+            where.hostname or "",
+            where.port or (443 if secure else 80),
+            ssl=secure or None,
         )
         request = UPGRADE.format(path=where.path, host=where.netloc, token=token)
         wire._transport.write(request.encode())
@@ -76,6 +82,14 @@ class Wire(asyncio.Protocol):
             self._transport.write(_frame(CLOSE, b"\x03\xe8"))
         await self.lost
 
+    def abort(self) -> None:
+        """Gone at once, without a word."""
+        self._transport.abort()
+
+    def stall(self) -> None:
+        """Reads nothing from now on."""
+        self._transport.pause_reading()
+
     def _take_answer(self) -> bool:
         head, found, rest = bytes(self._buffer).partition(b"\r\n\r\n")
         if not found:
@@ -106,6 +120,7 @@ class Wire(asyncio.Protocol):
         elif opcode == PING:
             self._transport.write(_frame(PONG, payload))
         elif opcode == CLOSE:
+            self.close_code = int.from_bytes(payload[:2], "big") or None
             self._transport.write(_frame(CLOSE, payload))
             self._transport.close()
         return True

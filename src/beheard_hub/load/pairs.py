@@ -1,4 +1,4 @@
-"""Load on a running hub: pairs of people on bare websockets, as lean as a load generator can be.
+"""Pairs of people on bare websockets, and commands at a rate or as many as go.
 
 Each pair has one ACTIVE session; A pauses and resumes it in turn. Every command is acked after its
 commit and tells the partner by an event, so one command is four stored rows and two deliveries.
@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from secrets import token_hex
 from typing import Any, Self
 
 import msgspec
 
-from bench.wire import Wire
+from beheard_hub.load.wire import Wire
 
 TOGGLE = ("session.pause", "session.resume")
 ANSWER_SECONDS_MAX = 60
@@ -39,6 +40,14 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(_Frame).decode
 
 
+class CommandRefused(RuntimeError):
+    """The hub said no to a command of the load."""
+
+    def __init__(self, name: str, code: str) -> None:
+        super().__init__(f"{name} was refused: {code}")
+        self.code = code
+
+
 class Phone:
     """One bare connection: sends commands, waits for their answers, counts events."""
 
@@ -49,6 +58,7 @@ class Phone:
         self.arrived = asyncio.Event()
         self.greeted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.sent = 0
+        self._tag = token_hex(4)
 
     @classmethod
     async def connect(cls, url: str, token: str) -> Self:
@@ -78,15 +88,15 @@ class Phone:
                 future.set_exception(ConnectionError("the hub closed the connection"))
 
     async def command(self, name: str, data: Mapping[str, Any], session_id: str = "") -> _Frame:
-        """Sends one command and returns its ack. Raises RuntimeError when it is refused."""
+        """Sends one command and returns its ack. Raises CommandRefused, ConnectionError."""
         self.sent += 1
-        command = _Command(f"c{self.sent}", name, data, session_id)
+        command = _Command(f"{self._tag}-{self.sent}", name, data, session_id)
         answer: asyncio.Future[_Frame] = asyncio.get_running_loop().create_future()
         self.answers[command.id] = answer
         self.wire.send(_encode(command))
         reply = await answer
         if reply.type != "ack":
-            raise RuntimeError(f"{name} was refused: {reply.code}")
+            raise CommandRefused(name, reply.code)
         return reply
 
     async def subscribe(self, session_id: str) -> None:
@@ -121,6 +131,12 @@ class Pair:
         self.toggles += 1
         began = time.perf_counter()
         await self.a.command(name, {}, self.session_id)
+        return time.perf_counter() - began
+
+    async def record(self) -> float:
+        """One command that builds on no other; returns its ack's latency in seconds."""
+        began = time.perf_counter()
+        await self.b.command("emotions.record", {"intensity": 5}, self.session_id)
         return time.perf_counter() - began
 
     async def close(self) -> None:
@@ -182,7 +198,7 @@ async def saturate(pairs: Sequence[Pair], in_flight: int, seconds: float) -> Fig
 
     async with asyncio.timeout(seconds + ANSWER_SECONDS_MAX):
         await asyncio.gather(*(lane(pair) for pair in pairs for _ in range(in_flight)))
-        while sum(pair.b.events for pair in pairs) - events_before < len(latencies):
+        while sum(p.b.events for p in pairs) - events_before < len(latencies):  # noqa: ASYNC110
             await asyncio.sleep(0.005)
     return Figures(len(latencies), time.perf_counter() - began, latencies)
 
