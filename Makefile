@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test check format bench docs fuzz mutants clean help
+.PHONY: run test check format bench chaos docs fuzz mutants clean help
 
 help:            ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -34,6 +34,9 @@ format: $(READY) ## put the code in shape
 
 bench: $(READY)  ## the speed table of the quality bars
 	@$(BIN)/python -m bench
+
+chaos: $(READY)  ## every fault under load, by plan (half an hour); what was acked is laid beside the database
+	@$(BIN)/python -m chaos
 
 docs: $(READY)   ## the generated documents: protocol.md, openapi.yaml, asyncapi.yaml
 	@$(BIN)/python -m beheard_hub.domain.mediation.render > docs/protocol.md

@@ -1,0 +1,101 @@
+"""One run: a hub, people, one fault after the other, and the judgement."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from random import Random
+
+from beheard_hub.settings import process_environment
+from beheard_hub.testing.hub_process import HubProcess
+from beheard_hub.testing.messages_api import FAULTS as PROVIDER_FAULTS
+from beheard_hub.testing.messages_api import MessagesApi, served
+from chaos.faults import FAULTS
+from chaos.hub import HubUnderFire, Struck
+from chaos.judgement import judged
+from chaos.people import Load, at_work
+from chaos.plans import Plan
+from chaos.report import Report, report
+
+PROVIDER_FAULTS_MAX = 10_000
+ACKS_BEFORE = 3
+PAUSE_SECONDS_MAX = 0.5
+"""Between everybody's ack and the next fault, at most."""
+
+
+async def struck_and_judged(
+    plan: Plan,
+    process: HubProcess,
+    *,
+    seed: int,
+    strikes: int,
+    seconds_max: float = float("inf"),
+    say: Callable[[str], None] = lambda text: None,
+) -> Report:
+    """Carries out a plan on a running hub and returns what came of it.
+
+    It ends after `strikes` faults or `seconds_max` seconds. The seed decides on the faults, their
+    order and what people send; when exactly a process dies is up to the machine.
+
+    Raises:
+        TimeoutError: the hub did not get back on its feet.
+    """
+    rng = Random(seed)
+    hub = HubUnderFire(process)
+    began = time.monotonic()
+    async with contextlib.AsyncExitStack() as stack:
+        await hub.connect(stack)
+        async with at_work(
+            hub.urls, hub.token, pairs=plan.pairs, think_seconds=plan.think_seconds, rng=rng
+        ) as load:
+            done = await _strike(plan, hub, load, rng, strikes, began + seconds_max, say)
+        found = await judged(hub, load)
+    return report(seed, time.monotonic() - began, load, done, found)
+
+
+@contextlib.asynccontextmanager
+async def under_fire(plan: Plan, folder: Path) -> AsyncIterator[HubProcess]:
+    """A hub of its own for a plan, on the settings that the plan wants."""
+    async with contextlib.AsyncExitStack() as stack:
+        variables = {"BEHEARD_LIMITS": "off", "BEHEARD_GATEWAYS": "2", "BEHEARD_HOSTS": "2"}
+        if plan.provider:
+            variables |= await _standing_in(plan.provider, stack)
+        hub = HubProcess(folder / "data", **(variables | dict(plan.variables)))
+        await hub.start(process_environment())
+        stack.push_async_callback(hub.stop)
+        yield hub
+
+
+async def _standing_in(fault: str, stack: contextlib.AsyncExitStack) -> dict[str, str]:
+    """A provider of which every third answer fails."""
+    api = MessagesApi(requests_kept_max=1)
+    api.script("*", *[PROVIDER_FAULTS[fault], None, None] * PROVIDER_FAULTS_MAX)
+    url = await stack.enter_async_context(served(api))
+    return {
+        "BEHEARD_FACILITATOR": "anthropic",
+        "ANTHROPIC_API_KEY": "stands-in",
+        "ANTHROPIC_BASE_URL": url,
+    }
+
+
+async def _strike(
+    plan: Plan, hub: HubUnderFire, load: Load, rng: Random, strikes: int, until: float,
+    say: Callable[[str], None],
+) -> list[Struck]:  # fmt: skip
+    done: list[Struck] = []
+    names, weights = list(plan.faults), list(plan.faults.values())
+    await load.everybody_gets(ACKS_BEFORE)
+    while len(done) < strikes and time.monotonic() < until:
+        struck = await FAULTS[rng.choices(names, weights)[0]](hub, load, rng)
+        done.append(struck)
+        struck.alone = rng.random() >= plan.together
+        if struck.alone:
+            await load.everybody_gets(1)
+            struck.seconds = load.first_acks_seconds(struck)
+            await asyncio.sleep(rng.uniform(0, PAUSE_SECONDS_MAX))
+        say(f"{len(done)}/{strikes} {struck.fault}")
+    await load.everybody_gets(ACKS_BEFORE)
+    return done

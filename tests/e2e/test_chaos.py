@@ -1,0 +1,22 @@
+"""The short form of `make chaos`: processes die and freeze, cables are cut, while people send."""
+
+from __future__ import annotations
+
+import pytest
+from chaos.plans import PLANS
+from chaos.run import struck_and_judged
+
+from .conftest import Town
+
+SEED = 20
+STRIKES = {"hosts": 3, "gateways": 2, "postgres": 1, "freeze": 1, "network": 2}
+"""By plan; each is under load before, between and after."""
+
+
+@pytest.mark.parametrize("name", STRIKES)
+async def test_every_promise_is_kept_under_fire(town: Town, name: str) -> None:
+    strikes = STRIKES[name]
+    made = await struck_and_judged(PLANS[name], town.hub, seed=SEED, strikes=strikes)
+    assert made.violations == []
+    assert sum(made.faults.values()) == strikes
+    assert made.acked > 10 * made.people
