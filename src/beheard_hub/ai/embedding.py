@@ -12,7 +12,6 @@ import numpy as np
 
 from beheard_hub.embeddings.vocabulary import DIMENSION, Vectors
 
-_OWN_DIMENSION = 256
 _EMPTY_TEXT = "."
 
 

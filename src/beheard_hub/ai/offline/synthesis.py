@@ -21,7 +21,6 @@ from beheard_hub.facilitation import Bundle, Clarification, Need, Synthesis
 from beheard_hub.ports import Embedder
 
 NEEDS_MAX = 5
-NEEDS_MIN = 2
 CLARIFICATIONS_MAX = 3
 QUOTES_MAX = 5
 QUOTE_CHARS_MAX = 200

@@ -307,13 +307,6 @@ def respond(request: HttpRequest, answered: Answered) -> Response[bytes]:
 def broken(request: HttpRequest, failure: Exception) -> Response[bytes]:
     """Our own fault: a reference for both sides, and no content."""
     reference = uuid4().hex[:12]
-    where = failure.__traceback__
-    while where is not None and where.tb_next is not None:
-        where = where.tb_next
-    _log.error(
-        "request_failed", reference=reference, error=type(failure).__name__,
-        where=where.tb_frame.f_code.co_filename.rpartition("/")[2] if where else "",
-        line=where.tb_lineno if where else 0,
-    )  # fmt: skip
+    _log.error("request_failed", reference=reference, **telemetry.origin_of(failure))
     error = error_frame(Code.INTERNAL_ERROR, details={"reference": reference})
     return respond(request, envelope.failure(error))
