@@ -188,6 +188,7 @@ class AnthropicFacilitator:
                         usage=piece.usage,
                         offer_feel_heard=chosen.offer_feel_heard,
                         offer_support=chosen.offer_support,
+                        ask_to_share=chosen.ask_to_share,
                     )
                 else:
                     yield piece

@@ -13,6 +13,7 @@ import msgspec
 
 from beheard_hub.ai.crisis import Crisis, assess
 from beheard_hub.ai.offline.texts import pattern
+from beheard_hub.ai.sharing import meant, wanted
 from beheard_hub.ai.thread import (
     REDIRECTIONS_MAX,
     Thread,
@@ -36,6 +37,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     task: Mapping[str, Any]
     offer_feel_heard: bool = False
     offer_support: str | None = None
+    ask_to_share: tuple[str, str] | None = None
 
 
 def opening(bundle: Bundle) -> Route:
@@ -58,10 +60,12 @@ async def route(bundle: Bundle, thread: Thread, traps: Traps) -> Route:
         if kind is not None:
             do = "redirect" if row <= REDIRECTIONS_MAX else "offer_options"
             return Route(call="mirror", task={"do": do, "kind": kind, "inARow": row})
+    note = meant(bundle.stage, thread.newest, bundle.items) if danger is None else None
     return Route(
         call=f"stage{bundle.stage}",
         task={"do": "answer", **_named(danger)},
         offer_feel_heard=danger is None and _offers(bundle, thread),
+        ask_to_share=wanted(note),
     )
 
 

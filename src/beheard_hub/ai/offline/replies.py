@@ -16,9 +16,9 @@ from beheard_hub.ai.crisis import Crisis, Severity, assess
 from beheard_hub.ai.offline import mirror
 from beheard_hub.ai.offline.choosing import choose, fresh, last_use
 from beheard_hub.ai.offline.listening import Heard, listen
-from beheard_hub.ai.offline.softening import transform
 from beheard_hub.ai.offline.texts import pattern, table
 from beheard_hub.ai.offline.words import capitalised, content_stems, words
+from beheard_hub.ai.sharing import meant, wanted
 from beheard_hub.ai.thread import (
     REDIRECTIONS_MAX,
     Thread,
@@ -31,8 +31,6 @@ from beheard_hub.facilitation import Bundle, Item
 _SHORT_WORDS_MAX = 3
 _NEED_QUESTION_STAGES = (1, 3)
 _GUESSING_STAGES = (1, 3)
-_SHARING_STAGES = (2,)
-_SHARED_STEMS_MIN = 2
 _SKIPPED = {3: 0.6, 4: 0.8}
 """Stages that do not see the earlier conversation → part of a pool that is taken as used there."""
 
@@ -81,7 +79,6 @@ _CORRECTION = pattern("cues", "correction")
 _EASED = pattern("cues", "eased")
 _BRIGHT = pattern("cues", "bright")
 _ENDING = pattern("cues", "ending")
-_WANTS_KNOWN = pattern("cues", "wants_known")
 _ASIDES = {name: pattern("cues", "aside", name) for name in table("cues")["aside"]}
 
 
@@ -145,31 +142,16 @@ def _short(turn: Turn) -> Answer:
 
 
 def _share(turn: Turn) -> Answer:
-    event = _meant(turn)
     text = _joined(_echo(turn), turn.fill(turn.pick("share", "asked")))
-    return Answer(text=text, ask_to_share=("EVENT_SUMMARY", event.id) if event else None)
+    return Answer(text=text, ask_to_share=wanted(_meant(turn)))
 
 
 def _meant(turn: Turn) -> Item | None:
-    """The note that the user would like to be known, once in a thread: the wish is in their words,
-    the note is about the same, and it can be softened without inventing."""
+    """The note that the user would like to be known; spoken of once in a thread."""
     asked: Sequence[str] = table("replies")["share"]["asked"]
-    thread = turn.thread
-    lines = [turn.fill(line) for line in asked]
-    if (
-        turn.stage not in _SHARING_STAGES
-        or not _WANTS_KNOWN.search(thread.newest)
-        or any(last_use(line, thread.answers) >= 0 for line in lines)
-    ):
+    if any(last_use(turn.fill(line), turn.thread.answers) >= 0 for line in asked):
         return None
-    told = content_stems(thread.newest)
-    near = [
-        (len(content_stems(event.text) & told), event)
-        for event in turn.events
-        if transform("EVENT_SUMMARY", event.text).can_transform
-    ]
-    shared, event = max(near, key=lambda n: n[0], default=(0, None))
-    return event if shared >= _SHARED_STEMS_MIN else None
+    return meant(turn.stage, turn.thread.newest, turn.events)
 
 
 def _by_stage(turn: Turn) -> Answer:

@@ -110,3 +110,33 @@ async def test_who_says_that_they_feel_heard_is_offered_the_question_at_once(des
     assert (await ask(desk.facilitator, bundle(said("Exactly. I feel heard.")))).offer_feel_heard
     elsewhere = bundle(said("Exactly. I feel heard.", stage=4), 4)
     assert not (await ask(desk.facilitator, elsewhere)).offer_feel_heard
+
+
+NOTE = item(
+    1,
+    "I paid the bill alone in March.",
+    type="user_event",
+    fields={"attributedTo": "OTHER", "emotions": []},
+)
+WISH = "I wish she knew that I paid that bill alone."
+
+
+async def test_what_they_want_to_be_known_is_asked_for_by_rule(desk: Desk) -> None:
+    spoken, calls = await answered(desk, [NOTE, item(2, WISH, stage=2)], 2)
+    assert spoken.ask_to_share == ("EVENT_SUMMARY", NOTE.id)
+    assert calls == ["mirror_check", "stage2"], "no model is asked about it"
+
+
+@pytest.mark.parametrize(
+    ("text", "stage"),
+    [
+        ("I paid that bill alone.", 2),
+        (WISH, 1),
+        (f"{WISH} And last night she hit me.", 2),
+        (f"{WISH} I am afraid of her.", 2),
+    ],
+    ids=["no wish", "another stage", "danger", "a concern"],
+)
+async def test_otherwise_nobody_is_asked_to_share(desk: Desk, text: str, stage: int) -> None:
+    spoken, _ = await answered(desk, [NOTE, item(2, text, stage=stage)], stage)
+    assert spoken.ask_to_share is None
