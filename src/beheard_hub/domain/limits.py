@@ -50,6 +50,7 @@ WORK_SECONDS_MAX = 60
 RECEIPT_AGE_MAX = timedelta(days=7)
 EVENT_AGE_MAX = timedelta(days=30)
 LEASE_AGE_MAX = timedelta(days=7)
+REMINDER_AGE_MAX = timedelta(days=7)
 EVENTS_PER_USER_MAX = 10_000
 USAGE_AGE_MAX = timedelta(days=90)
 
@@ -77,6 +78,8 @@ UNANSWERED_MESSAGES_MAX = 50
 READINGS_KEPT = 5
 OVERLAP_RANKS = 3
 FOLLOW_UP_MAX = timedelta(days=366)
+DRAFT_REST = timedelta(seconds=10)
+"""How long a draft must have been left alone before the facilitator looks at it."""
 
 # The own account (spec 03.1; 5.3 for the rate of the export, which is ours)
 NAME_CHARS_MAX = 200

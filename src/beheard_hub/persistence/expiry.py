@@ -4,9 +4,9 @@ One per hub, in the process that serves, as `beheard_ops`, which sees keys and t
 is a row of small transactions with pauses between them, so that no flush ever waits for it, and
 ends when nothing old is left. Two hubs on one database do the same work twice and no harm.
 
-Receipts and what model calls cost go by age. Events go by age or by count, and the newest of each
-user and session stays; a client that resumes from before what is left is given a snapshot (spec
-5.2).
+Receipts, reminders that ran and what model calls cost go by age. Events go by age or by count, and
+the newest of each user and session stays; a client that resumes from before what is left is given a
+snapshot (spec 5.2).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from beheard_hub.domain.limits import (
     EVENTS_PER_USER_MAX,
     LEASE_AGE_MAX,
     RECEIPT_AGE_MAX,
+    REMINDER_AGE_MAX,
     USAGE_AGE_MAX,
 )
 from beheard_hub.persistence.database import Database
@@ -52,6 +53,8 @@ class Expired(msgspec.Struct, frozen=True):
     usage: int
     leases: int = 0
     """Of hosts that are dead and own nothing any more."""
+    reminders: int = 0
+    """Those that ran."""
 
 
 class Expiry:
@@ -89,8 +92,9 @@ class Expiry:
         events = sum([gone async for gone in self._events()])
         usage = sum([gone async for gone in self._aged("expire.usage", USAGE_AGE_MAX)])
         leases = sum([gone async for gone in self._aged("expire.leases", LEASE_AGE_MAX)])
+        reminders = sum([n async for n in self._aged("expire.reminders", REMINDER_AGE_MAX)])
         took_ms = round((self._clock.mono() - began) * 1000)
-        expired = Expired(receipts, events, usage, leases)
+        expired = Expired(receipts, events, usage, leases, reminders)
         for kind, count in msgspec.structs.asdict(expired).items():
             _log.info("expired", kind=kind, count=count, duration_ms=took_ms)
         return expired

@@ -17,6 +17,7 @@ from beheard_hub.domain.limits import (
     EVENTS_PER_USER_MAX,
     LEASE_AGE_MAX,
     RECEIPT_AGE_MAX,
+    REMINDER_AGE_MAX,
     USAGE_AGE_MAX,
 )
 from beheard_hub.link_messages import SnapshotFrom, SubscribedFrom, SubscribeTo, ToGateway
@@ -99,7 +100,7 @@ async def test_receipts_are_kept_for_their_time(
     assert await Expiry(db, clock, naps, SMALL).once() == Expired(receipts=5, events=0, usage=0)
     kept = await owner.fetch('SELECT "commandId" FROM hub."CommandReceipt" ORDER BY 1')
     assert [row[0] for row in kept] == ["c-1", "c-3"]
-    assert naps.asked == [SMALL.pause_seconds] * 6, "two, two, one; no event, usage, lease"
+    assert naps.asked == [SMALL.pause_seconds] * 7, "two, two, one; and nothing of the others"
     clock.advance(2 * MINUTE.total_seconds())
     assert (await Expiry(db, clock, Naps()).once()).receipts == 2
 
@@ -141,6 +142,29 @@ async def test_what_calls_cost_is_kept_for_its_time(
     await owner.execute('DELETE FROM hub."AiUsage"')
 
 
+async def test_a_reminder_that_ran_goes_and_one_that_waits_stays(
+    db: Database, owner: asyncpg.Connection, clock: ManualClock
+) -> None:
+    old, young = REMINDER_AGE_MAX + MINUTE, REMINDER_AGE_MAX - MINUTE
+    ran = [old, young, None, old, old]
+    await owner.executemany(
+        'INSERT INTO hub."Reminder" (id, "sessionId", "userId", shard, kind, "dueAt", "firedAt")'
+        " VALUES ($1, $2, $3, 0, 'ai_turn', $4, $5)",
+        [
+            (f"r-{n}", SESSION, A, clock.now() - 2 * old, age and clock.now() - age)
+            for n, age in enumerate(ran)
+        ],
+    )
+    assert (await Expiry(db, clock, Naps(), SMALL).once()).reminders == 3
+    kept = await owner.fetch("""SELECT id FROM hub."Reminder" WHERE id LIKE 'r-%' ORDER BY id""")
+    assert [row["id"] for row in kept] == ["r-1", "r-2"]
+    async with db.as_ops(writes=True) as tx:
+        await tx.query("expire.reminders", {"before": clock.now() + old, "limit": 10})
+    kept = await owner.fetch("""SELECT id FROM hub."Reminder" WHERE id LIKE 'r-%'""")
+    assert [row["id"] for row in kept] == ["r-2"], "however old it is"
+    await owner.execute("""DELETE FROM hub."Reminder" WHERE id LIKE 'r-%'""")
+
+
 async def test_leases_go_when_their_host_is_long_gone_and_owns_nothing(
     db: Database, owner: asyncpg.Connection, clock: ManualClock
 ) -> None:
@@ -165,7 +189,7 @@ async def test_a_pass_is_made_every_hour_whatever_happened_to_the_last_one(
     db: Database, owner: asyncpg.Connection, clock: ManualClock
 ) -> None:
     await receipts(owner, clock, RECEIPT_AGE_MAX + MINUTE)
-    naps = Naps(count_max=8)
+    naps = Naps(count_max=9)
     failures = iter([StoreUnavailable("57P03"), ValueError("a fault of ours")])
 
     class Stumbling(ManualClock):
@@ -179,7 +203,7 @@ async def test_a_pass_is_made_every_hour_whatever_happened_to_the_last_one(
     with pytest.raises(asyncio.CancelledError):
         await Expiry(db, Stumbling(), naps).run()
     pause = ExpiryLimits().pause_seconds
-    assert naps.asked == [*[PASS_SECONDS] * 3, *[pause] * 4, PASS_SECONDS]
+    assert naps.asked == [*[PASS_SECONDS] * 3, *[pause] * 5, PASS_SECONDS]
     assert await owner.fetchval('SELECT count(*) FROM hub."CommandReceipt"') == 0
 
 

@@ -66,6 +66,20 @@ WITH old AS (
 )
 SELECT count(*)::int AS gone FROM gone;
 
+-- name: expire.reminders
+-- Drops reminders that ran before a time, the oldest first, `limit` at most; answers how many.
+-- args: before, limit
+WITH old AS (
+    SELECT r.id FROM hub."Reminder" r
+    WHERE r."firedAt" < $1::timestamptz
+    ORDER BY r."firedAt"
+    LIMIT $2::int
+), gone AS (
+    DELETE FROM hub."Reminder" r USING old o WHERE r.id = o.id
+    RETURNING 1
+)
+SELECT count(*)::int AS gone FROM gone;
+
 -- name: expire.leases
 -- Drops leases that ended before a time and own no shard, the oldest first, `limit` at most; answers
 -- how many. A host that wakes up without its lease is fenced like one whose lease is dead.
