@@ -128,6 +128,8 @@ class DraftCheck(msgspec.Struct, frozen=True):
 
     curious: bool
     hint: str = ""
+    prompt_version: str | None = None
+    """What made the hint; None where it is the hub's own rule about danger."""
 
 
 class SharedNeed(msgspec.Struct, frozen=True, kw_only=True):

@@ -38,6 +38,8 @@ class Pair:
         self.b = b
         self.result = result
         self.session_id = ""
+        self.looked_at = False
+        """Whether drafts are looked at as soon as they are written: then the hint is waited for."""
         self.answers: dict[Side, list[str]] = {"a": [], "b": []}
         """What REST answered each of them, as JSON."""
 
@@ -200,7 +202,10 @@ async def _stretch(pair: Pair) -> None:
     for x in (a, b):
         await x.say(x.private("I try to see how it is for the other."))
         draft = {"content": x.private("You work long hours."), "readyToShare": True}
+        heard = x.heard_of("message.created")
         await x.do("empathy.save_draft", draft)
+        if pair.looked_at:
+            await x.told("message.created", heard + 1)
         await pair.look()
         await x.do(
             "empathy.consent",

@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,7 @@ async def told(house: House, word: Word, *, by_rest: bool) -> Pair:
     people = [Inhabitant(name, None, house.token(name)) for name in PEOPLE]
     words: Mapping[Side, Word] = {"a": word, "b": plain}
     async with pair(house, people, words, by_rest=by_rest) as played:
+        played.looked_at = True
         await play(played)
     assert bool(played.answers["a"] and played.answers["b"]) == by_rest
     return played
@@ -112,6 +114,7 @@ async def tellings(
     door = request.param
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("beheard_hub.bootstrap.SystemIds", FixedIds)
+        patch.setattr("beheard_hub.domain.mediation.handlers.drafts.DRAFT_REST", timedelta(0))
         for number, word in enumerate((first, second)):
             async with fresh(postgres, template, f"telling_{door}_{number}") as database:
                 data_dir: Path = tmp_path_factory.mktemp("telling")
@@ -181,6 +184,12 @@ def test_the_two_tellings_do_differ(tellings: Sequence[Telling]) -> None:
     assert words(own[0], MARKS[0]) > 50
     assert words(own[1], MARKS[1]) > 50
     assert [len(text) for text in own[0]] != [len(text) for text in own[1]]
+
+
+def test_a_was_given_hints_on_the_own_drafts(tellings: Sequence[Telling]) -> None:
+    hints = ("what else might it be like over there?", "it speaks mostly of you")
+    for telling, hint in zip(tellings, hints, strict=True):
+        assert words(numbered(telling.pair, "a"), hint) > 0
 
 
 def test_b_cannot_tell_them_apart(tellings: Sequence[Telling]) -> None:

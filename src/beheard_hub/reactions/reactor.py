@@ -15,11 +15,17 @@ from beheard_hub import telemetry
 from beheard_hub.domain.kernel import Command, Due, Json, Work
 from beheard_hub.domain.mediation.commands import CommonGroundFound, Renamed, Timer
 from beheard_hub.domain.mediation.internal import BudgetReached as BudgetSpent
-from beheard_hub.domain.mediation.vocabulary import AI_EXTRACT, AI_TURN, DEVICE_GONE, PUSH
+from beheard_hub.domain.mediation.vocabulary import (
+    AI_EXTRACT,
+    AI_TURN,
+    DEVICE_GONE,
+    DRAFT_CHECK,
+    PUSH,
+)
 from beheard_hub.domain.refusals import Code, Refusal
 from beheard_hub.observability.metrics import REMINDER_LATE_SECONDS, REMINDERS_FAILED
 from beheard_hub.ports import Mailbox, StoreUnavailable
-from beheard_hub.reactions import extracting, leaving, pushing, turns
+from beheard_hub.reactions import drafts, extracting, leaving, pushing, turns
 from beheard_hub.reactions import work as works
 from beheard_hub.reactions.budgets import BudgetReached
 from beheard_hub.reactions.pushing import Pushes
@@ -238,6 +244,11 @@ async def _ai_extract(reactor: Reactor, session_id: str, due: Due) -> None:
     await extracting.extract(reactor.tools, reactor.mailbox, session_id, due)
 
 
+async def _draft_check(reactor: Reactor, session_id: str, due: Due) -> None:
+    assert reactor.mailbox is not None
+    await drafts.look(reactor.tools, reactor.mailbox, session_id, due)
+
+
 async def _common_ground(reactor: Reactor, session_id: str, due: Due) -> None:
     member = due.payload.get("userId") or await works.any_member(reactor.tools, session_id)
     assert reactor.mailbox is not None
@@ -295,6 +306,7 @@ EFFECTS: Mapping[str, Callable[[Reactor, str, str], None]] = {
 HANDLERS: Mapping[str, Handler] = {
     AI_TURN: _ai_turn,
     AI_EXTRACT: _ai_extract,
+    DRAFT_CHECK: _draft_check,
     "common_ground": _common_ground,
     "invitation_expiry": _timer,
     "pause_limit": _timer,
@@ -318,6 +330,7 @@ keep no timer waiting."""
 LANES: Mapping[str, str] = {
     AI_TURN: "answers",
     AI_EXTRACT: "models",
+    DRAFT_CHECK: "models",
     "common_ground": "models",
     PUSH: "pushes",
 }

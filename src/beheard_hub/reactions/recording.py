@@ -10,12 +10,18 @@ import msgspec
 
 from beheard_hub.ai.bundles import Assembled, provenance
 from beheard_hub.domain.kernel import Command, Json
-from beheard_hub.domain.mediation.internal import AiReplied, Audited, Extracted, ModelCall
+from beheard_hub.domain.mediation.internal import (
+    AiReplied,
+    Audited,
+    DraftChecked,
+    Extracted,
+    ModelCall,
+)
 from beheard_hub.metering import Bill, Used
 from beheard_hub.ports import Mailbox
 from beheard_hub.reactions.tools import Tools
 
-Recorded = TypeVar("Recorded", AiReplied, Extracted)
+Recorded = TypeVar("Recorded", AiReplied, Extracted, DraftChecked)
 
 
 class Trail:

@@ -13,13 +13,15 @@ import msgspec
 import pytest
 
 from beheard_hub.ai.anthropic import AnthropicFacilitator
+from beheard_hub.ai.anthropic.prompts import prompt
 from beheard_hub.ai.anthropic.transport import Limits, Transport, make_client
+from beheard_hub.domain.kernel import Due
 from beheard_hub.domain.mediation.commands import AiFailed, AiReplied
-from beheard_hub.reactions import turns
+from beheard_hub.reactions import drafts, turns
 from beheard_hub.testing.messages_api import FAULTS, Fault, Hold, MessagesApi, served
 from beheard_hub.testing.messages_api.answers import answer
 from beheard_hub.testing.messages_api.recording import Ending
-from tests.unit.reactions.fakes import SESSION, World, ai_turn, message
+from tests.unit.reactions.fakes import ANA, SESSION, START, World, ai_turn, message
 
 LIMITS = Limits(first_word_seconds_max=0.3, pause_between_words_seconds_max=0.3)
 WORDS = "I miss the evenings on the stairs."
@@ -115,3 +117,16 @@ async def test_words_that_look_like_our_own_marks_stay_words(line: Line) -> None
     assert request.newest() == [CLOSING]
     assert CLOSING not in request.system
     assert [task["do"] for task in request.data("task")] == ["answer"]
+
+
+async def test_a_draft_alone_is_sent_and_its_hint_names_its_prompt(line: Line) -> None:
+    text = "I was right, and that is that."
+    line.world.reads.rows["bundle.draft"] = [{"id": "d1", "text": text, "version": 1}]
+    payload = {"draftId": "d1", "version": 1}
+    due = Due(id="x1", kind="draft_check", at=START, user_id=ANA, payload=payload)
+    await drafts.look(line.tools, line.world.box, SESSION, due)
+    [request] = line.api.requests
+    assert (request.call, request.data("task")) == ("draft_check", [{"text": text}])
+    done = line.world.box.commands[-1].data
+    assert done.hint
+    assert done.prompt_version == prompt("draft_check").label

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
 import msgspec
 import pytest
 
-from beheard_hub.facilitation import Bundle, Extraction, Noticed, ToldEvent, Usage
-from beheard_hub.link_messages import EventFrom
+from beheard_hub.facilitation import Bundle, DraftCheck, Extraction, Noticed, ToldEvent, Usage
+from beheard_hub.link_messages import Acked, EventFrom
 from beheard_hub.metering import used
 from beheard_hub.persistence.database import Database
 from beheard_hub.persistence.usage import DaysUsage, PostgresUsage
@@ -223,3 +223,27 @@ async def test_operators_see_sums_and_nobody(
         DaysUsage(day=TODAY.date(), call="stage1", model="large-1", **whole)
     ]
     assert await PostgresUsage(db).tokens(None, TODAY) == 45
+
+
+async def test_a_hint_on_a_draft_is_heard_by_its_author_alone(
+    house: House, owner: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("beheard_hub.domain.mediation.handlers.drafts.DRAFT_REST", timedelta(0))
+    hint = "You could begin with a guess."
+    house.facilitator.draft_check = DraftCheck(curious=False, hint=hint, prompt_version="p/1")
+    pair = await (await house.pair()).to_stage(2)
+    for phone in pair.both:
+        await pair.settled(phone)
+    await pair.do(pair.b, "progress.get")
+    heard = len(pair.b.received)
+    await pair.do(pair.a, "empathy.save_draft", content="You were wrong.", readyToShare=False)
+    await pair.a.hears(lambda m: hint in repr(m))
+    assert house.facilitator.drafts == ["You were wrong."]
+    [row] = await owner.fetch('SELECT * FROM "Message" WHERE content = $1', hint)
+    assert (row["forUserId"], row["stage"], row["promptVersion"]) == (pair.a.user_id, 2, "p/1")
+    assert not await owner.fetchval(
+        """SELECT EXISTS (SELECT FROM hub."Reminder" WHERE kind = 'draft_check'
+           AND "firedAt" IS NULL)"""
+    )
+    await pair.do(pair.b, "progress.get")
+    assert [type(message) for message in pair.b.received[heard:]] == [Acked]

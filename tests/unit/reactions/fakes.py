@@ -12,6 +12,7 @@ from beheard_hub.facilitation import (
     Bundle,
     CommonItem,
     Delta,
+    DraftCheck,
     Extraction,
     Item,
     Piece,
@@ -143,6 +144,8 @@ class ScriptedFacilitator:
         self.synthesis = Synthesis([], [])
         self.extraction = Extraction([], [])
         self.transformation = Transformation(can_transform=True, text="softly")
+        self.drafts: list[str] = []
+        self.draft_check = DraftCheck(curious=True)
         self.common: Sequence[CommonItem] = ()
         self.shared: Sequence[SharedNeed] = ()
         self.library: Sequence[Item] = ()
@@ -186,8 +189,11 @@ class ScriptedFacilitator:
         self.bundles.append(bundle)
         return self.transformation
 
-    async def check_draft(self, text: str) -> Any:
-        raise AssertionError("reactions never check drafts")
+    async def check_draft(self, text: str) -> DraftCheck:
+        self.drafts.append(text)
+        if self.down is not None:
+            raise self.down
+        return self.draft_check
 
     async def close(self) -> None:
         return None

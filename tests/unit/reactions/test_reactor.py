@@ -17,7 +17,7 @@ from tests.unit.reactions.fakes import ANA, SAM, SESSION, START, Held, World, ai
 
 NO_TIMERS = {
     "ai_extract", "ai_turn", "common_ground", "renamed", "erase_seat", "erase_account", "push",
-    "device_gone",
+    "device_gone", "draft_check",
 }  # fmt: skip
 COMMAND = Command(id="c1", name="draft", user_id=ANA, session_id=SESSION, data=None)
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 
 from beheard_hub.ai.anthropic import answers
+from beheard_hub.ai.anthropic.prompts import prompt
 from beheard_hub.ai.quoting import literal, plain
 from beheard_hub.facilitation import (
     Clarification,
@@ -145,9 +146,8 @@ def _invented(text: str, sources: Sequence[str]) -> bool:
 
 def draft_check(said: answers.SaidDraftCheck) -> DraftCheck:
     """Curious or not; a hint only where it is not."""
-    return DraftCheck(
-        curious=said.curious, hint="" if said.curious else said.hint.strip()[:HINT_CHARS_MAX]
-    )
+    hint = "" if said.curious else said.hint.strip()[:HINT_CHARS_MAX]
+    return DraftCheck(said.curious, hint, prompt("draft_check").label)
 
 
 def traps_in_a_row(said: answers.SaidTraps, count: int) -> tuple[str | None, int]:

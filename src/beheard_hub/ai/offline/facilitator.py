@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 
+import msgspec
+
 from beheard_hub.ai.danger import draft_in_danger, transformation_in_danger
 from beheard_hub.ai.offline import common_ground as common_ground_rules
 from beheard_hub.ai.offline import (
@@ -84,7 +86,11 @@ class OfflineFacilitator:
 
     async def check_draft(self, text: str) -> DraftCheck:
         """Whether a draft shows curiosity, with a hint."""
-        return draft_in_danger(text) or drafts.check_draft(text)
+        uncoached = draft_in_danger(text)
+        if uncoached is not None:
+            return uncoached
+        label = f"offline/draft_check/{VERSION}"
+        return msgspec.structs.replace(drafts.check_draft(text), prompt_version=label)
 
     async def close(self) -> None:
         """Has none."""

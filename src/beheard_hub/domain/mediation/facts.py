@@ -32,6 +32,7 @@ from beheard_hub.domain.mediation.vocabulary import (
     ACCEPTED,
     AI_EXTRACT,
     COLLECTING,
+    DRAFT_CHECK,
     NOT_STARTED,
     USER_SUBMITTED,
 )
@@ -99,8 +100,8 @@ def _analysis(reminders: Iterable[Facts]) -> str | None:
     return next((row["id"] for row in reminders if row["kind"] == "common_ground"), None)
 
 
-def _extracting(reminders: Iterable[Facts], user_id: str) -> list[str]:
-    return [row["id"] for row in reminders if (row["kind"], row["userId"]) == (AI_EXTRACT, user_id)]
+def _outstanding(reminders: Iterable[Facts], kind: str, user_id: str) -> list[str]:
+    return [row["id"] for row in reminders if (row["kind"], row["userId"]) == (kind, user_id)]
 
 
 def _invitation(row: Facts | None) -> Invitation | None:
@@ -198,7 +199,8 @@ def _seat(
         event_at=_time(facts.get("lastEventAt")),
         erased=bool(member.get("erased")),
         shows_presence=member.get("presenceShown", True),
-        extracting=_extracting(reminders, member["userId"]),
+        extracting=_outstanding(reminders, AI_EXTRACT, member["userId"]),
+        draft_check=next(iter(_outstanding(reminders, DRAFT_CHECK, member["userId"])), None),
     )
     opened = facts.get("openedStage", seat.stage)
     seat.opened = -1 if opened is None else opened

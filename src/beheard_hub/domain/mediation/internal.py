@@ -136,6 +136,22 @@ class BudgetReached(Internal, frozen=True, kw_only=True):
     resets_at: datetime
 
 
+class DraftChecked(Internal, frozen=True, kw_only=True):
+    """internal.draft_checked: what a look at one seat's draft (`Command.user_id`) came to."""
+
+    reminder_id: str
+    version: int = 0
+    """Of the draft that was looked at."""
+    hint: str | None = None
+    """None where there is nothing to say, or nobody could look."""
+    prompt_version: str | None = None
+    items: tuple[dict[str, Any], ...] = ()
+    """What the hint was made from, as in a stored bundle."""
+    audit: tuple[tuple[str, str, Any], ...] = ()
+    """As `Audited.entries`."""
+    used: tuple[ModelCall, ...] = ()
+
+
 class Audited(Internal, frozen=True, kw_only=True):
     """internal.audited: what was sent to a model, or refused to it, outside any reply."""
 

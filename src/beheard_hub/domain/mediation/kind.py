@@ -12,6 +12,7 @@ from beheard_hub.domain.mediation import facts, views
 from beheard_hub.domain.mediation.directory import DIRECTORY
 from beheard_hub.domain.mediation.handlers.consent import CONSENT, CONSENT_WORKED
 from beheard_hub.domain.mediation.handlers.delivery import DELIVERY
+from beheard_hub.domain.mediation.handlers.drafts import DRAFTS
 from beheard_hub.domain.mediation.handlers.empathy import EMPATHY, EMPATHY_WORKED
 from beheard_hub.domain.mediation.handlers.invitations import INVITATIONS, INVITATIONS_WORKED
 from beheard_hub.domain.mediation.handlers.leaving import LEAVING
@@ -44,6 +45,7 @@ HANDLERS = Handlers(
         **TIMERS,
         **LEAVING,
         **MEMORY,
+        **DRAFTS,
         **RECORD,
         **DELIVERY,
     },

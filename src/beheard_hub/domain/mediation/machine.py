@@ -270,6 +270,7 @@ def step(turn: Turn, to_stage: int) -> None:
         left, status=COMPLETED, completed_at=turn.now, latched=latched
     )
     enter(turn, seat, to_stage)
+    turn.leave_draft(seat)
     turn.tell("partner.stage_completed", stage=left.stage, completedAt=turn.now)
     turn.tell("partner.advanced", toStage=to_stage)
 

@@ -340,6 +340,7 @@ INTERNAL: Mapping[str, type[msgspec.Struct]] = {
     "internal.audited": i.Audited,
     "internal.extracted": i.Extracted,
     "internal.delivered": i.Delivered,
+    "internal.draft_checked": i.DraftChecked,
 }
 
 DIRECTORY_INTERNAL: Mapping[str, type[msgspec.Struct]] = {

@@ -220,6 +220,8 @@ class Seat(msgspec.Struct, array_like=True, gc=False):
     """The outstanding ``ai_extract`` reminders."""
     shows_presence: bool = True
     """Whether the partner may be told that this user is connected."""
+    draft_check: str | None = None
+    """The outstanding ``draft_check`` reminder: of the newest version of the draft."""
 
     @property
     def stage(self) -> int:

@@ -208,6 +208,7 @@ class Turn:
         """Stops the facilitator in both threads: a pause, or the end, after which nothing of a
         vessel is written any more."""
         for seat in self.state.seats:
+            self.leave_draft(seat)
             if ended:
                 self.done.extend(seat.extracting)
                 self.effects.extend(f"drop:{key}" for key in seat.extracting)
@@ -216,6 +217,13 @@ class Turn:
                 self.done.append(seat.ai_turn)
                 self.effects.append(f"cancel:{seat.user_id}")
                 seat.ai_turn = None
+
+    def leave_draft(self, seat: Seat) -> None:
+        """Nobody looks at that seat's draft as it was any more."""
+        if seat.draft_check is not None:
+            self.done.append(seat.draft_check)
+            self.effects.append(f"drop:{seat.draft_check}")
+            seat.draft_check = None
 
     def remind(self, kind: str, at: datetime, **payload: Json) -> str:
         """Something that must still happen in this session at a time."""

@@ -83,6 +83,7 @@ AI_TURN: Final = "ai_turn"
 AI_EXTRACT: Final = "ai_extract"
 PUSH: Final = "push"
 DEVICE_GONE: Final = "device_gone"
+DRAFT_CHECK: Final = "draft_check"
 
 COMPANY: Final = "company"
 """Effect of a turn after which others may be told that somebody is there, or nobody."""

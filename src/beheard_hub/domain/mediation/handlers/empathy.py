@@ -14,6 +14,7 @@ from beheard_hub.domain.mediation.handlers.crossing import (
     share,
     speak_anew,
 )
+from beheard_hub.domain.mediation.handlers.drafts import look_later
 from beheard_hub.domain.mediation.pace import can_advance
 from beheard_hub.domain.mediation.state import Attempt, Draft, Validation
 from beheard_hub.domain.mediation.turn import Handler, Outcome, Turn, WorkHandler, no
@@ -49,6 +50,7 @@ def save_draft(turn: Turn) -> Outcome:
     else:
         turn.update("EmpathyDraft", {"id": draft_id}, **columns)
     me.draft = Draft(draft_id, version, data.ready_to_share)
+    look_later(turn)
     turn.tell("draft.saved", version=version)
     shown = {"id": draft_id, **columns, "updatedAt": turn.now}
     return {"draft": turn.ref("draft", draft_id, shown), "readyToShare": data.ready_to_share}
@@ -92,6 +94,7 @@ def consent_to_draft(turn: Turn, work: Work, result: Mapping[str, Json]) -> Outc
 def _shown(turn: Turn, text: str) -> Outcome:
     me, earlier = turn.me, turn.me.newest_attempt
     assert me.draft is not None, "checked before"
+    turn.leave_draft(me)
     attempt_id = turn.ids.ordered()
     consent_id = grant_new(turn, EMPATHY_ATTEMPT, attempt_id)
     turn.insert(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from beheard_hub.domain.kernel import Json, Read
@@ -227,10 +227,16 @@ def _store_answer(turn: Turn, seat: Seat, data: c.AiReplied) -> None:
         extract_later(turn, seat, data.stage, data.answered)
 
 
-def speak(turn: Turn, content: str) -> None:
-    """The facilitator says something in the caller's thread that answers no message."""
-    bundle: dict[str, Json] = {"items": [], "answers": []}
-    _say(turn, turn.me, turn.ids.ordered(), content, turn.me.stage, None, bundle)
+def speak(
+    turn: Turn,
+    content: str,
+    prompt_version: str | None = None,
+    items: Sequence[Mapping[str, Json]] = (),
+) -> None:
+    """The facilitator says something in the caller's thread that answers no message, made from
+    `items`."""
+    bundle: dict[str, Json] = {"items": list(items), "answers": []}
+    _say(turn, turn.me, turn.ids.ordered(), content, turn.me.stage, prompt_version, bundle)
 
 
 def _say(
