@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Any, TypeVar
 
@@ -31,6 +31,10 @@ AGAIN = frozenset({408, 409, 429, 500, 502, 503, 504, 529})
 """Statuses that may be different next time."""
 AGAIN_TYPES = frozenset({"api_error", "overloaded_error", "rate_limit_error", "timeout_error"})
 """The same for an error inside a stream, whose status was good."""
+STREAMS_UNHURRIED = 40
+"""As many answers at once are read as they come."""
+READS_PER_SECOND_MAX = 1_000
+"""Of all answers together where there are more: a person sees two pieces a second then."""
 UNACCEPTABLE = frozenset({400, 413, 422})
 """Statuses that are about the request: it would be refused again."""
 
@@ -112,6 +116,8 @@ class Transport:
         self._uniform = uniform
         self._limits = limits or Limits()
         self._breaker = Breaker(mono)
+        self._streams = 0
+        """Answers that are being read now."""
 
     async def close(self) -> None:
         """Ends all connections."""
@@ -192,8 +198,11 @@ class Transport:
         """The pieces of text of one request. Raises _Again, _Final."""
         first = self._mono() + self._limits.first_word_seconds_max
         creating = self._client.messages.create(stream=True, **request.body)
+        self._streams += 1
         try:
             async with await self._within(first, creating) as stream:
+                body: Any = stream.response.stream
+                stream.response.stream = Strided(body, self._stride, self._sleep)
                 events = aiter(stream)
                 while True:
                     due = self._mono() + self._limits.pause_between_words_seconds_max
@@ -203,6 +212,8 @@ class Transport:
                     text = tally.take(event)
                     if text:
                         yield text
+                    if tally.over:
+                        return
         except TimeoutError:
             raise _Again("silence") from None
         except anthropic.APIStatusError as wrong:
@@ -211,11 +222,41 @@ class Transport:
             raise _Again(type(wrong).__name__) from None
         except (ValueError, LookupError, TypeError, AttributeError):
             raise _Again("an answer that cannot be read") from None
+        finally:
+            self._streams -= 1
+
+    def _stride(self) -> float:
+        """Seconds between two looks at one answer; none while few are read."""
+        beyond = self._streams - STREAMS_UNHURRIED
+        return self._streams / READS_PER_SECOND_MAX if beyond > 0 else 0.0
 
     async def _within(self, due: float, waiting: Awaitable[_T]) -> _T:
         """Waits until `due` at most. Raises TimeoutError."""
         async with asyncio.timeout(max(0.0, due - self._mono())):
             return await waiting
+
+
+class Strided(httpx2.AsyncByteStream):
+    """A body that is read in strides: what came in the meantime is one chunk. To wake up for every
+    few words of a thousand answers would cost more than the words."""
+
+    def __init__(
+        self, body: httpx2.AsyncByteStream, stride: Callable[[], float], sleep: Sleep
+    ) -> None:
+        self._body = body
+        self._stride = stride
+        self._sleep = sleep
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """The chunks."""
+        async for chunk in self._body:
+            yield chunk
+            if seconds := self._stride():
+                await self._sleep(seconds)
+
+    async def aclose(self) -> None:
+        """Closes the body."""
+        await self._body.aclose()
 
 
 class _Tally:
