@@ -10,8 +10,8 @@ from beheard_hub.ai.anthropic import AnthropicFacilitator
 from beheard_hub.ai.anthropic.transport import Limits, Transport, make_client
 from beheard_hub.testing.messages_api import MessagesApi, served
 
-LIMITS = Limits(first_word_seconds_max=0.2, pause_between_words_seconds_max=0.2)
-"""Short silences: a stall is a matter of a fifth of a second here."""
+LIMITS = Limits(first_word_seconds_max=1.0, pause_between_words_seconds_max=1.0)
+"""Short silences: a stall is a matter of a second here, which a busy machine does not take."""
 
 
 class Desk:
