@@ -1,4 +1,4 @@
-"""The command `beheard`: serve, demo, eval, load, bench, migrate, embed, token, doctor, ops.
+"""The command `beheard`; what it does says `beheard --help`.
 
 Exit codes: 0 done, 1 failed, 2 wrong use or setting, 130 interrupted (spec 09).
 """
@@ -99,6 +99,42 @@ def migrate(data_dir: DataDir = None) -> None:
     for name in prepared.applied:
         typer.echo(f"applied {name}")
     typer.echo("the database is up to date")
+
+
+def _embedded(data_dir: str | None) -> Path:
+    """The data directory of a hub with the embedded database."""
+    chosen = settings.load(options={"BEHEARD_DATA_DIR": data_dir})
+    if chosen.database.url is not None:
+        raise SetupError(
+            "DATABASE_URL is set, and that server is backed up by its own tools.",
+            "See docs/runbook.md; unset DATABASE_URL for the embedded database.",
+        )
+    return chosen.server.data_dir
+
+
+@app.command()
+def backup(
+    target: Annotated[Path, typer.Argument(help="A directory that does not exist yet.")],
+    data_dir: DataDir = None,
+) -> None:
+    """Back up the embedded database, also while the hub serves."""
+    from beheard_hub.persistence.backup import back_up
+    from beheard_hub.runtime import SystemClock
+
+    back_up(_embedded(data_dir), target, SystemClock().now())
+    typer.echo(f"{target} holds everything that people have said: encrypt it")
+
+
+@app.command()
+def restore(
+    source: Annotated[Path, typer.Argument(help="What `beheard backup` has written.")],
+    data_dir: DataDir = None,
+) -> None:
+    """Make the embedded database from a backup, in a data directory that has none."""
+    from beheard_hub.persistence.backup import restore as restored
+
+    asyncio.run(restored(_embedded(data_dir), source))
+    typer.echo("restored; `beheard serve` goes on from there")
 
 
 @app.command()
