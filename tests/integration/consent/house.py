@@ -40,7 +40,7 @@ from beheard_hub.persistence.stores import (
     PostgresSessionStore,
 )
 from beheard_hub.persistence.summaries import StoredSummaries
-from beheard_hub.ports import Actor, Lease, Renderer, StateView
+from beheard_hub.ports import Actor, Clock, Lease, Renderer, StateView
 from beheard_hub.reactions.reactor import Reactor
 from beheard_hub.reactions.tools import Tools
 from beheard_hub.runtime import SystemClock, SystemIds
@@ -237,9 +237,13 @@ class Phone:
 class House:
     """One host, its reactions, and what they touch."""
 
-    def __init__(self, database: TestDatabase, db: Database) -> None:
+    def __init__(
+        self, database: TestDatabase, db: Database, clock: Clock | None = None, **tools: Any
+    ) -> None:
+        """`tools`: more of them than reactions have to have."""
         accounts, sessions = PostgresAccounts(db), PostgresSessionStore(db)
-        clock, ids, embedder = SystemClock(), SystemIds(), FakeEmbedder()
+        ids, embedder = SystemIds(), FakeEmbedder()
+        clock = clock or SystemClock()
         reads = PostgresReadStore(db)
         kinds = rendered_kinds(StoredSummaries(sessions, MEDIATION))
         self.database = database
@@ -249,7 +253,7 @@ class House:
         self.facilitator = RecordingFacilitator()
         self.tools = Tools(
             reads=self.reads, sessions=sessions, facilitator=self.facilitator,
-            embedder=embedder, clock=clock, ids=ids,
+            embedder=embedder, clock=clock, ids=ids, **tools,
         )  # fmt: skip
         ports = Ports(
             kinds=Kinds([MEDIATION], [DIRECTORY]), flushes=self.flushes,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
+
 from beheard_hub.domain.limits import INACTIVITY_AGE_MAX
 from beheard_hub.domain.mediation import commands as c
 from beheard_hub.domain.mediation.turn import Handler, Outcome, Turn
@@ -15,11 +17,25 @@ def timer(turn: Turn) -> Outcome:
     data: c.Timer = turn.command.data
     turn.done.append(data.reminder_id)
     state = turn.state
-    if data.kind == "follow_up" and state.status == RESOLVED and data.agreement_id is not None:
-        turn.tell("agreement.follow_up", agreementId=data.agreement_id)
+    if data.kind == "follow_up" and state.status == RESOLVED:
+        _follow_up(turn, data.agreement_id)
     if data.kind == "inactivity" and state.status not in FINAL and state.active_at is not None:
-        turn.remind("inactivity", max(state.active_at, turn.now) + INACTIVITY_AGE_MAX)
+        again = state.active_at + INACTIVITY_AGE_MAX
+        if again <= turn.now:  # somebody is awaited, or it rests: another limit counts meanwhile
+            again = turn.now + INACTIVITY_AGE_MAX
+        turn.remind("inactivity", again)
     return None
+
+
+def _follow_up(turn: Turn, agreement_id: str | None) -> None:
+    """Once: a reminder may come again before its first turn is durable. After that it never does,
+    so the mark need not outlive the state in memory."""
+    agreement = turn.state.agreements.get(agreement_id or "")
+    if agreement is not None and agreement.follow_up is not None:
+        turn.state.agreements[agreement_id or ""] = msgspec.structs.replace(
+            agreement, follow_up=None
+        )
+        turn.tell("agreement.follow_up", agreementId=agreement_id)
 
 
 def renamed(turn: Turn) -> Outcome:
