@@ -7,6 +7,7 @@ one `Runtime`. What starts Ray is in `fleet.py`. Gateways have a root of their o
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -22,6 +23,7 @@ from beheard_hub.embeddings.hints import Tell, TellingFlushes
 from beheard_hub.embeddings.worker import EmbeddingWorker
 from beheard_hub.facilitation import Facilitator, PlanningFacilitator
 from beheard_hub.links import tls
+from beheard_hub.observability import tracing
 from beheard_hub.persistence.database import Database
 from beheard_hub.persistence.flush_store import PostgresFlushStore
 from beheard_hub.persistence.mediation_views import rendered_kinds
@@ -92,6 +94,7 @@ class HostParts(msgspec.Struct, frozen=True):
         await self.reactor.tools.facilitator.close()
         await self.flushes.close()
         await self.db.close()
+        await asyncio.to_thread(tracing.stop)
         if self.courier is not None:
             await self.courier.close()
 
@@ -136,6 +139,7 @@ async def build_host(
     """One session host on Postgres; `tell` is called after commits that may have brought text,
     `around` puts something between the hub and its facilitator. Raises StoreUnavailable."""
     settings, clock, ids = runtime.settings, SystemClock(), SystemIds()
+    tracing.start(settings.traces, f"session-host-{host_id[:8]}")
     db = await Database.open(runtime.runtime_url, size_max=HOST_CONNECTIONS_MAX)
     sessions, reads = PostgresSessionStore(db), PostgresReadStore(db)
     embedding = embedder(settings.embeddings)

@@ -24,7 +24,7 @@ from beheard_hub.gateway.server import Gateway, build_gateway
 from beheard_hub.gateway_processes import GatewayOrder
 from beheard_hub.links import tls
 from beheard_hub.links.socket_link import SocketDialer
-from beheard_hub.observability import publishing
+from beheard_hub.observability import publishing, tracing
 from beheard_hub.observability.metrics import GATEWAY
 from beheard_hub.persistence.database import Database
 from beheard_hub.persistence.export import PostgresExports
@@ -81,6 +81,7 @@ def run_gateway_process() -> int:
 
 async def _gateway_process(order: GatewayOrder) -> int:
     db = await Database.open(order.runtime.runtime_url, size_max=GATEWAY_CONNECTIONS_MAX)
+    tracing.start(order.runtime.settings.traces, f"gateway-{order.number}")
     ca = order.runtime.settings.cluster.link_ca
     context = tls.gateway_context(ca) if ca is not None else None
     dialer = SocketDialer(f"gateway-{uuid4().hex[:12]}", order.runtime.secret, context)
@@ -115,6 +116,7 @@ async def _gateway_process(order: GatewayOrder) -> int:
         numbers.cancel()
         await asyncio.gather(numbers, return_exceptions=True)
         await db.close()
+        await asyncio.to_thread(tracing.stop)
     return 0
 
 

@@ -34,6 +34,8 @@ class CommandTo(_Message, frozen=True, tag="cmd"):
     name: str
     data: Mapping[str, Any]
     session_id: str = ""
+    trace: bytes = b""
+    """Place of the gateway's span (`observability.tracing`), where the command is traced."""
 
 
 class SubscribeTo(_Message, frozen=True, tag="sub"):

@@ -145,6 +145,15 @@ class Push(msgspec.Struct, frozen=True):
     tls: bool
 
 
+class Traces(msgspec.Struct, frozen=True):
+    """Where spans go."""
+
+    endpoint: str | None
+    """Of a collector of OpenTelemetry; None = no traces."""
+    percent: int
+    """How many of a hundred commands are traced."""
+
+
 class Settings(msgspec.Struct, frozen=True):
     """All that can be set, checked."""
 
@@ -155,6 +164,7 @@ class Settings(msgspec.Struct, frozen=True):
     ai: Ai
     embeddings: Embeddings
     push: Push
+    traces: Traces
 
 
 class Variable(msgspec.Struct, frozen=True):
@@ -253,6 +263,10 @@ VARIABLES: Sequence[Variable] = (
     Variable("ABLY_REST_HOST", "push.rest_host", text, None, "a stand-in for Ably"),
     Variable("ABLY_PORT", "push.port", whole(1, 65535), None, "its port"),
     Variable("ABLY_TLS", "push.tls", switch, True, "off for a stand-in without TLS"),
+    Variable("OTEL_EXPORTER_OTLP_ENDPOINT", "traces.endpoint", web_url, None,
+             "collector of OpenTelemetry (OTLP over HTTP) for traces; empty = none"),
+    Variable("BEHEARD_TRACES_PERCENT", "traces.percent", whole(0, 100), 100,
+             "how many of a hundred commands are traced"),
 )  # fmt: skip
 
 REQUIRES: Sequence[tuple[str, str | None, str]] = (

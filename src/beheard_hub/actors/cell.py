@@ -19,11 +19,16 @@ import msgspec
 from beheard_hub.domain.kernel import Command, CommandSpec, Json, Loaded, Ref, SessionKind
 from beheard_hub.domain.sharding import shard_of
 from beheard_hub.link_messages import CommandTo
+from beheard_hub.observability import tracing
 from beheard_hub.ports import GatewayPeer
 
 if TYPE_CHECKING:
+    from opentelemetry.trace import Span
+
     from beheard_hub.actors.recording import Entry
 
+OK = "ok"
+"""Outcome of a command that was applied, or answered with what was asked."""
 DIRECTORY = "user:"
 """Prefix of the key of the cell in which a user's commands without a session are decided."""
 
@@ -49,7 +54,7 @@ class Turn:
 
     __slots__ = (
         "began", "callers", "data", "digest", "done", "hash", "id", "internal", "kind", "name",
-        "on_done", "session_id", "spec", "user_id",
+        "on_done", "session_id", "span", "spec", "user_id",
     )  # fmt: skip
 
     def __init__(
@@ -73,6 +78,16 @@ class Turn:
         """Who waits: the first one, then those who sent the same id again meanwhile."""
         self.done = False
         self.on_done: Callable[[], None] | None = None
+        self.span: Span | None = None
+        """Set where the command is traced."""
+
+    def finish(self, outcome: str) -> None:
+        """It is answered: ``ok``, ``duplicate``, ``moved`` or the code of a refusal."""
+        self.done = True
+        if self.span is not None:
+            known = {"session_id": self.session_id} if outcome == OK else {}
+            tracing.end(self.span, code=outcome, **known)
+            self.span = None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -96,6 +111,8 @@ def turn_of(
         digest_of(message.name, message.data),
     )  # fmt: skip
     turn.callers.append((peer, message.rid))
+    if message.trace and tracing.current is not None:
+        turn.span = tracing.current.turn(message.trace, message.name)
     return turn
 
 

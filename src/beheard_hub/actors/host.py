@@ -282,7 +282,7 @@ class Host:
             self.turns.command(outcome, turn)
 
     def _moved(self, turn: Turn) -> None:
-        turn.done = True
+        turn.finish("moved")
         for peer, rid in turn.callers:
             peer.send(Moved(rid, turn.session_id))
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from beheard_hub.actors.activation import UNAVAILABLE, internal_error
 from beheard_hub.actors.background import Background
-from beheard_hub.actors.cell import Cell, Turn, View
+from beheard_hub.actors.cell import OK, Cell, Turn, View
 from beheard_hub.actors.recording import Entry, Event
 from beheard_hub.actors.rendering import resolve
 from beheard_hub.actors.subscriptions import Subscriptions
@@ -23,8 +23,6 @@ from beheard_hub.link_messages import Acked, Refused
 from beheard_hub.observability.metrics import COMMAND_SECONDS, COMMANDS, TURNS_FAILED
 from beheard_hub.ports import Renderer, StoreUnavailable
 from beheard_hub.telemetry import logger, origin_of
-
-OK = "ok"
 
 _log = logger("host")
 
@@ -147,7 +145,7 @@ class Outs:
         """Ends a turn, once; returns who waits for it."""
         if turn.done:
             return []
-        turn.done = True
+        turn.finish(outcome)
         if turn.internal is None:
             COMMANDS.labels(turn.name, outcome).inc()
             COMMAND_SECONDS.observe(time.monotonic() - turn.began)

@@ -61,7 +61,7 @@ class Entry:
         self.after: list[Callable[[bool], None]] = []
         """Answers that saw this turn: called with whether it was committed."""
         rows = [pack_row(row) for row in (*decision.rows, *self._own_rows(now))]
-        self.part = Part(cell.key, self._writing(), rows)
+        self.part = Part(cell.key, self._writing(), rows, turn.span)
         self.size_bytes = sum(row.size_bytes for row in rows)
 
     def _number(self, now: datetime) -> list[Event]:

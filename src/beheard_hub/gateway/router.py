@@ -43,6 +43,8 @@ from beheard_hub.link_messages import (
     SubscribedFrom,
     ToGateway,
 )
+from beheard_hub.observability import tracing
+from beheard_hub.observability.tracing import end, place_of
 from beheard_hub.ports import Clock, LinkClosed, LinkDialer, Routing
 
 
@@ -50,7 +52,7 @@ class Pending:
     """A command that has not been answered."""
 
     __slots__ = ("command", "line", "order", "parked_at", "rid", "sent_at", "session_id", "shard",
-                 "sink", "user_id")  # fmt: skip
+                 "sink", "span", "user_id")  # fmt: skip
 
     def __init__(self, order: int, sink: Sink, user_id: str, command: Submit) -> None:
         self.order = order
@@ -64,6 +66,7 @@ class Pending:
         self.line: Line | None = None
         self.sent_at = 0.0
         self.parked_at: float | None = None
+        self.span = tracing.current.command() if tracing.current is not None else None
 
     def follow(self, session_id: str) -> None:
         """An invitation's command learned its session."""
@@ -139,6 +142,7 @@ class Router:
             command.name,
             command.data,
             pending.session_id,
+            place_of(pending.span),
         )
         try:
             line.send(message)
@@ -234,6 +238,8 @@ class Router:
     def _answer(self, pending: Pending, frame: frames.Outgoing) -> None:
         pending.sink.deliver(frame)
         pending.sink.answered()
+        if pending.span is not None:
+            end(pending.span, code=frame.code if isinstance(frame, frames.Error) else "ok")
 
     def _take(self, rid: int | None, line: Line) -> Pending | None:
         pending = self._sent.get(rid) if rid is not None else None

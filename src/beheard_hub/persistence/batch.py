@@ -121,6 +121,8 @@ class Part(msgspec.Struct, frozen=True):
     writing: Mapping[str, Sequence[str]]
     """sessionId → users on whose behalf its rows are written."""
     rows: Sequence[PackedRow]
+    span: Any = None
+    """Of its turn, where that is traced."""
 
 
 EMPTY = b'{"writing":{},"ops":[]}'

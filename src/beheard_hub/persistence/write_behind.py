@@ -29,12 +29,14 @@ from beheard_hub.domain.limits import (
     HEARTBEAT_MILLISECONDS,
     LEASE_SECONDS,
 )
+from beheard_hub.observability import tracing
 from beheard_hub.observability.metrics import (
     FLUSH_ENTRIES,
     FLUSH_SECONDS,
     FLUSHES_UNKNOWN,
     ROWS_REFUSED,
 )
+from beheard_hub.observability.tracing import Batch
 from beheard_hub.persistence.batch import EMPTY, Part, encode_batch
 from beheard_hub.ports import Clock, Fenced, FlushStore, Lease, OutcomeUnknown, RowRefused, Sleep
 from beheard_hub.telemetry import logger
@@ -214,19 +216,27 @@ class WriteBehind:
         Raises RowRefused (nothing applied), Fenced.
         """
         batch = encode_batch(entry.part for entry in entries) if entries else EMPTY
-        backoff = BACKOFF_SECONDS_MIN
+        backoff, tries = BACKOFF_SECONDS_MIN, 1
+        traced = _traced(entries, len(batch))
         while True:
             sent_at = self._clock.mono()
             try:
                 await self._store.flush(self.lease, self.number + 1, batch)
                 break
+            except (Fenced, RowRefused) as over:
+                if traced is not None:
+                    traced.end(type(over).__name__, tries)
+                raise
             except OutcomeUnknown:
                 self.retries += 1
+                tries += 1
                 FLUSHES_UNKNOWN.inc()
                 _log.warning("flush_outcome_unknown", number=self.number + 1,
                              entries=len(entries), host_id=self.lease.host_id)  # fmt: skip
             await self._sleep(backoff * random.uniform(0.5, 1.0))  # noqa: S311
             backoff = min(2 * backoff, BACKOFF_SECONDS_MAX)
+        if traced is not None:
+            traced.end("committed", tries)
         if entries:
             FLUSH_SECONDS.observe(self._clock.mono() - sent_at)
             FLUSH_ENTRIES.observe(len(entries))
@@ -243,3 +253,10 @@ class WriteBehind:
     def _leave(self, entries: list[Entry]) -> None:
         self._under_way -= len(entries)
         self.bytes -= sum(entry.size_bytes for entry in entries)
+
+
+def _traced(entries: Sequence[Entry], size_bytes: int) -> Batch | None:
+    """The spans of a flush, where one of its turns is traced."""
+    if tracing.current is None:
+        return None
+    return tracing.current.batch([entry.part.span for entry in entries], size_bytes)

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import beheard_hub
-from beheard_hub.actors.outs import OK
+from beheard_hub.actors.cell import OK
 from beheard_hub.domain.refusals import Code
 from beheard_hub.facilitation import Delta, FacilitatorFailed, Usage
 from beheard_hub.metering import used
