@@ -70,6 +70,10 @@ class Profile(Group):
         """What is given is replaced. `avatar_url` is an https address."""
         return await self._do(c.PROFILE_UPDATE, name=name, avatar_url=avatar_url)
 
+    async def clear_avatar(self) -> r.ProfileShown:
+        """No picture any more."""
+        return await self._hub.typed(c.PROFILE_UPDATE, {"avatarUrl": None})
+
     async def set_push_token(self, token: str, *, platform: Literal["ios", "android"]) -> bool:
         """Where to push to, from now on. True: a token is there."""
         return (await self._do(c.PUSH_TOKEN_SET, token=token, platform=platform)).registered

@@ -44,9 +44,12 @@ def _bad(path: str, problems: Problems, reason: str) -> Any:
 
 
 class Data(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """Base of all command data. `one_of` names fields of which exactly one must be given."""
+    """Base of all command data. `one_of` names fields of which exactly one must be given,
+    `cleared` those in which null is a word of its own (None) and not the same as nothing
+    (`msgspec.UNSET`)."""
 
     one_of: ClassVar[tuple[str, ...]] = ()
+    cleared: ClassVar[tuple[str, ...]] = ()
 
 
 class Text(msgspec.Struct, frozen=True):
@@ -203,6 +206,8 @@ def _checked(kind: type[Data], data: Any, prefix: str, problems: Problems) -> An
         given = data.get(name)
         if given is not None:
             values[attribute] = check(given, prefix + name, problems)
+        elif name in data and name in kind.cleared:
+            values[attribute] = None
         elif required:
             problems[prefix + name] = "required"
     for name in data:

@@ -86,6 +86,13 @@ async def test_a_new_name_is_what_the_partner_reads_next(ada: Hub, ben: Hub) -> 
             pass
 
 
+async def test_a_picture_can_be_taken_away_and_nothing_else_with_it(ada: Hub) -> None:
+    await ada.profile.update(avatar_url="https://p.example/a.png")
+    assert (await ada.profile.update(name="Adele")).user.avatar_url is not None
+    cleared = (await ada.profile.clear_avatar()).user
+    assert (cleared.name, cleared.avatar_url) == ("Adele", None)
+
+
 async def test_the_reminders_of_a_new_name_are_settled(
     ada: Hub, ben: Hub, owner: asyncpg.Connection
 ) -> None:

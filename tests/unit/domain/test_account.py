@@ -59,6 +59,12 @@ def test_only_what_is_given_is_replaced() -> None:
     assert decide("profile.update", {}).rows == ()
 
 
+def test_null_takes_the_picture_away_and_leaves_a_name() -> None:
+    made = decide("profile.update", {"avatarUrl": None, "name": None})
+    assert list(made.rows) == [Update("User", {"id": A}, {"avatarUrl": None})]
+    assert made.dues == ()
+
+
 def test_a_new_name_is_told_to_open_sessions_with_a_partner() -> None:
     made = decide(
         "profile.update", {"name": "  Ann "},

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
+from msgspec import UNSET, UnsetType
+
 from beheard_hub.domain.limits import (
     AVATAR_URL_CHARS_MAX,
     NAME_CHARS_MAX,
@@ -20,10 +22,11 @@ PushPlatform = Literal["ios", "android"]
 
 
 class ProfileUpdate(Data, frozen=True, kw_only=True):
-    """profile.update: what is given is replaced"""
+    """profile.update: what is given is replaced, and a picture is taken away by null"""
 
+    cleared: ClassVar[tuple[str, ...]] = ("avatarUrl",)
     name: Annotated[str | None, Text(NAME_CHARS_MAX)] = None
-    avatar_url: Annotated[str | None, Link(AVATAR_URL_CHARS_MAX)] = None
+    avatar_url: Annotated[str | UnsetType | None, Link(AVATAR_URL_CHARS_MAX)] = UNSET
     presence_shown: Annotated[bool | None, Flag()] = None
     """Whether partners may be told that one is online; true until it is switched off."""
 

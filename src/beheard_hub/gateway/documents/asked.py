@@ -114,7 +114,7 @@ ASKED: Mapping[str, Asked] = {
     "consentRecordId": Asked("The decision to take back.", CONSENT),
     # account
     "name": Asked("What others see.", "Alice"),
-    "avatarUrl": Asked("A picture.", "https://pictures.test/a.png"),
+    "avatarUrl": Asked("A picture; null takes it away.", "https://pictures.test/a.png"),
     "presenceShown": Asked(
         "Whether partners are told that one is online. True until it is switched off; nobody is"
         " told that it was.",

@@ -27,7 +27,8 @@ the same checks and gives the same reply.
 * **Pages** go on while `hasMore`: give `cursor` back as you got it. Nothing is lost or repeated
   while rows are added.
 * **Text** is trimmed, NFC-normalised and counted in code points; U+0000 is refused. A field that is
-  null is a field that is missing. Unknown fields are refused.
+  null is a field that is missing, unless it is said to take something away. Unknown fields are
+  refused.
 * **Times** are ISO 8601 in UTC.
 """
 SCHEME = "bearer"

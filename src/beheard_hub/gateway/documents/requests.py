@@ -50,7 +50,7 @@ def fields_of(command: str, kind: type[Data] | None = None) -> dict[str, FieldSc
     found = {}
     for name, required, check in checks_of(kind):
         schema = dict(schema_of(check, command))
-        if not required and defaults[name] is not None:
+        if not required and defaults[name] not in (None, msgspec.UNSET):
             schema["default"] = msgspec.to_builtins(defaults[name])
         said = asked(command, name)
         found[name] = FieldSchema(name, required, described(schema, said.means, said.example))

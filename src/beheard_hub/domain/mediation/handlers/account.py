@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TypeAlias
 
+from msgspec import UNSET
+
 from beheard_hub.domain.kernel import (
     Answer,
     Command,
@@ -40,12 +42,10 @@ def _get(directory: Directory, command: Command, now: datetime, ids: Ids) -> Dec
 def _update(directory: Directory, command: Command, now: datetime, ids: Ids) -> Decision[Directory]:
     """profile.update: every open session learns a new name, and whether presence is shown."""
     data: a.ProfileUpdate = command.data
-    given: Fields = {
-        "name": data.name,
-        "avatarUrl": data.avatar_url,
-        "presenceShown": data.presence_shown,
-    }
+    given: Fields = {"name": data.name, "presenceShown": data.presence_shown}
     values = {column: value for column, value in given.items() if value is not None}
+    if data.avatar_url is not UNSET:
+        values["avatarUrl"] = data.avatar_url
     return Decision(
         state=directory,
         answer=Reply({"user": Ref("user", directory.user_id)}),
