@@ -26,6 +26,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Settings of the hub."""
     provider: str = ""
     """Fault of the stand-in for the provider that every third answer meets (empty: offline)."""
+    ably: str = ""
+    """Fault of the stand-in for Ably that two of three requests meet (empty: no Ably)."""
 
 
 KILLS = {"host_killed": 5, "gateway_killed": 3, "postgres_killed": 2}
@@ -75,6 +77,12 @@ PLANS: Mapping[str, Plan] = {
         faults={"host_killed": 1},
         variables=QUICK_TURNS,
         provider="stall_during_text",
+        strikes=5,
+    ),
+    "ably_fails": Plan(
+        tells="hosts die while Ably is mostly not there",
+        faults={"host_killed": 1},
+        ably="unavailable",
         strikes=5,
     ),
     "random": Plan(

@@ -8,8 +8,11 @@ import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from random import Random
+from urllib.parse import urlsplit
 
 from beheard_hub.settings import process_environment
+from beheard_hub.testing.ably_api import FAULTS as ABLY_FAULTS
+from beheard_hub.testing.ably_api import AblyApi
 from beheard_hub.testing.hub_process import HubProcess
 from beheard_hub.testing.messages_api import FAULTS as PROVIDER_FAULTS
 from beheard_hub.testing.messages_api import MessagesApi, served
@@ -20,7 +23,8 @@ from chaos.people import Load, at_work
 from chaos.plans import Plan
 from chaos.report import Report, report
 
-PROVIDER_FAULTS_MAX = 10_000
+STANDIN_FAULTS_MAX = 10_000
+ABLY_KEY = "chaos.key:of-no-account"
 ACKS_BEFORE = 3
 PAUSE_SECONDS_MAX = 0.5
 """Between everybody's ack and the next fault, at most."""
@@ -62,22 +66,38 @@ async def under_fire(plan: Plan, folder: Path) -> AsyncIterator[HubProcess]:
     async with contextlib.AsyncExitStack() as stack:
         variables = {"BEHEARD_LIMITS": "off", "BEHEARD_GATEWAYS": "2", "BEHEARD_HOSTS": "2"}
         if plan.provider:
-            variables |= await _standing_in(plan.provider, stack)
+            variables |= await _provider(plan.provider, stack)
+        if plan.ably:
+            variables |= await _ably(plan.ably, stack)
         hub = HubProcess(folder / "data", **(variables | dict(plan.variables)))
         await hub.start(process_environment())
         stack.push_async_callback(hub.stop)
         yield hub
 
 
-async def _standing_in(fault: str, stack: contextlib.AsyncExitStack) -> dict[str, str]:
+async def _provider(fault: str, stack: contextlib.AsyncExitStack) -> dict[str, str]:
     """A provider of which every third answer fails."""
     api = MessagesApi(requests_kept_max=1)
-    api.script("*", *[PROVIDER_FAULTS[fault], None, None] * PROVIDER_FAULTS_MAX)
+    api.script("*", *[PROVIDER_FAULTS[fault], None, None] * STANDIN_FAULTS_MAX)
     url = await stack.enter_async_context(served(api))
     return {
         "BEHEARD_FACILITATOR": "anthropic",
         "ANTHROPIC_API_KEY": "stands-in",
         "ANTHROPIC_BASE_URL": url,
+    }
+
+
+async def _ably(fault: str, stack: contextlib.AsyncExitStack) -> dict[str, str]:
+    """An Ably of which one request in three is done."""
+    api = AblyApi(ABLY_KEY)
+    failing = ABLY_FAULTS[fault]
+    api.script("*", *[failing, failing, None] * STANDIN_FAULTS_MAX)
+    where = urlsplit(await stack.enter_async_context(served(api)))
+    return {
+        "ABLY_API_KEY": ABLY_KEY,
+        "ABLY_REST_HOST": where.hostname or "",
+        "ABLY_PORT": str(where.port),
+        "ABLY_TLS": "off",
     }
 
 

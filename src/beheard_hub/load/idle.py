@@ -26,6 +26,7 @@ class Idle:
         self._wire: Wire | None = None
         self._back: asyncio.Task[None] | None = None
         self._leaving = False
+        self._stalled = False
         self.subscribed = asyncio.Event()
         self.returned_at = 0.0
         """When it was last subscribed again, by `time.perf_counter`."""
@@ -68,6 +69,7 @@ class Idle:
 
     def stall(self) -> None:
         """Reads nothing from now on."""
+        self._stalled = True
         if self._wire is not None:
             self._wire.stall()
 
@@ -76,9 +78,13 @@ class Idle:
         self._leaving = True
         if self._back is not None:
             self._back.cancel()
-        if self._wire is not None:
-            self._wire.abort()
+        if self._wire is None:
+            return
+        if self._stalled:
+            self._wire.abort()  # it would not read the answer to a farewell
             await self._wire.lost
+        else:
+            await self._wire.close()
 
 
 async def opened(devices: Sequence[Idle]) -> list[float]:
