@@ -333,8 +333,7 @@ class Hub:
         now = asyncio.get_running_loop().time()
         match frame:
             case f.Snapshot() | f.Event() | f.Delta() | f.Presence() | f.Device():
-                inbox = self._inboxes.get(frame.session_id)
-                if inbox is not None:
+                if (inbox := self._inboxes.get(frame.session_id)) is not None:
                     inbox.offer(frame, now)
             case f.Ack():
                 self._ledger.acked(frame)
@@ -367,12 +366,13 @@ class Hub:
             self._ledger.refused(error.id, refusal, now)
         elif "sessionId" in refusal.details:
             self._subscription_refused(refusal.details["sessionId"], refusal)
+        elif not self._ready and error.retryable:  # nobody can check tokens now: come again
+            self._leave_at = now
         elif error.code == "UNAUTHORIZED":
             self._unauthorized(refusal)
 
     def _subscription_refused(self, session_id: str, refusal: Refused) -> None:
-        inbox = self._inboxes.get(session_id)
-        if inbox is None:
+        if (inbox := self._inboxes.get(session_id)) is None:
             return
         if refusal.retryable:
             pause = (refusal.retry_after_ms or 0) / 1000 + delay_seconds(3)

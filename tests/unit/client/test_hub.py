@@ -284,6 +284,23 @@ async def test_a_refused_token_is_asked_for_anew() -> None:
         assert there.connections == 2
 
 
+async def test_a_hub_that_cannot_check_tokens_just_now_is_asked_again() -> None:
+    async def without_database(line: Line) -> None:
+        await line.expect("auth")
+        await line.say("error", code="SERVICE_UNAVAILABLE", message="Later.", retryable=True)
+        await line.until_closed()
+
+    async def with_it(line: Line) -> None:
+        await line.greet()
+        await line.ack(await line.expect("command"))
+        await line.until_closed()
+
+    async with standing_in(without_database, with_it) as stand_in:
+        async with Hub.connect(stand_in.url, "t") as hub:
+            await hub.command("profile.get")
+        assert stand_in.connections == 2
+
+
 async def test_a_token_function_that_fails_is_not_waited_for() -> None:
     def fails() -> str:
         raise KeyError("no such account")
