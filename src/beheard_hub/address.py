@@ -22,6 +22,8 @@ class Address(msgspec.Struct, frozen=True):
     ray_session: str | None
     """Folder of Ray's session, with Ray's own logs; None without Ray."""
     embedder_pids: list[int] = []
+    control: str = ""
+    """The operator's door, a unix socket."""
 
 
 def write_address(path: Path, address: Address) -> None:

@@ -9,7 +9,7 @@ import asyncio
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -83,6 +83,57 @@ def _run_hub(chosen: settings.Settings, journey: str | None, *, stay: bool) -> N
 
     telemetry.configure(chosen.server.log)
     raise typer.Exit(run(chosen, journey=journey, stay=stay))
+
+
+@app.command()
+def restart(data_dir: DataDir = None) -> None:
+    """Replace every session host and gateway of the serving hub, one after the other."""
+    _operate("restart", data_dir)
+    typer.echo("restarted")
+
+
+hosts_app = typer.Typer(no_args_is_help=True, help="Session hosts of the serving hub.")
+app.add_typer(hosts_app, name="hosts")
+
+
+@hosts_app.command("list")
+def hosts_list(data_dir: DataDir = None) -> None:
+    """Show every session host and what it holds."""
+    shown = ("shards", "live", "packed", "subscriptions", "gateways", "buffered")
+    typer.echo("".join(f"{name:>14}" for name in ("number", "process", *shown)))
+    for row in _operate("hosts.list", data_dir):
+        cells = [row["number"], row["pid"] or "starting", *map(row["stats"].get, shown)]
+        typer.echo("".join(f"{'-' if cell is None else cell:>14}" for cell in cells))
+
+
+@hosts_app.command("add")
+def hosts_add(data_dir: DataDir = None) -> None:
+    """Start one more session host; sessions move to it by and by."""
+    typer.echo(f"session host {_operate('hosts.add', data_dir)} serves")
+
+
+@hosts_app.command("remove")
+def hosts_remove(
+    number: Annotated[int, typer.Argument(help="Which one; see `beheard hosts list`.")],
+    data_dir: DataDir = None,
+) -> None:
+    """End a session host, after its sessions have moved to the others."""
+    _operate("hosts.remove", data_dir, number=number)
+    typer.echo(f"session host {number} ended")
+
+
+def _operate(name: str, data_dir: str | None, **args: object) -> Any:
+    """What the serving hub answers; exit code 1 with its sentence where it cannot."""
+    from beheard_hub.control import Failed, ask
+
+    chosen = settings.load(options={"BEHEARD_DATA_DIR": data_dir})
+    try:
+        return asyncio.run(
+            ask(chosen.server.data_dir, name, args, lambda said: typer.echo(said, err=True))
+        )
+    except Failed as why:
+        typer.echo(f"beheard: {why}", err=True)
+        raise typer.Exit(EXIT_FAILED) from None
 
 
 @app.command()
@@ -239,6 +290,21 @@ def bench_command(context: typer.Context) -> None:
     from beheard_hub.load.command import app as load
 
     load(["bench", *context.args], prog_name="beheard")
+
+
+@app.command()
+def gateway(
+    host: Host = None,
+    port: Port = None,
+    data_dir: DataDir = None,
+    log: Log = None,
+) -> None:
+    """Serve clients of a hub that runs elsewhere, until Ctrl-C: a gateway on its own."""
+    from beheard_hub.gateway_process import run_gateway
+
+    options = {"BEHEARD_HOST": host, "BEHEARD_PORT": port}
+    options |= {"BEHEARD_DATA_DIR": data_dir, "BEHEARD_LOG": log}
+    raise typer.Exit(run_gateway(settings.load(options=options)))
 
 
 @app.command(hidden=True)

@@ -52,6 +52,10 @@ class Fleet(Protocol):
     def embedder_pids(self) -> list[int]:
         """Processes of the embedding actors that work now."""
 
+    @property
+    def pool(self) -> Supervisor | None:
+        """Hosts that can be added and removed; None where there is one in this process."""
+
 
 class RayFleet:
     """Hosts as Ray actors. `start_ray` must have run."""
@@ -74,27 +78,27 @@ class RayFleet:
         detached = settings.cluster.ray_address is not None
         self._embedding = EmbeddingPool(_embedding_order(settings, runtime), detached=detached)
         order = msgspec.structs.replace(order, embedders=self._embedding.handles)
-        self._supervisor = Supervisor(order, settings.cluster.hosts, detached=detached)
+        self.pool = Supervisor(order, settings.cluster.hosts, detached=detached)
 
     async def start(self) -> None:
         """Starts every host. Raises SetupError where Ray may put one out of reach."""
         if await machines() > 1:
             check_reach(self._settings)
-        await self._supervisor.start()
+        await self.pool.start()
         self._embedding.start()
 
     def look(self) -> None:
         """Sets the gauges of the hosts."""
-        HOSTS.set(len(self._supervisor.addresses))
+        HOSTS.set(len(self.pool.addresses))
 
     async def stop(self) -> None:
         """Drains every host, then ends the embedding actors."""
-        await self._supervisor.stop()
+        await self.pool.stop()
         await self._embedding.stop()
 
     def pids(self) -> list[int]:
         """Processes of the hosts that serve now."""
-        return [address.pid for address in self._supervisor.addresses]
+        return [address.pid for address in self.pool.addresses]
 
     def embedder_pids(self) -> list[int]:
         """Processes of the embedding actors that work now."""
@@ -118,6 +122,7 @@ class InprocessFleet:
 
     def __init__(self, runtime: Runtime, around: Around = as_it_is) -> None:
         self.over = asyncio.Event()
+        self.pool: Supervisor | None = None
         self._runtime = runtime
         self._around = around
         self.network = InprocessNetwork("gateway-inprocess")

@@ -7,6 +7,7 @@ that died is back.
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from uuid import uuid4
@@ -16,23 +17,25 @@ import uvloop
 
 from beheard_hub import telemetry
 from beheard_hub.gateway import metrics
-from beheard_hub.gateway.auth import LocalKey, TokenIdentities, TokenVerifier
+from beheard_hub.gateway.auth import KEY_FILE, LocalKey, TokenIdentities, TokenVerifier
 from beheard_hub.gateway.gauges import probe
 from beheard_hub.gateway.jwks import JwksVerifier, fetch_by_http
 from beheard_hub.gateway.rates import Rates
 from beheard_hub.gateway.server import Gateway, build_gateway
-from beheard_hub.gateway_processes import GatewayOrder
+from beheard_hub.gateway_processes import GIVE_WAY, GatewayOrder
 from beheard_hub.links import tls
 from beheard_hub.links.socket_link import SocketDialer
 from beheard_hub.observability import publishing, tracing
 from beheard_hub.observability.metrics import GATEWAY
+from beheard_hub.persistence.data_dir import CLUSTER_SECRET, kept_secret
 from beheard_hub.persistence.database import Database
 from beheard_hub.persistence.export import PostgresExports
+from beheard_hub.persistence.migrate import login_secret, runtime_url
 from beheard_hub.persistence.stores import PostgresAccounts, PostgresLeaseStore
-from beheard_hub.ports import Clock, LinkDialer
+from beheard_hub.ports import Clock, LinkDialer, StoreUnavailable
 from beheard_hub.runtime import Runtime, SystemClock
 from beheard_hub.setting_values import rate
-from beheard_hub.settings import Settings
+from beheard_hub.settings import Settings, SetupError, effective
 
 GATEWAY_CONNECTIONS_MAX = 4
 """Database connections of one gateway."""
@@ -80,6 +83,59 @@ def run_gateway_process() -> int:
 
 
 async def _gateway_process(order: GatewayOrder) -> int:
+    ending = Ending()
+    await _lifeline(ending)
+    return await _serve(order, ending)
+
+
+def run_gateway(settings: Settings) -> int:
+    """A gateway on its own, for a hub that runs elsewhere (decision 40): until a signal, at which
+    it gives way. Returns the exit code. Raises SetupError."""
+    telemetry.configure(settings.server.log)
+    order = order_of(settings)
+    telemetry.keep_in(order.runtime.logs / f"gateway-{order.number}.log")
+    try:
+        return uvloop.run(_serve(order, Ending(gives_way=True)))
+    except StoreUnavailable:
+        raise SetupError("The database cannot be reached.", "Check DATABASE_URL.") from None
+
+
+def order_of(settings: Settings) -> GatewayOrder:
+    """What a gateway on its own needs to know of the hub. Raises SetupError."""
+    path = settings.server.data_dir.expanduser().absolute()
+    if settings.database.url is None:
+        raise SetupError("A gateway on its own needs DATABASE_URL.", "Set that of the hub.")
+    if settings.cluster.secret is None and not (path / CLUSTER_SECRET).exists():
+        raise SetupError(
+            "A gateway on its own needs BEHEARD_CLUSTER_SECRET.", "Set that of the hub."
+        )
+    if settings.identity.jwks_url is None and not (path / KEY_FILE).exists():
+        raise SetupError(
+            f"A gateway on its own needs BEHEARD_JWKS_URL, or the hub's {KEY_FILE}.",
+            "Copy that file into BEHEARD_DATA_DIR if the hub signs its tokens itself.",
+        )
+    owner = settings.database.url
+    runtime = Runtime(
+        environ=effective(settings),
+        runtime_url=runtime_url(owner, login_secret(owner, path, settings.database.login_secret)),
+        secret=settings.cluster.secret or kept_secret(path / CLUSTER_SECRET),
+        data_dir=str(path),
+    )
+    server = settings.server
+    return GatewayOrder(runtime, server.host, server.port, number=server.port or os.getpid())
+
+
+class Ending:
+    """That a gateway is to end, and how."""
+
+    def __init__(self, *, gives_way: bool = False) -> None:
+        self.gives_way = gives_way
+        """Others serve the same clients: it lets them go one by one."""
+        self.asked = asyncio.Event()
+
+
+async def _serve(order: GatewayOrder, ending: Ending) -> int:
+    """Until `ending` is asked for."""
     db = await Database.open(order.runtime.runtime_url, size_max=GATEWAY_CONNECTIONS_MAX)
     tracing.start(order.runtime.settings.traces, f"gateway-{order.number}")
     ca = order.runtime.settings.cluster.link_ca
@@ -93,20 +149,18 @@ async def _gateway_process(order: GatewayOrder) -> int:
         [probe(gateway.lobby)],
     )
     numbers = asyncio.create_task(publisher.run())
-    ending = asyncio.Event()
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, ending.set)
-    loop.add_signal_handler(signal.SIGINT, ending.set)
-    await _lifeline(ending)
+    loop.add_signal_handler(signal.SIGTERM, ending.asked.set)
+    loop.add_signal_handler(signal.SIGINT, ending.asked.set)
     try:
         serving = asyncio.create_task(
-            gateway.serve(order.host, order.port, _listening, shared=order.shared)
+            gateway.serve(order.host, order.port, _listening, shared=True)
         )
-        waiting = asyncio.create_task(ending.wait())
+        waiting = asyncio.create_task(ending.asked.wait())
         await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
         if not serving.done():
-            await gateway.drain()
+            await (gateway.give_way() if ending.gives_way else gateway.drain())
         try:
             await serving
         except OSError as wrong:
@@ -120,16 +174,15 @@ async def _gateway_process(order: GatewayOrder) -> int:
     return 0
 
 
-async def _lifeline(ending: asyncio.Event) -> None:
-    """Sets `ending` when the process that started us is gone."""
+async def _lifeline(ending: Ending) -> None:
+    """Asks for the end when the process that started us says so or is gone."""
     reader = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
 
     async def watch() -> None:
-        while await reader.read(1024):
-            pass
-        ending.set()
+        ending.gives_way = (await reader.readline()).strip() == GIVE_WAY
+        ending.asked.set()
 
     _WATCHES.add(asyncio.create_task(watch()))
 

@@ -2,13 +2,17 @@
 
 A gateway gets its runtime by standard input, which then stays open as a lifeline: when the process
 at the other end is gone, however it went, the gateway drains and ends. It answers with one line,
-``listening <port>``, on standard output.
+``listening <port>``, on standard output. All gateways share their port (SO_REUSEPORT), so that a
+new one listens before the old one is told to give way.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import os
+import socket
 import sys
 
 import msgspec
@@ -20,6 +24,8 @@ from beheard_hub.settings import SetupError
 
 START_SECONDS_MAX = 30
 DRAIN_SECONDS_MAX = 20
+GIVE_WAY = b"give way"
+"""What the old one is told by its lifeline when a new one listens."""
 RESTART_SECONDS = 0.5
 """Between two attempts at starting one that died."""
 
@@ -32,8 +38,6 @@ class GatewayOrder(msgspec.Struct, frozen=True):
     runtime: Runtime
     host: str
     port: int
-    shared: bool
-    """Several gateways listen on the same port; the kernel spreads connections."""
     number: int = 0
     """Which of the hub's gateways it is, for its log file."""
 
@@ -69,11 +73,30 @@ class GatewayProcess:
             return
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
+        await _ended(process)
+
+    async def replace(self) -> None:
+        """Starts a new process on the port and lets the old one give way; returns when that has
+        ended. Raises SetupError when there is no new one: then the old one goes on."""
+        old = self._process
+        await self._unwatched()
         try:
-            await asyncio.wait_for(process.wait(), DRAIN_SECONDS_MAX)
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+            await self._launch()
+        except (SetupError, OSError) as error:
+            self._process = old
+            raise SetupError(f"A new gateway did not start on port {self.port}.") from error
+        finally:
+            self._watch = asyncio.create_task(self._keep())
+        if old is not None and old.stdin is not None:
+            with contextlib.suppress(OSError):
+                old.stdin.write(GIVE_WAY + b"\n")
+                await old.stdin.drain()
+            await _ended(old)
+
+    async def _unwatched(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
 
     async def _launch(self) -> None:
         process = await asyncio.create_subprocess_exec(
@@ -118,11 +141,32 @@ class GatewayProcess:
             await asyncio.sleep(RESTART_SECONDS)
 
 
+async def _ended(process: asyncio.subprocess.Process) -> None:
+    try:
+        await asyncio.wait_for(process.wait(), DRAIN_SECONDS_MAX)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
+def check_free(host: str, port: int) -> None:
+    """Gateways share their port with each other, not with another hub. Raises SetupError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as wrong:
+            why = os.strerror(wrong.errno or errno.EADDRINUSE)
+            raise SetupError(f"Port {port} cannot be used: {why}.") from None
+
+
 async def start_gateways(
     runtime: Runtime, host: str, port: int, count: int
 ) -> list[GatewayProcess]:
     """Starts `count` gateways. With port 0 each takes a free one; else they share it."""
-    order = GatewayOrder(runtime, host, port, shared=count > 1 and port != 0)
+    check_free(host, port)
+    order = GatewayOrder(runtime, host, port)
     started: list[GatewayProcess] = []
     try:
         for number in range(count):

@@ -24,6 +24,7 @@ from beheard_hub import telemetry
 from beheard_hub.address import ADDRESS_FILE, Address, write_address
 from beheard_hub.ai.registry import embedder
 from beheard_hub.bootstrap import Around, as_it_is, check_parts
+from beheard_hub.control import Door
 from beheard_hub.demo.player import play
 from beheard_hub.demo.record import PlayResult, Watcher
 from beheard_hub.demo.screen import Screen
@@ -37,8 +38,9 @@ from beheard_hub.journeys import Journey
 from beheard_hub.journeys import load as load_journey
 from beheard_hub.observability.metrics import EVERY, SUPERVISOR
 from beheard_hub.observability.publishing import Probe, Publisher, folder
+from beheard_hub.operating import Operating
 from beheard_hub.persistence.census import Census
-from beheard_hub.persistence.data_dir import DataDirectory
+from beheard_hub.persistence.data_dir import CLUSTER_SECRET, DataDirectory
 from beheard_hub.persistence.database import Database
 from beheard_hub.persistence.embedded import EmbeddedPostgres
 from beheard_hub.persistence.erasure import FileCleaning
@@ -158,6 +160,7 @@ class Hub:
         self.fleet: Fleet | None = None
         self.prepared: Prepared | None = None
         self.ray_session: Path | None = None
+        self.door = Door({})
         self._probes: list[Probe] = []
         self._roles = [SUPERVISOR]
 
@@ -179,7 +182,7 @@ class Hub:
         runtime = Runtime(
             environ=variables.effective(self.settings),
             runtime_url=self.prepared.runtime_url,
-            secret=self.settings.cluster.secret or directory.secret("cluster-secret"),
+            secret=self.settings.cluster.secret or directory.secret(CLUSTER_SECRET),
             data_dir=str(self.path),
         )
         await self._step("session hosts", self._start_fleet(runtime, stack))
@@ -187,6 +190,7 @@ class Hub:
         await self._start_expiry(runtime, stack)
         await self._start_measuring(runtime, stack)
         self._start_cleaning(stack)
+        await self._open_door(stack)
         stack.callback((self.path / ADDRESS_FILE).unlink, missing_ok=True)
         watching = asyncio.create_task(self._watch())
         stack.callback(watching.cancel)
@@ -283,6 +287,12 @@ class Hub:
         for run in (Census(db).run(), publisher.run()):
             stack.push_async_callback(_ended, asyncio.create_task(run))
 
+    async def _open_door(self, stack: contextlib.AsyncExitStack) -> None:
+        assert self.fleet is not None
+        self.door = Door(Operating(self.fleet.pool, self.gateways).operations)
+        await self.door.open(self.path / "sockets")
+        stack.push_async_callback(self.door.close)
+
     def _start_cleaning(self, stack: contextlib.AsyncExitStack) -> None:
         """Only a server that is ours is rewritten when somebody has left."""
         assert self.prepared is not None
@@ -326,6 +336,7 @@ class Hub:
             gateway_pids=[gateway.pid for gateway in self.gateways],
             postgres_pid=embedded.pid() if embedded is not None else None,
             ray_session=str(self.ray_session) if self.ray_session is not None else None,
+            control=self.door.path,
         )
 
     @property

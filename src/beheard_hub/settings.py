@@ -280,7 +280,6 @@ REQUIRES: Sequence[tuple[str, str | None, str]] = (
     ("BEHEARD_LINK_BIND", None, "BEHEARD_LINK_CA"),
     ("BEHEARD_LINK_CERT", None, "BEHEARD_LINK_BIND"),
     ("BEHEARD_LINK_KEY", None, "BEHEARD_LINK_BIND"),
-    ("BEHEARD_LINK_CA", None, "BEHEARD_LINK_BIND"),
 )
 """(variable, its value or None for any, the variable that must then be set too)."""
 

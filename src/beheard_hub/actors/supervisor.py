@@ -29,6 +29,7 @@ START_SECONDS_MAX = 60.0
 RETRY_SECONDS = 0.2
 ADOPT_SECONDS_MAX = 5.0
 DRAIN_SECONDS_MAX = 15.0
+HAND_OVER_SECONDS_MAX = 10.0
 
 _log = telemetry.logger("supervisor")
 
@@ -110,6 +111,22 @@ async def stop_ray() -> None:
     await asyncio.to_thread(ray.shutdown)
 
 
+class NotPossible(Exception):
+    """A change of the pool that cannot be made; its text is a sentence for the operator."""
+
+
+class HostRow(msgspec.Struct, frozen=True):
+    """One host, as an operator sees it."""
+
+    number: int
+    """Its place in the pool, and the name of its log file."""
+    host_id: str | None
+    """None while it is being started again."""
+    pid: int | None
+    node_id: str | None
+    stats: Mapping[str, int] = {}
+
+
 class _Member:
     """One place in the pool: the same Ray actor through all its restarts."""
 
@@ -117,6 +134,7 @@ class _Member:
         self.handle = handle
         self.number = number
         self.address: HostAddress | None = None
+        self.watch: asyncio.Task[None] | None = None
 
 
 class Supervisor:
@@ -127,7 +145,8 @@ class Supervisor:
         self._count = count
         self._detached = detached
         self._members: list[_Member] = []
-        self._watches: list[asyncio.Task[None]] = []
+        self._changing = asyncio.Lock()
+        """One change of the pool at a time."""
         self._orphaned: list[str] = []
         """Dead hosts whose shards nobody has adopted yet."""
         self.deaths = 0
@@ -147,21 +166,91 @@ class Supervisor:
         """Starts all hosts; returns when they serve. Raises TimeoutError, or what the factory
         raised."""
         for number in range(self._count):
-            name = f"SessionHost-{number}" if self._detached else None
-            if name is not None:
-                _sweep(name)
-            self._members.append(_Member(create(self._order, number, name), number))
+            self._members.append(self._make(number))
         async with asyncio.timeout(START_SECONDS_MAX):
             await asyncio.gather(*(self._start(member) for member in self._members))
-        self._watches = [asyncio.create_task(self._watch(member)) for member in self._members]
+        for member in self._members:
+            member.watch = asyncio.create_task(self._watch(member))
+
+    def _make(self, number: int) -> _Member:
+        name = f"SessionHost-{number}" if self._detached else None
+        if name is not None:
+            _sweep(name)
+        return _Member(create(self._order, number, name), number)
 
     async def stop(self) -> None:
         """Drains all hosts and ends them."""
-        for watch in self._watches:
-            watch.cancel()
-        await asyncio.gather(*self._watches, return_exceptions=True)
+        await asyncio.gather(*(_unwatched(member) for member in self._members))
         await asyncio.gather(*(self._drain(member) for member in self._members))
         self._members.clear()
+
+    # ---- the pool changes while it serves
+
+    async def rows(self) -> list[HostRow]:
+        """Every host, with the counts of those that answer."""
+        members = sorted(self._members, key=lambda member: member.number)
+        calls = [_call(member.handle.stats, ADOPT_SECONDS_MAX) for member in members]
+        answers = await asyncio.gather(*calls, return_exceptions=True)
+        return [_row(member, answer) for member, answer in zip(members, answers, strict=True)]
+
+    async def add(self) -> int:
+        """Starts one more host, which gets its share of the sessions by and by; returns its number.
+
+        Raises NotPossible.
+        """
+        async with self._changing:
+            return (await self._add()).number
+
+    async def remove(self, number: int) -> None:
+        """Ends a host whose sessions move to the others first. Raises NotPossible."""
+        async with self._changing:
+            member = next((m for m in self._members if m.number == number), None)
+            if member is None:
+                raise NotPossible(f"There is no session host {number}.")
+            if len(self._members) == 1:
+                raise NotPossible("This is the only session host; add another one first.")
+            await self._remove(member)
+
+    async def restart(self, on_step: Callable[[str], None]) -> None:
+        """Puts a new host in the place of each, one after the other: the new one serves before the
+        old one hands over. Raises NotPossible."""
+        async with self._changing:
+            for old in list(self._members):
+                new = await self._add()
+                await self._remove(old)
+                on_step(f"session host {old.number} gave way to {new.number}")
+
+    async def _add(self) -> _Member:
+        taken = {member.number for member in self._members}
+        member = self._make(min(set(range(len(taken) + 1)) - taken))
+        try:
+            async with asyncio.timeout(START_SECONDS_MAX):
+                await self._start(member)
+        except (TimeoutError, ray.exceptions.RayError) as error:
+            _end(member)
+            raise NotPossible("A session host did not start; its log file says why.") from error
+        self._members.append(member)
+        member.watch = asyncio.create_task(self._watch(member))
+        return member
+
+    async def _remove(self, member: _Member) -> None:
+        await _unwatched(member)
+        leaving, self._members = member, [m for m in self._members if m is not member]
+        if leaving.address is not None:
+            await self._hand_over(leaving)
+            self._orphaned.append(leaving.address.host_id)  # whatever it could not give
+        await self._drain(leaving)
+        await self._adopt()
+        async with self._change:
+            self._change.notify_all()
+
+    async def _hand_over(self, member: _Member) -> None:
+        try:
+            await _call(member.handle.hand_over, HAND_OVER_SECONDS_MAX)
+        except (TimeoutError, ray.exceptions.RayError) as error:  # the others adopt what it has
+            _log.warning("host_drain_failed", number=member.number, error=type(error).__name__)
+        calls = [_call(other.handle.notice, ADOPT_SECONDS_MAX) for other in self._members]
+        await asyncio.gather(*calls, return_exceptions=True)  # they look by themselves too
 
     async def stats(self) -> list[dict[str, int]]:
         """Counts of every host that answers."""
@@ -181,8 +270,7 @@ class Supervisor:
             await _call(member.handle.drain, DRAIN_SECONDS_MAX)
         except (TimeoutError, ray.exceptions.RayError) as error:
             _log.warning("host_drain_failed", number=member.number, error=type(error).__name__)
-        with contextlib.suppress(ray.exceptions.RayError, ValueError):
-            ray.kill(member.handle, no_restart=True)
+        _end(member)
 
     async def _watch(self, member: _Member) -> None:
         """From one death of a member to the next."""
@@ -215,6 +303,26 @@ class Supervisor:
             taken = await asyncio.gather(*calls, return_exceptions=True)
             if any(isinstance(count, int) for count in taken) and dead in self._orphaned:
                 self._orphaned.remove(dead)
+
+
+def _row(member: _Member, answer: object) -> HostRow:
+    stats = answer if isinstance(answer, dict) else {}
+    if member.address is None:
+        return HostRow(member.number, None, None, None, stats)
+    address = member.address
+    return HostRow(member.number, address.host_id, address.pid, address.node_id, stats)
+
+
+async def _unwatched(member: _Member) -> None:
+    """Its end is no death any more."""
+    if member.watch is not None:
+        member.watch.cancel()
+        await asyncio.gather(member.watch, return_exceptions=True)
+
+
+def _end(member: _Member) -> None:
+    with contextlib.suppress(ray.exceptions.RayError, ValueError):
+        ray.kill(member.handle, no_restart=True)
 
 
 async def _call(method: Any, seconds: float, *args: object) -> Any:

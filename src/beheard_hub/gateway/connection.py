@@ -114,6 +114,10 @@ class Connection:
         """Tells the client that the hub goes."""
         self._act(self.protocol.draining(reconnect_after_ms))
 
+    def steer(self, reconnect_after_ms: int) -> None:
+        """Tells the client when to leave; until then it is served as ever."""
+        self._act(self.protocol.steered(reconnect_after_ms))
+
     def end(self, code: CloseCode) -> None:
         """Closes, after what already waits was written."""
         self._act(self.protocol.ended(code))

@@ -253,9 +253,13 @@ class ConnectionProtocol:
 
     def draining(self, reconnect_after_ms: int) -> list[Action]:
         """The hub is about to go: commands in flight are finished, new ones are not taken."""
+        self._draining = True
+        return self.steered(reconnect_after_ms)
+
+    def steered(self, reconnect_after_ms: int) -> list[Action]:
+        """The client is asked to connect anew, later; until it does it is served as ever."""
         if self.phase is Phase.CLOSED:
             return []
-        self._draining = True
         return [Send(frames.Draining(reconnect_after_ms=reconnect_after_ms))]
 
     def ended(self, code: CloseCode) -> list[Action]:

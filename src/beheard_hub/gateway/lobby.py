@@ -171,6 +171,15 @@ class Lobby:
         if self.draining:
             self._stirred.set()
 
+    def steer_away(self) -> None:
+        """Tells all when to come back, each another time; until then they are served."""
+        for connection in list(self._connections):
+            connection.steer(self._reconnect_ms())
+
+    def _reconnect_ms(self) -> int:
+        low, high = self.bounds.reconnect_ms
+        return random.randint(low, high)  # noqa: S311 (jitter)
+
     async def wait_until(self, condition: Callable[[], bool], seconds_max: float) -> None:
         """Waits until `condition` holds, looking whenever a connection goes or becomes idle."""
         with contextlib.suppress(TimeoutError):
@@ -200,9 +209,8 @@ class Lobby:
     def announce_drain(self) -> None:
         """Sends `draining` to all, each with another time to come back."""
         self.draining = True
-        low, high = self.bounds.reconnect_ms
         for connection in list(self._connections):
-            connection.drain(random.randint(low, high))  # noqa: S311 (jitter)
+            connection.drain(self._reconnect_ms())
 
     def end_all(self, code: CloseCode) -> None:
         """Closes every connection; requests are told to come again."""

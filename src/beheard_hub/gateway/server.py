@@ -59,6 +59,11 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         self._on_started()
 
+    def shut_door(self) -> None:
+        """Listens no more; connections that are there go on."""
+        for server in self.servers:
+            server.close()
+
 
 class Gateway:
     """One gateway process's worth of connections."""
@@ -140,6 +145,17 @@ class Gateway:
             server_header=False,
             timeout_graceful_shutdown=STOP_SECONDS_MAX,
         )
+
+    async def give_way(self) -> None:
+        """Another gateway listens on the port now: listens no more, tells every client when to come
+        back, serves each until it has gone (bounded), then drains what is left."""
+        if self._server is not None:
+            self._server.shut_door()
+        bounds = self.lobby.bounds
+        self.lobby.steer_away()
+        patience = bounds.reconnect_ms[1] / 1000 + bounds.drain_seconds_max
+        await self.lobby.wait_until(lambda: len(self.lobby) == 0, patience)
+        await self.drain()
 
     async def drain(self) -> None:
         """Tells every client to come back later, lets commands in flight finish (bounded), closes

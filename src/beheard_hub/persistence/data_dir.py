@@ -13,6 +13,8 @@ from types import TracebackType
 from beheard_hub.settings import SetupError
 
 PID_FILE = "hub.pid"
+CLUSTER_SECRET = "cluster-secret"  # noqa: S105 (a file name)
+"""File of the secret that proves hosts and gateways to each other."""
 DERIVING_ITERATIONS = 200_000
 SECRET_BYTES = 32
 

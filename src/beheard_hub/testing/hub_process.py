@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import msgspec
 
 START_SECONDS_MAX = 90
 STOP_SECONDS_MAX = 60
+ADDRESS_SECONDS_MAX = 30
 ADDRESS_FILE = "hub.json"
 
 
@@ -65,6 +66,13 @@ class HubProcess:
     def address(self) -> dict[str, Any]:
         """Where it listens and which processes it has, as it says itself."""
         found: dict[str, Any] = msgspec.json.decode((self.data_dir / ADDRESS_FILE).read_bytes())
+        return found
+
+    async def address_when(self, condition: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """The address once it is as `condition` wants it. Raises TimeoutError."""
+        async with asyncio.timeout(ADDRESS_SECONDS_MAX):
+            while not condition(found := self.address()):  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
         return found
 
     @property

@@ -25,6 +25,6 @@ async def test_a_restart_is_tried_until_it_succeeds(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(gateway_processes, "RESTART_SECONDS", 0.0)
     monkeypatch.setattr(GatewayProcess, "_launch", launch)
-    order = GatewayOrder(Runtime({}, "", "", ""), "127.0.0.1", 0, shared=False)
+    order = GatewayOrder(Runtime({}, "", "", ""), "127.0.0.1", 0)
     await GatewayProcess(order)._relaunch()
     assert launched == [True]

@@ -81,7 +81,7 @@ def test_a_wrong_value_is_refused_by_name_and_limit(name: str, value: str, may_b
         ),
         ({"BEHEARD_LINK_CERT": "c.pem"}, "BEHEARD_LINK_BIND"),
         ({"BEHEARD_LINK_KEY": "k.pem"}, "BEHEARD_LINK_BIND"),
-        ({"BEHEARD_LINK_CA": "ca.pem"}, "BEHEARD_LINK_BIND"),
+        ({"BEHEARD_LINK_KEY": "key.pem"}, "BEHEARD_LINK_BIND"),
     ],
 )
 def test_a_setting_that_needs_another_one_says_which(environ: dict[str, str], missing: str) -> None:
