@@ -11,6 +11,7 @@ import asyncpg
 
 from beheard_hub.domain.limits import LEASE_SECONDS
 from beheard_hub.domain.sharding import shard_of
+from chaos.changes import all_restarted, host_exchanged
 from chaos.hub import SQL, HubUnderFire, Struck, children, frozen, open_sockets
 from chaos.people import Load
 from chaos.recorder import now
@@ -115,6 +116,8 @@ async def _sessions_of(hub: HubUnderFire, load: Load, pid: int) -> Collection[st
 
 
 FAULTS: Mapping[str, Fault] = {
+    "all_restarted": all_restarted,
+    "host_exchanged": host_exchanged,
     "host_killed": host_killed,
     "host_frozen": host_frozen,
     "gateway_killed": gateway_killed,

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from random import Random
 from typing import Any, TypeAlias
 from uuid import uuid4
@@ -172,6 +173,15 @@ class Load:
                 return
             await asyncio.sleep(SETTLE_SECONDS)
         raise TimeoutError("somebody's device did not get all events")
+
+    def longest_pauses(self, since: float) -> list[float]:
+        """The longest time between two acks of each person, from the last one before `since` on."""
+        found = []
+        for player in self.players:
+            before = [at for at in player.acked_at if at <= since]
+            times = [*before[-1:], *(at for at in player.acked_at if at > since), now()]
+            found.append(max((b - a for a, b in pairwise(times)), default=0.0))
+        return found
 
     def first_acks_seconds(self, struck: Struck) -> list[float]:
         """How long after a fault each person in a session that it hit got the first ack."""

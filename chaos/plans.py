@@ -61,6 +61,16 @@ PLANS: Mapping[str, Plan] = {
         faults={"embedder_killed": 1},
         strikes=5,
     ),
+    "resize": Plan(
+        tells="session hosts are added and removed",
+        faults={"host_exchanged": 1},
+        strikes=5,
+    ),
+    "restart": Plan(
+        tells="everything is restarted, one after the other",
+        faults={"all_restarted": 1},
+        strikes=3,
+    ),
     "network": Plan(
         tells="devices vanish, or read nothing for a while",
         faults={"devices_vanished": 2, "readers_stalled": 1},

@@ -114,7 +114,7 @@ async def _strike(
         struck.alone = rng.random() >= plan.together
         if struck.alone:
             await load.everybody_gets(1)
-            struck.seconds = load.first_acks_seconds(struck)
+            struck.seconds = struck.seconds or load.first_acks_seconds(struck)
             await asyncio.sleep(rng.uniform(0, PAUSE_SECONDS_MAX))
         say(f"{len(done)}/{strikes} {struck.fault}")
     await load.everybody_gets(ACKS_BEFORE)
