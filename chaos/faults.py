@@ -31,10 +31,12 @@ def hosts(address: Mapping[str, Any]) -> list[int | None]:
 
 
 async def host_killed(hub: HubUnderFire, load: Load, rng: Random) -> Struck:
-    """A session host dies."""
-    pid = rng.choice(await hub.fresh(hosts))
+    """A session host dies. Where it was the last one that served, nobody can take over until Ray
+    has started another: these are told apart."""
+    alive = await hub.fresh(hosts)
+    pid = rng.choice(alive)
     sessions = await _sessions_of(hub, load, pid)
-    struck = Struck("host_killed", now(), sessions)
+    struck = Struck("host_killed" if len(alive) > 1 else "last_host_killed", now(), sessions)
     hub.kill(pid)
     return struck
 
