@@ -81,6 +81,9 @@ def nothing_twice(history: History) -> Iterator[str]:
             yield f"{command_id} was applied {count} times"
         if command_id not in received:
             yield f"{command_id} was applied and has no receipt"
+    for what, count in Counter(history.stored.reactions).items():
+        if count > 1:
+            yield f"{what} happened {count} times"
 
 
 def one_answer_for_all(history: History) -> Iterator[str]:

@@ -130,6 +130,8 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
     receipts: Sequence[Receipt] = ()
     events: Sequence[StoredEvent] = ()
     effects: Sequence[Effect] = ()
+    reactions: Sequence[str] = ()
+    """What followed from commits, by what must follow once only (a reminder)."""
     seats: Sequence[SeatAtEnd] = ()
     private: Mapping[str, str] = {}
     """Id or text of a private row → the only user who may ever see it."""

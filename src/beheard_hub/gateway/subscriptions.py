@@ -112,7 +112,8 @@ class Subscriptions:
         self._bounds = bounds
         self._numbers = itertools.count(1)
         self._registered: dict[int, Subscription] = {}
-        self._waiting: set[Subscription] = set()
+        self._waiting: dict[Subscription, None] = {}
+        """In the order in which they came."""
         self._by_sink: dict[Sink, dict[str, Subscription]] = {}
 
     def __len__(self) -> int:
@@ -177,7 +178,7 @@ class Subscriptions:
         for sub in list(self._registered.values()):
             if sub.line is not None and not self._hosts.serves(sub.line, sub.shard):
                 self._unregister(sub)
-                self._waiting.add(sub)
+                self._waiting[sub] = None
         now = self._clock.mono()
         for sub in list(self._waiting):
             if sub.deadline is not None and now >= sub.deadline:
@@ -191,9 +192,9 @@ class Subscriptions:
             sub.sink.deliver(msgspec.structs.replace(shown, index=0, text="", reset=True))
         line = self._hosts.line_for(sub.shard)
         if line is None:
-            self._waiting.add(sub)
+            self._waiting[sub] = None
             return
-        self._waiting.discard(sub)
+        self._waiting.pop(sub, None)
         sub.number = next(self._numbers)
         sub.line = line
         self._registered[sub.number] = sub
@@ -201,7 +202,7 @@ class Subscriptions:
             line.send(SubscribeTo(sub.number, sub.user_id, sub.session_id, sub.last))
         except LinkClosed:
             self._unregister(sub)
-            self._waiting.add(sub)
+            self._waiting[sub] = None
 
     def _unregister(self, sub: Subscription, clean: bool = False) -> None:
         line, sub.line = sub.line, None
@@ -215,7 +216,7 @@ class Subscriptions:
 
     def _forget(self, sub: Subscription, clean: bool = False) -> None:
         self._unregister(sub, clean)
-        self._waiting.discard(sub)
+        self._waiting.pop(sub, None)
 
     def _refuse(self, sub: Subscription, error: frames.Error) -> None:
         self._forget(sub)
@@ -225,7 +226,7 @@ class Subscriptions:
     def _again(self, sub: Subscription) -> None:
         """Registers once more after the next look at the routing table."""
         self._unregister(sub)
-        self._waiting.add(sub)
+        self._waiting[sub] = None
         self._hosts.refresh_soon()
 
     # ---- what hosts say

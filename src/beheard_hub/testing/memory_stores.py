@@ -75,8 +75,13 @@ class MemoryDatabase:
         if not self.available:
             raise StoreUnavailable
 
-    def commit(self, batch: Mapping[str, Any]) -> None:
-        """All of a batch or nothing. Raises RowRefused."""
+    def fences(self, lease: Lease, number: int) -> bool:
+        """Whether a flush is too late: the lease was taken, or the number is not the next one."""
+        row = self.leases[lease.host_id]
+        return row.dead or row.epoch != lease.epoch or number not in (row.number, row.number + 1)
+
+    def commit(self, batch: Mapping[str, Any], lease: Lease) -> None:
+        """All of a batch or nothing, as the host of `lease`. Raises RowRefused."""
         for op in batch["ops"]:
             for row in op["rows"]:
                 if (refused := self.refuse(row)) is not None:
@@ -115,11 +120,11 @@ class MemoryFlushStore:
         cut: Cut = "before" if not database.available else database.cut()
         if cut == "before":
             raise OutcomeUnknown
-        row = database.leases[lease.host_id]
-        if row.dead or row.epoch != lease.epoch or number not in (row.number, row.number + 1):
+        if database.fences(lease, number):
             raise Fenced
-        if number == row.number + 1:
-            database.commit(msgspec.json.decode(batch))
+        row = database.leases[lease.host_id]
+        if number != row.number:
+            database.commit(msgspec.json.decode(batch), lease)
             row.number = number
         row.expires_at = database.clock.mono() + LEASE_SECONDS
         if cut == "after":
@@ -142,12 +147,13 @@ class MemoryLeaseStore:
         return Lease(host_id, epoch)
 
     async def routing(self) -> RoutingTable:
-        """The table as it is now."""
+        """The table as it is now: hosts that are alive, and those that own a shard."""
         self._database.check()
+        owners = set(self._database.owners)
         hosts = {
             host: HostEntry(host, lease.epoch, lease.endpoint, self._alive(lease))
             for host, lease in self._database.leases.items()
-            if not lease.dead
+            if host in owners or self._alive(lease)
         }
         return RoutingTable(list(self._database.owners), hosts)
 
@@ -160,6 +166,7 @@ class MemoryLeaseStore:
         """See the port."""
         database = self._database
         database.check()
+        self._stands(lease)
         leases, owners = database.leases, database.owners
         if dead is not None and dead in leases:
             leases[dead].dead = True
@@ -177,9 +184,17 @@ class MemoryLeaseStore:
     async def give(self, lease: Lease, shards: Sequence[int], to: str) -> None:
         """The owner itself names the next one."""
         self._database.check()
+        self._stands(lease)
+        if self._database.leases[to].dead:
+            return
         for shard in shards:
             assert self._database.owners[shard] == lease.host_id
             self._database.owners[shard] = to
+
+    def _stands(self, lease: Lease) -> None:
+        """Raises Fenced once the lease was taken."""
+        if self._database.leases[lease.host_id].dead:
+            raise Fenced
 
     async def close(self, lease: Lease) -> None:
         """Marks the own lease dead."""

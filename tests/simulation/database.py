@@ -1,0 +1,214 @@
+"""The shipped database in memory, as others see it over a network that can fail.
+
+A request travels, is carried out whole or not at all, and its answer travels back. Whoever asked
+may be frozen or dead by then: what was on its way is carried out all the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextvars import copy_context
+from random import Random
+from typing import Any
+
+import msgspec
+
+from beheard_hub.actors.cell import hash_of
+from beheard_hub.domain.kernel import Loaded
+from beheard_hub.domain.sharding import shard_of
+from beheard_hub.ports import Clock, Fenced, Lease, OutcomeUnknown, RowRefused
+from beheard_hub.testing.memory_stores import MemoryDatabase, MemoryFlushStore, Record
+from beheard_hub.testing.memory_tables import DEFAULTS, MemoryTables
+from tests.histories.log import Effect, StoredEvent, Write
+
+UNIQUE_VIOLATION = "23505"
+LATE_SECONDS_MAX = 2.0
+
+
+class Storage(MemoryDatabase):
+    """With the schema's defaults and unique keys, and a record of who wrote what when."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(clock)
+        self.writes: list[Write] = []
+        self.events: list[StoredEvent] = []
+        self.effects: list[Effect] = []
+        self._keys: set[tuple[str, ...]] = set()
+        self.refuse = self._taken
+
+    def _taken(self, row: Record) -> RowRefused | None:
+        key = _unique(row)
+        return RowRefused(UNIQUE_VIOLATION) if key in self._keys else None
+
+    def commit(self, batch: Mapping[str, Any], lease: Lease) -> None:
+        """See `MemoryDatabase.commit`."""
+        super().commit(batch, lease)
+        made = {row["id"] for op in batch["ops"] if op["t"] == "Session" and op["op"] == "i"
+                for row in op["rows"]}  # fmt: skip
+        now = self.clock.mono()
+        for session_id in batch["writing"]:
+            if session_id and session_id not in made:
+                shard = shard_of(session_id)
+                self.writes.append(Write(now, shard, lease.host_id, self.owners[shard]))
+
+    def _apply(self, op: Mapping[str, Any]) -> None:
+        if op["op"] == "i":
+            defaults = DEFAULTS.get(op["t"], {})
+            op = {**op, "rows": [{**defaults, **row} for row in op["rows"]]}
+            for row in op["rows"]:
+                self._recorded(op["t"], row)
+        super()._apply(op)
+
+    def known(self, row: Record) -> None:
+        """An event that was there before the run."""
+        self._recorded("hub.SessionEvent", row)
+
+    def _recorded(self, table: str, row: Record) -> None:
+        if key := _unique(row):
+            self._keys.add(key)
+        if table == "hub.SessionEvent":
+            event = (row["sessionId"], row["userId"], row["seq"], row["name"])
+            self.events.append(StoredEvent(*event, self.clock.mono()))
+        mark = row.get(MARKED.get(table, ""))
+        if mark is not None and row.get("role") != "AI":
+            self.effects.append(Effect(mark, len(self.effects)))
+
+    def as_tables(self) -> MemoryTables:
+        """The same rows, for what builds facts of them."""
+        tables = MemoryTables()
+        tables.tables = self.tables
+        return tables
+
+
+MARKED: Mapping[str, str] = {"Message": "content", "EmotionalReading": "context"}
+"""Where the id of the command stands that made a row."""
+
+
+def _unique(row: Record) -> tuple[str, ...]:
+    """What a receipt or an event may not have in common with another one."""
+    if "commandId" in row:
+        return ("receipt", row["sessionId"], row["userId"], row["commandId"])
+    if "seq" in row:
+        return ("event", row["sessionId"], row["userId"], str(row["seq"]))
+    return ()
+
+
+def facts(database: MemoryDatabase, session_id: str) -> Loaded | None:
+    """What `hub.load_sessions` answers, with the receipts that the shipped fake leaves out."""
+    assert isinstance(database, Storage)
+    loaded = database.as_tables().load(session_id)
+    if loaded is None:
+        return None
+    receipts: dict[str, list[int]] = {}
+    for row in database.rows("hub.CommandReceipt", sessionId=session_id):
+        known = receipts.setdefault(row["userId"], [])
+        known.append(int.from_bytes(hash_of(row["commandId"]), "big", signed=True))
+    return msgspec.structs.replace(loaded, receipts=receipts)
+
+
+def directory_facts(database: MemoryDatabase, user_id: str) -> Loaded:
+    """What `hub.load_directory` answers."""
+    assert isinstance(database, Storage)
+    return database.as_tables().load_directory(user_id)
+
+
+class Wire:
+    """Every process's way to the database."""
+
+    def __init__(self, dice: Random) -> None:
+        self._dice = dice
+        self._at_the_database = copy_context()
+        self.stalled_until = 0.0
+        self.open = True
+        """Closed at the end of a run: nothing is asked any more."""
+
+    def delay(self) -> float:
+        """One way; mostly a millisecond, now and then much more."""
+        return self._dice.expovariate(1000) + (self._dice.random() < 0.02) * self._dice.random()
+
+    async def ask(self, work: Callable[[], Awaitable[Any]]) -> Any:
+        """Carries out `work` at the database; its answer, or what it raises."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Any] = loop.create_future()
+        if self.open:
+            self.send(self.delay(), work, answer)
+        return await answer
+
+    def send(
+        self, delay: float, work: Callable[[], Awaitable[Any]], answer: asyncio.Future[Any] | None
+    ) -> None:
+        """As `ask`, for who does not wait."""
+        loop = asyncio.get_running_loop()
+        at = max(loop.time() + delay, self.stalled_until)
+        loop.call_at(at, self._arrived, work, answer, context=self._at_the_database)
+
+    def _arrived(
+        self, work: Callable[[], Awaitable[Any]], answer: asyncio.Future[Any] | None
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        if loop.time() < self.stalled_until:
+            loop.call_at(self.stalled_until, self._arrived, work, answer)
+        elif self.open:
+            _KEPT.add(task := loop.create_task(self._carried_out(work, answer)))
+            task.add_done_callback(_KEPT.discard)
+
+    async def _carried_out(
+        self, work: Callable[[], Awaitable[Any]], answer: asyncio.Future[Any] | None
+    ) -> None:
+        try:
+            result, failure = await work(), None
+        except Exception as error:  # it is the answer, whatever it is
+            result, failure = None, error
+        if answer is not None:
+            asyncio.get_running_loop().call_later(self.delay(), _answer, answer, result, failure)
+
+
+_KEPT: set[asyncio.Task[None]] = set()
+
+
+def _answer(answer: asyncio.Future[Any], result: Any, failure: Exception | None) -> None:
+    if answer.done():
+        return
+    if failure is None:
+        answer.set_result(result)
+    else:
+        answer.set_exception(failure)
+
+
+class Remote:
+    """Any store, asked over the wire."""
+
+    def __init__(self, wire: Wire, inner: object) -> None:
+        self._wire = wire
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
+        method = getattr(self._inner, name)
+        return lambda *args: self._wire.ask(lambda: method(*args))
+
+
+class RemoteFlushes:
+    """Implements `ports.FlushStore`; a cut may also leave the statement to be carried out later,
+    when its repetition has long been."""
+
+    def __init__(self, wire: Wire, inner: MemoryFlushStore, dice: Random) -> None:
+        self._wire = wire
+        self._inner = inner
+        self._dice = dice
+        self.late_chance = 0.0
+
+    async def flush(self, lease: Lease, number: int, batch: bytes) -> None:
+        """See the port."""
+        if self._dice.random() < self.late_chance:
+            late = self._dice.random() * LATE_SECONDS_MAX
+            self._wire.send(late, lambda: self._ignored(lease, number, batch), None)
+            await asyncio.sleep(self._wire.delay())
+            raise OutcomeUnknown
+        await self._wire.ask(lambda: self._inner.flush(lease, number, batch))
+
+    async def _ignored(self, lease: Lease, number: int, batch: bytes) -> None:
+        try:
+            await self._inner.flush(lease, number, batch)
+        except (Fenced, OutcomeUnknown, RowRefused):
+            return
