@@ -43,6 +43,9 @@ class Storage(MemoryDatabase):
 
     def commit(self, batch: Mapping[str, Any], lease: Lease) -> None:
         """See `MemoryDatabase.commit`."""
+        keys = [key for op in batch["ops"] for row in op["rows"] if (key := _unique(row))]
+        if len(set(keys)) < len(keys):
+            raise RowRefused(UNIQUE_VIOLATION)
         super().commit(batch, lease)
         made = {row["id"] for op in batch["ops"] if op["t"] == "Session" and op["op"] == "i"
                 for row in op["rows"]}  # fmt: skip
@@ -116,16 +119,20 @@ def directory_facts(database: MemoryDatabase, user_id: str) -> Loaded:
 class Wire:
     """Every process's way to the database."""
 
-    def __init__(self, dice: Random) -> None:
+    def __init__(self, dice: Random, pace: float) -> None:
         self._dice = dice
+        self._pace = pace
         self._at_the_database = copy_context()
         self.stalled_until = 0.0
         self.open = True
         """Closed at the end of a run: nothing is asked any more."""
 
     def delay(self) -> float:
-        """One way; mostly a millisecond, now and then much more."""
-        return self._dice.expovariate(1000) + (self._dice.random() < 0.02) * self._dice.random()
+        """One way; now and then it takes much longer."""
+        return (
+            self._dice.expovariate(1 / self._pace)
+            + (self._dice.random() < 0.02) * self._dice.random()
+        )
 
     async def ask(self, work: Callable[[], Awaitable[Any]]) -> Any:
         """Carries out `work` at the database; its answer, or what it raises."""

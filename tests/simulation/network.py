@@ -39,10 +39,11 @@ class Direction:
     """One direction of a line."""
 
     def __init__(
-        self, dice: Random, noise: Noise, to: Process, deliver: Callable[[Any], None]
+        self, dice: Random, network: Network, to: Process, deliver: Callable[[Any], None]
     ) -> None:
         self._dice = dice
-        self._noise = noise
+        self._pace = network.pace
+        self._noise = network.noise
         self._to = to
         self._deliver = deliver
         self._last = 0.0
@@ -54,7 +55,7 @@ class Direction:
         if self.ended:
             return
         loop = asyncio.get_running_loop()
-        at = max(self._last, loop.time() + self._dice.expovariate(2000))
+        at = max(self._last, loop.time() + self._dice.expovariate(1 / self._pace))
         if self._noise.loud and self._dice.random() < NOISE_CHANCE:
             late = at + self._dice.random() * NOISE_SECONDS_MAX
             if isinstance(message, OVERTAKEN) and self._dice.random() < 0.5:
@@ -137,8 +138,9 @@ class Listener(msgspec.Struct):
 class Network:
     """All lines of a run."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, pace: float) -> None:
         self._seed = seed
+        self.pace = pace
         self.noise = Noise()
         self.listeners: dict[str, Listener] = {}
         self.lines: list[Line] = []
@@ -182,9 +184,9 @@ class Dialer:
         line = Line(host.host_id, self._gateway, found.process)
         peer = Peer(self._gateway.name, found.spoken)
         line.out = Direction(
-            dice, network.noise, found.process, lambda message: host.received(peer, message)
+            dice, network, found.process, lambda message: host.received(peer, message)
         )
-        line.back = Direction(dice, network.noise, self._gateway, on_message)
+        line.back = Direction(dice, network, self._gateway, on_message)
         peer.out = line.back
         line.on_end = [on_close, lambda: host.detached(peer)]
         network.lines.append(line)

@@ -15,7 +15,7 @@ from tests.histories.log import Answered, Entry, Listened, Sent, Shown, Told
 from tests.simulation.loop import Process
 
 ANSWER_SECONDS_MAX = 10.0
-IN_FLIGHT_MAX = 3
+IN_FLIGHT_MAX = 5
 RETRY_SECONDS = 0.3
 
 Step = tuple[float, str, Mapping[str, Any]]
@@ -25,7 +25,8 @@ Step = tuple[float, str, Mapping[str, Any]]
 class Gateway:
     """A router in a process of its own, and the connections that it has."""
 
-    def __init__(self, process: Process, router: Router) -> None:
+    def __init__(self, process: Process, router: Router, pace: float) -> None:
+        self.pace = pace
         self.process = process
         self.router = router
         self.ears: list[Ear] = []
@@ -72,7 +73,7 @@ class Ear:
 
     def _later(self, way: str, work: Callable[[], None], process: Process | None) -> None:
         loop = asyncio.get_running_loop()
-        at = max(self._last[way], loop.time() + self._dice.expovariate(500))
+        at = max(self._last[way], loop.time() + self._dice.expovariate(1 / self.gateway.pace))
         self._last[way] = at
         loop.call_at(at, work, context=process.context if process is not None else OUTSIDE.context)
 

@@ -15,8 +15,8 @@ FAULTS_FROM_SECONDS, FAULTS_UNTIL_SECONDS = 0.5, 5.0
 FAULTS: Mapping[str, int] = {
     "kill host": 4,
     "freeze host": 4,
-    "drain host": 2,
-    "add host": 1,
+    "drain host": 3,
+    "add host": 3,
     "kill gateway": 2,
     "cut lines": 3,
     "noisy lines": 3,
@@ -29,16 +29,16 @@ FAULTS: Mapping[str, int] = {
 """Fault → how often it is drawn."""
 
 COMMANDS: Sequence[tuple[int, str, Mapping[str, Any]]] = (
-    (6, "message.send", {"content": "{id}"}),
-    (5, "emotions.record", {"intensity": 3, "context": "{id}"}),
-    (2, "session.pause", {}),
+    (9, "message.send", {"content": "{id}"}),
+    (14, "emotions.record", {"intensity": 3, "context": "{id}"}),
+    (1, "session.pause", {}),
     (3, "session.resume", {}),
     (3, "compact.sign", {"agreed": True}),
     (2, "feel_heard.confirm", {"confirmed": True}),
     (2, "stage.advance", {"fromStage": 0, "toStage": 1}),
     (2, "stage.advance", {"fromStage": 1, "toStage": 2}),
     (1, "empathy.save_draft", {"content": "{id}", "readyToShare": True}),
-    (4, "progress.get", {}),
+    (8, "progress.get", {}),
 )
 """Weight, command, data. Much is refused at the stage where it comes: that is part of it."""
 
@@ -58,6 +58,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     hosts: int
     gateways: int
+    pace: float
+    """Seconds that a message takes on average, on every way."""
     stages: Sequence[int]
     """Of each session, the stage at which it begins; -1: it is created in the run."""
     faults: Sequence[Fault]
@@ -70,7 +72,7 @@ def plan(seed: int) -> Plan:
         Fault(
             dice.uniform(FAULTS_FROM_SECONDS, FAULTS_UNTIL_SECONDS),
             dice.choices(list(FAULTS), list(FAULTS.values()))[0],
-            dice.choice((0.3, 1.0, 2.0, 3.2, 4.5)),
+            dice.choice((0.3, 1.0, 2.0, 3.5, 5.0)),
             dice.random(),
         )
         for _ in range(dice.randint(1, 4))
@@ -78,6 +80,7 @@ def plan(seed: int) -> Plan:
     return Plan(
         hosts=dice.randint(2, 3),
         gateways=dice.randint(1, 2),
+        pace=dice.choice((0.001, 0.005, 0.03)),
         stages=[dice.choice((-1, 0, 0, 1, 1, 2)) for _ in range(dice.randint(1, 2))],
         faults=sorted(faults, key=lambda fault: fault.at),
     )
@@ -86,5 +89,7 @@ def plan(seed: int) -> Plan:
 def steps(dice: Random) -> list[Step]:
     """What one person sends: bursts and pauses."""
     weights = [weight for weight, _, _ in COMMANDS]
-    chosen = dice.choices(COMMANDS, weights, k=dice.randint(6, 14))
-    return [(dice.choice((0.0, 0.0, 0.05, 0.3, 1.0)), name, data) for _, name, data in chosen]
+    chosen = dice.choices(COMMANDS, weights, k=dice.randint(12, 24))
+    return [
+        (dice.choice((0.0, 0.0, 0.0, 0.05, 0.3, 1.0, 1.5)), name, data) for _, name, data in chosen
+    ]

@@ -75,13 +75,13 @@ class Member:
 class World:
     """Everything that runs."""
 
-    def __init__(self, loop: SimulatedLoop, seed: int) -> None:
+    def __init__(self, loop: SimulatedLoop, seed: int, pace: float) -> None:
         self.loop = loop
         self.dice = Random(f"world:{seed}")
         self.storage = Storage(SimulatedClock(loop))
-        self.wire = Wire(Random(f"wire:{seed}"))
-        self.network = Network(seed)
-        self.ids = CountingIds()
+        self.wire = Wire(Random(f"wire:{seed}"), pace)
+        self.network = Network(seed, pace)
+        self.ids = CountingIds(seed * 1_000)
         self.members: list[Member] = []
         self.gateways: list[Gateway] = []
         self.processes: list[Process] = []
@@ -213,7 +213,7 @@ class World:
         clock = SimulatedClock(self.loop, mono_offset=self.dice.uniform(0, 10_000))
         routing = cast(Routing, Remote(self.wire, MemoryLeaseStore(self.storage)))
         router = Router(routing, self.network.dialer(process), clock)
-        self.gateways.append(Gateway(process, router))
+        self.gateways.append(Gateway(process, router, self.network.pace))
         self.spawn(router.start(), process)
 
     def kill_gateway(self, gateway: Gateway) -> None:

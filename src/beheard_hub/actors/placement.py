@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from beheard_hub.domain.limits import SHARDS
 from beheard_hub.observability.metrics import SHARD_CHANGES
-from beheard_hub.ports import Lease, LeaseStore, RoutingTable, Sleep, StoreUnavailable
+from beheard_hub.ports import Fenced, Lease, LeaseStore, RoutingTable, Sleep, StoreUnavailable
 from beheard_hub.telemetry import logger, origin_of
 
 WATCH_SECONDS = 0.5
@@ -79,10 +79,12 @@ class Placement:
         return self.generations.get(shard, 0)
 
     async def run(self) -> None:
-        """Watches until cancelled."""
+        """Watches until cancelled, or until the lease is lost: the flusher ends the host then."""
         while True:
             try:
                 await self.watch()
+            except Fenced:
+                return
             except StoreUnavailable:
                 _log.warning("routing_unavailable", host_id=self.lease.host_id)
             except Exception as error:  # a fault of ours must not end all later looks
@@ -90,7 +92,7 @@ class Placement:
             await self._sleep(WATCH_SECONDS)
 
     async def watch(self) -> None:
-        """One look at the routing. Raises StoreUnavailable."""
+        """One look at the routing. Raises StoreUnavailable, Fenced."""
         if self._leaving:
             return
         table = await self._store.routing()
@@ -110,7 +112,7 @@ class Placement:
     async def adopt(self, dead_host_id: str) -> Sequence[int]:
         """Takes this host's part of the shards of a host that is proven dead.
 
-        Raises StoreUnavailable.
+        Raises StoreUnavailable, Fenced.
         """
         if dead_host_id == self.lease.host_id or self._leaving:
             return []

@@ -304,10 +304,10 @@ class ManualClock:
 
 
 class CountingIds:
-    """Ids that count, the same in every run."""
+    """Ids that count, the same in every run; from `start` on."""
 
-    def __init__(self) -> None:
-        self._count = 0
+    def __init__(self, start: int = 0) -> None:
+        self._count = start
 
     def ordered(self) -> str:
         """The next number as a UUID."""
