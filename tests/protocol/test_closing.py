@@ -180,6 +180,26 @@ async def test_1012_after_draining(hub: Hub) -> None:
     await asyncio.wait_for(drain, PATIENCE_SECONDS)
 
 
+async def test_a_gateway_that_gives_way_serves_until_its_clients_have_gone(hub: Hub) -> None:
+    alice = await hub.listen("alice")
+    way = asyncio.create_task(hub.gateway.give_way())
+    wait = (await alice.expect("draining"))["reconnectAfterMs"]
+    assert 500 <= wait <= 3_000
+    await alice.send(type="command", id="c1", name="echo", data={}, sessionId="s1")
+    assert (await alice.expect("ack"))["id"] == "c1", "until it goes it is served as ever"
+    with pytest.raises(OSError, match="Connect"):
+        await hub.open("carol")
+    await alice.socket.close()
+    await asyncio.wait_for(way, PATIENCE_SECONDS)
+
+
+async def test_who_does_not_go_by_itself_is_closed(start_hub: StartHub) -> None:
+    hub = await start_hub(drain_seconds_max=0.05, reconnect_ms=(1, 2))
+    client = await hub.enter()
+    await asyncio.wait_for(hub.gateway.give_way(), PATIENCE_SECONDS)
+    assert await client.closed() == 1012
+
+
 async def test_draining_does_not_wait_for_ever(start_hub: StartHub) -> None:
     hub = await start_hub(drain_seconds_max=0.1)
     client = await hub.enter()

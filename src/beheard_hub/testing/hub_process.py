@@ -111,6 +111,11 @@ class HubProcess:
             await self.kill()
             raise
 
+    async def ended(self) -> int:
+        """Waits until it ends by itself; returns the exit code. Raises TimeoutError."""
+        assert self._process is not None
+        return await asyncio.wait_for(self._process.wait(), STOP_SECONDS_MAX)
+
     async def kill(self) -> None:
         """Kill -9 of the first process, as a crash would."""
         assert self._process is not None

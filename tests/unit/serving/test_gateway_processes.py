@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -28,3 +29,13 @@ async def test_a_restart_is_tried_until_it_succeeds(monkeypatch: pytest.MonkeyPa
     order = GatewayOrder(Runtime({}, "", "", ""), "127.0.0.1", 0)
     await GatewayProcess(order)._relaunch()
     assert launched == [True]
+
+
+async def test_a_port_that_somebody_listens_on_is_not_shared() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        with pytest.raises(SetupError, match="cannot be used"):
+            gateway_processes.check_free("127.0.0.1", other.getsockname()[1])
+    gateway_processes.check_free("127.0.0.1", 0)
