@@ -41,6 +41,11 @@ ABLY_TOKEN_GET: Final = Command("ably_token.get", r.AblyToken)
 NOTIFICATIONS_UNREAD: Final = Command("notifications.unread", r.NotificationPage)
 NOTIFICATIONS_READ: Final = Command("notifications.read", r.NotificationsRead)
 
+LIBRARY_LIST: Final = Command("library.list", r.LibraryItemPage)
+LIBRARY_ADD: Final = Command("library.add", r.LibraryItemKept)
+LIBRARY_EDIT: Final = Command("library.edit", r.LibraryItemKept)
+LIBRARY_REMOVE: Final = Command("library.remove", r.LibraryItemRemoved)
+
 SESSION_GET: Final = Command("session.get", r.SessionShown)
 SESSION_PAUSE: Final = Command("session.pause", r.SessionPaused)
 SESSION_RESUME: Final = Command("session.resume", r.SessionResumed)

@@ -18,12 +18,12 @@ import msgspec
 from websockets.asyncio.client import ClientConnection
 
 from beheard_hub.client import frames as f
-from beheard_hub.client.account import Invitations, Notifications, Profile, Sessions
 from beheard_hub.client.commands import Command
 from beheard_hub.client.errors import CommandTimeout, ConnectionLost, HubError, Refused
 from beheard_hub.client.pending import Ledger, Pending, refusal_of
 from beheard_hub.client.reconnect import Attempts, delay_seconds
 from beheard_hub.client.session import Session
+from beheard_hub.client.sessionless import Sessionless
 from beheard_hub.client.socket import Ended, Socket, TokenSource
 from beheard_hub.client.stream import EventStream, Inbox
 
@@ -36,7 +36,7 @@ IN_FLIGHT_MAX = 48
 """Below the hub's 64, so that cancelled commands that are still under way find room."""
 
 
-class Hub:
+class Hub(Sessionless):
     """A client of one hub for one user. Made by :meth:`connect`, used with ``async with``."""
 
     def __init__(
@@ -59,8 +59,7 @@ class Hub:
         self._lost: HubError | None = None
         self._task: asyncio.Task[None] | None = None
         self._renewing: asyncio.Task[None] | None = None
-        self.sessions, self.invitations = Sessions(self, ""), Invitations(self, "")
-        self.profile, self.notifications = Profile(self, ""), Notifications(self, "")
+        super().__init__()
 
     @classmethod
     def connect(

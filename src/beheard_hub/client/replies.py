@@ -363,3 +363,15 @@ class NotificationsRead(Shape, frozen=True, kw_only=True):
 
     read: int
     unread_count: int
+
+
+class LibraryItemPage(Page, frozen=True, kw_only=True):
+    items: Sequence[shapes.LibraryItem]
+
+
+class LibraryItemKept(Shape, frozen=True, kw_only=True):
+    item: shapes.LibraryItem
+
+
+class LibraryItemRemoved(Shape, frozen=True, kw_only=True):
+    removed: bool

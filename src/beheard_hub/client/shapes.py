@@ -293,3 +293,18 @@ class User(Shape, frozen=True, kw_only=True):
     email: str | None = None
     active_sessions: int
     push_notifications_enabled: bool
+
+
+class LibraryItem(Shape, frozen=True, kw_only=True):
+    """An experiment of the library."""
+
+    id: str
+    title: str
+    description: str
+    category: str
+    source: str
+    is_active: bool
+    contributed_by: str | None = None
+    contribution_consent: str | None = None
+    created_at: datetime
+    updated_at: datetime | None = None

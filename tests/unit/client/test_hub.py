@@ -59,6 +59,36 @@ async def test_a_typed_command_and_its_reply(codec: Codec) -> None:
     assert reply.reading.timestamp.year == 2026
 
 
+async def test_the_library_belongs_to_no_session() -> None:
+    item = {
+        "id": "i", "title": "A quiet hour", "description": "Without screens.", "category": "x",
+        "source": "CURATED", "isActive": True, "contributedBy": None, "contributionConsent": None,
+        "createdAt": AT, "updatedAt": AT,
+    }  # fmt: skip
+    asked: list[tuple[str, object]] = []
+
+    async def script(line: Line) -> None:
+        await line.greet()
+        for reply in ({"item": item}, {"items": [item], "cursor": None, "hasMore": False},
+                      {"removed": True}):  # fmt: skip
+            command = await line.expect("command")
+            assert "sessionId" not in command
+            asked.append((command["name"], command["data"]))
+            await line.ack(command, **reply)
+        await line.until_closed()
+
+    async with standing_in(script) as hub_there, Hub.connect(hub_there.url, "t") as hub:
+        edited = (await hub.library.edit("i", is_active=True)).item
+        [listed] = (await hub.library.list(limit=1)).items
+        assert await hub.library.remove("i")
+    assert (edited.title, listed.is_active) == ("A quiet hour", True)
+    assert asked == [
+        ("library.edit", {"itemId": "i", "isActive": True}),
+        ("library.list", {"limit": 1}),
+        ("library.remove", {"itemId": "i"}),
+    ]
+
+
 async def test_unanswered_commands_are_sent_again_with_their_ids_and_in_order() -> None:
     seen: list[list[str]] = [[], []]
 

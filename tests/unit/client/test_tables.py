@@ -23,20 +23,18 @@ from beheard_hub.client.replies import Page
 from beheard_hub.domain.mediation import protocol
 
 HERE = Path(beheard_hub.client.__file__).parent
+METHODS = ("account.py", "groups.py", "library.py", "session.py")
 
 
 def test_every_command_of_the_specification_has_a_row_and_a_method() -> None:
-    assert len(COMMANDS) == 74
-    methods = "".join(
-        (HERE / name).read_text() for name in ("account.py", "groups.py", "session.py")
-    )
+    assert len(COMMANDS) == 78
+    methods = "".join((HERE / name).read_text() for name in METHODS)
     missing = [name for name in COMMANDS if f"c.{name.upper().replace('.', '_')}" not in methods]
     assert missing == []
 
 
 def test_every_list_in_pages_can_be_turned_over() -> None:
-    methods = "".join((HERE / name).read_text() for name in ("account.py", "groups.py"))
-    methods += (HERE / "session.py").read_text()
+    methods = "".join((HERE / name).read_text() for name in METHODS)
     paged = {
         name
         for name, row in {**protocol.COMMANDS, **protocol.DIRECTORY}.items()
