@@ -24,7 +24,7 @@ from beheard_hub.bootstrap import (
 )
 from beheard_hub.links.inprocess import InprocessNetwork
 from beheard_hub.observability import publishing
-from beheard_hub.observability.metrics import HOSTS
+from beheard_hub.observability.metrics import HOSTS, HOSTS_MISSING
 from beheard_hub.runtime import Runtime
 from beheard_hub.settings import Settings, SetupError, process_environment
 
@@ -90,6 +90,7 @@ class RayFleet:
     def look(self) -> None:
         """Sets the gauges of the hosts."""
         HOSTS.set(len(self.pool.addresses))
+        HOSTS_MISSING.set(self.pool.missing)
 
     async def stop(self) -> None:
         """Drains every host, then ends the embedding actors."""

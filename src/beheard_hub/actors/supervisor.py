@@ -157,6 +157,11 @@ class Supervisor:
         """Hosts that serve now."""
         return [member.address for member in self._members if member.address is not None]
 
+    @property
+    def missing(self) -> int:
+        """How many hosts should serve and do not."""
+        return len(self._members) - len(self.addresses)
+
     async def changed(self, condition: Callable[[list[HostAddress]], bool]) -> None:
         """Waits until the hosts that serve are as `condition` wants them."""
         async with self._change:

@@ -129,5 +129,6 @@ REMINDERS_OVERDUE = _gauge(
 )
 TEXTS_WAITING = _gauge(SUPERVISOR, "texts_waiting", "Texts without a vector")
 HOSTS = _gauge(SUPERVISOR, "hosts", "Session hosts that serve")
+HOSTS_MISSING = _gauge(SUPERVISOR, "hosts_missing", "Session hosts that should serve and do not")
 HOST_DEATHS = _counter(SUPERVISOR, "host_deaths", "Session hosts that died")
 GATEWAY_RESTARTS = _counter(SUPERVISOR, "gateway_restarts", "Gateways that had to be started again")

@@ -57,6 +57,7 @@ class HubFigures(msgspec.Struct, frozen=True, kw_only=True):
     refused_per_second: float
     """Commands with an outcome other than ok and duplicate."""
     host_deaths: int
+    hosts_missing: int
     gateway_restarts: int
     dirty_connections: int
     """Since the start: it must stay 0."""
@@ -180,6 +181,7 @@ def _hub(window: Window, refused: int) -> HubFigures:
         commands_per_second=window.rate("beheard_commands_total"),
         refused_per_second=refused / window.seconds if window.seconds else 0.0,
         host_deaths=round(window.grown("beheard_host_deaths_total")),
+        hosts_missing=int(now.sum("beheard_hosts_missing")),
         gateway_restarts=round(window.grown("beheard_gateway_restarts_total")),
         dirty_connections=int(now.sum("beheard_dirty_connections_total")),
         statements_refused=round(window.grown("beheard_statements_refused_total")),
