@@ -33,7 +33,7 @@ RULES: Sequence[Rule] = (
          "{value} of 256 shards have no host: their sessions wait",
          "a host died or starts; if it stays so: log lines host_not_back, and Postgres"),
     Rule("hub", "hosts_missing", 0, "wrong",
-         "{value} hosts do not serve that should: the others do their work",
+         "hosts that should serve and do not: {value}; the others do their work",
          "log lines host_died and host_not_back; memory of the machine, Ray's logs"),
     Rule("hub", "host_deaths", 0, "wrong", "{value} hosts died",
          "log line host_died; an end by memory, or fenced by a newer lease"),
