@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test check format bench chaos docs fuzz mutants clean help
+.PHONY: run test check audit format bench chaos docs fuzz mutants clean help
 
 help:            ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -22,11 +22,17 @@ run: $(READY)    ## start the hub, play a whole session on it, keep serving
 test: $(READY)   ## all tests, three files at a time: most of their time is waiting
 	@$(BIN)/python -m pytest -n 3 --dist loadfile
 
-check: $(READY)  ## format, lint, types, import rules
+check: $(READY)  ## format, lint, types, import rules, pins and licences of dependencies
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest tests/tidy/test_dependencies.py tests/tidy/test_security.py
+
+audit: $(READY)  ## known holes in what we depend on; needs a network
+	@test -x $(VENV)/audit/bin/pip-audit || { $(PYTHON) -m venv $(VENV)/audit && $(VENV)/audit/bin/python -m pip install -q pip-audit; } \
+		|| { echo "make audit needs a network" >&2; exit 1; }
+	@$(VENV)/audit/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip
 
 format: $(READY) ## put the code in shape
 	@$(BIN)/ruff format .

@@ -49,7 +49,14 @@ class SettingsError(SetupError):
     """A setting has a value that it may not have."""
 
 
-class Server(msgspec.Struct, frozen=True):
+class Section(msgspec.Struct, frozen=True):
+    """Settings that belong together. Shows no value: some are secret. `masked` is for people."""
+
+    def __repr__(self) -> str:
+        return type(self).__name__
+
+
+class Server(Section, frozen=True):
     """The one port, and where files live."""
 
     host: str
@@ -67,7 +74,7 @@ class Server(msgspec.Struct, frozen=True):
     """Opens `/metrics` to peers that are not on this machine."""
 
 
-class Database(msgspec.Struct, frozen=True):
+class Database(Section, frozen=True):
     """Where the truth is."""
 
     url: str | None
@@ -76,7 +83,7 @@ class Database(msgspec.Struct, frozen=True):
     """Secret of the run-time login role; None = made from the owner's URL."""
 
 
-class Cluster(msgspec.Struct, frozen=True):
+class Cluster(Section, frozen=True):
     """How the work is spread over processes."""
 
     ray_address: str | None
@@ -95,7 +102,7 @@ class Cluster(msgspec.Struct, frozen=True):
     link_ca: Path | None
 
 
-class Identity(msgspec.Struct, frozen=True):
+class Identity(Section, frozen=True):
     """Who signs tokens; without `jwks_url` the hub's own key does."""
 
     jwks_url: str | None
@@ -103,7 +110,7 @@ class Identity(msgspec.Struct, frozen=True):
     audience: str | None
 
 
-class Ai(msgspec.Struct, frozen=True):
+class Ai(Section, frozen=True):
     """The facilitator."""
 
     facilitator: Literal["anthropic", "offline"]
@@ -125,7 +132,7 @@ class Ai(msgspec.Struct, frozen=True):
     budget_hub: int | None
 
 
-class Embeddings(msgspec.Struct, frozen=True):
+class Embeddings(Section, frozen=True):
     """Where vectors come from."""
 
     kind: Literal["local", "openai-compatible"]
@@ -136,7 +143,7 @@ class Embeddings(msgspec.Struct, frozen=True):
     model: str | None
 
 
-class Push(msgspec.Struct, frozen=True):
+class Push(Section, frozen=True):
     """Ably; without a key there is the inbox only."""
 
     ably_api_key: str | None
@@ -145,7 +152,7 @@ class Push(msgspec.Struct, frozen=True):
     tls: bool
 
 
-class Traces(msgspec.Struct, frozen=True):
+class Traces(Section, frozen=True):
     """Where spans go."""
 
     endpoint: str | None
@@ -154,7 +161,7 @@ class Traces(msgspec.Struct, frozen=True):
     """How many of a hundred commands are traced."""
 
 
-class Settings(msgspec.Struct, frozen=True):
+class Settings(Section, frozen=True):
     """All that can be set, checked."""
 
     server: Server

@@ -53,6 +53,9 @@ class Migrated(msgspec.Struct, frozen=True):
     runtime_url: str
     """The URL of the login role; it holds a secret."""
 
+    def __repr__(self) -> str:
+        return "Migrated"
+
 
 def migrations(directory: Path = MIGRATIONS) -> Sequence[Migration]:
     """The files in order; numbers may have gaps. Raises ValueError for a name without a number or

@@ -26,6 +26,9 @@ class Prepared(msgspec.Struct, frozen=True):
     embedded: EmbeddedPostgres | None
     """To be stopped last; None for a server that is not ours."""
 
+    def __repr__(self) -> str:
+        return "Prepared"
+
 
 async def prepare(
     settings: DatabaseSettings, data_dir: Path, *, migrating: bool = True
