@@ -16,22 +16,12 @@ from beheard_hub.domain.kernel import Command, Due
 from beheard_hub.domain.mediation.commands import Timer
 from beheard_hub.link_messages import EventFrom
 from beheard_hub.persistence.database import Database
-from beheard_hub.runtime import SystemClock
 from tests.conftest import TestDatabase
 from tests.integration.consent.house import House, Pair, Phone
+from tests.integration.reactions.moved import MovedClock
 
 DAY = timedelta(days=1)
 WEEK, MONTH = 7 * DAY, 30 * DAY
-
-
-class MovedClock(SystemClock):
-    """The real one, moved: rules see the later time, deadlines go on."""
-
-    def __init__(self) -> None:
-        self.ahead = timedelta(0)
-
-    def now(self) -> datetime:
-        return super().now() + self.ahead
 
 
 @pytest.fixture
