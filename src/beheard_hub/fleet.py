@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
 
-import msgspec
-
 from beheard_hub import telemetry
 from beheard_hub.actors import gauges
 from beheard_hub.actors.embedding_actor import EmbeddingOrder, EmbeddingPool
@@ -77,8 +75,9 @@ class RayFleet:
         self._settings = settings
         detached = settings.cluster.ray_address is not None
         self._embedding = EmbeddingPool(_embedding_order(settings, runtime), detached=detached)
-        order = msgspec.structs.replace(order, embedders=self._embedding.handles)
-        self.pool = Supervisor(order, settings.cluster.hosts, detached=detached)
+        self.pool = Supervisor(
+            order, settings.cluster.hosts, self._embedding.handles, detached=detached
+        )
 
     async def start(self) -> None:
         """Starts every host. Raises SetupError where Ray may put one out of reach."""

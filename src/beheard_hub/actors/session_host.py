@@ -60,8 +60,6 @@ class HostOrder(msgspec.Struct, frozen=True, kw_only=True):
     cert: str = ""
     """With `bind`: files on the host's machine, for TLS."""
     key: str = ""
-    embedders: Sequence[Any] = ()
-    """Handles of the embedding actors, which are told of new text."""
 
     def __repr__(self) -> str:
         return f"HostOrder({self.factory})"
@@ -114,20 +112,24 @@ class SessionHost:
         counts = ", ".join(f"{name}={stats[name]}" for name in shown)
         return f"SessionHost(number={self._number}, id={self._host_id[:8]}, {counts})"
 
-    async def start(self) -> HostAddress:
-        """Listens, opens a lease and serves. Raises StoreUnavailable; calling again is harmless."""
+    async def start(self, embedders: Sequence[Any]) -> HostAddress:
+        """Listens, opens a lease and serves; `embedders` are handles of the embedding actors, which
+        are told of new text. Raises StoreUnavailable; calling again is harmless.
+
+        Handles come here and not with the order: Ray keeps a constructor's handles in its object
+        store, and could not restart an actor whose arguments are lost there.
+        """
         if self._running is None or self._server is None:
-            await self._begin()
+            await self._begin(Hints(embedders))
         assert self._server is not None
         node = ray.get_runtime_context().get_node_id()
         return HostAddress(self._host_id, self._server.endpoint, os.getpid(), node)
 
-    async def _begin(self) -> None:
+    async def _begin(self, hints: Hints) -> None:
         order = self._order
         module, _, name = order.factory.partition(":")
         factory = getattr(importlib.import_module(module), name)
         self._host_id = host_id = str(uuid4())
-        hints = Hints(order.embedders)
         running: RunningHost = await factory(order.runtime, host_id, self._fenced, hints.tell)
         host = running.host
         server = LinkServer(host, host_id, lambda: host.lease.epoch, order.secret)

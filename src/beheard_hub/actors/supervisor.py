@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -140,9 +140,18 @@ class _Member:
 class Supervisor:
     """The pool of session hosts."""
 
-    def __init__(self, order: HostOrder, count: int, *, detached: bool = False) -> None:
+    def __init__(
+        self,
+        order: HostOrder,
+        count: int,
+        embedders: Sequence[Any] = (),
+        *,
+        detached: bool = False,
+    ) -> None:
+        """`embedders` are handles of the embedding actors, whom hosts tell of new text."""
         self._order = order
         self._count = count
+        self._embedders = embedders
         self._detached = detached
         self._members: list[_Member] = []
         self._changing = asyncio.Lock()
@@ -264,7 +273,7 @@ class Supervisor:
         return [answer for answer in answers if isinstance(answer, dict)]
 
     async def _start(self, member: _Member) -> None:
-        member.address = await _call(member.handle.start, START_SECONDS_MAX)
+        member.address = await _call(member.handle.start, START_SECONDS_MAX, self._embedders)
         assert member.address is not None
         async with self._change:
             self._change.notify_all()
