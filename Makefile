@@ -20,7 +20,7 @@ run: $(READY)    ## start the hub, play a whole session on it, keep serving
 	@exec $(BIN)/beheard serve --demo
 
 test: $(READY)   ## all tests, three files at a time: most of their time is waiting
-	@$(BIN)/python -m pytest -n 3 --dist loadfile
+	@$(BIN)/python -m pytest -n 3 --dist loadgroup
 
 check: $(READY)  ## format, lint, types, import rules, pins and licences of dependencies
 	@$(BIN)/ruff format --check .

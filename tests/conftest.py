@@ -31,6 +31,19 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.basetemp = config.stash[FOLDER] = tempfile.mkdtemp(prefix="beheard-tests-")
 
 
+HUBS = ("tests/e2e/facilitator/", "tests/e2e/")
+"""Folders whose tests share one running hub: several at once would have no processor left."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run side by side, those that share a hub, or a file, share a process."""
+    for item in items:
+        file = item.nodeid.partition("::")[0]
+        hub = next((folder for folder in HUBS if file.startswith(folder)), None)
+        item.add_marker(pytest.mark.xdist_group(hub or file))
+
+
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Where all went well nobody needs the folder any more."""
     folder = session.config.stash.get(FOLDER, None)
