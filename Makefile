@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test check audit format bench chaos docs fuzz mutants clean help
+.PHONY: run test check audit format bench chaos docs fuzz mutants clean heavy help
 
 help:            ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -19,8 +19,11 @@ $(READY): pyproject.toml constraints.txt
 run: $(READY)    ## start the hub, play a whole session on it, keep serving
 	@exec $(BIN)/beheard serve --demo
 
-test: $(READY)   ## all tests, three files at a time: most of their time is waiting
-	@$(BIN)/python -m pytest -n 3 --dist loadgroup
+test: $(READY)   ## all tests but the heavy ones, three files at a time: most of their time is waiting
+	@$(BIN)/python -m pytest -n 3 --dist loadgroup --ignore tests/e2e/heavy
+
+heavy: $(READY)  ## tests that start, kill and load whole hubs one after the other: minutes each
+	@$(BIN)/python -m pytest tests/e2e/heavy
 
 check: $(READY)  ## format, lint, types, import rules, pins and licences of dependencies
 	@$(BIN)/ruff format --check .

@@ -6,7 +6,7 @@ import pytest
 from chaos.plans import PLANS
 from chaos.run import struck_and_judged
 
-from .conftest import Town
+from tests.e2e.conftest import Town
 
 SEED = 20
 STRIKES = {"hosts": 2, "gateways": 1, "postgres": 1, "freeze": 1, "network": 1}

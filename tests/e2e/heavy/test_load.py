@@ -7,8 +7,7 @@ from uuid import uuid4
 from beheard_hub.gateway.auth import LocalKey
 from beheard_hub.load.phases import Crew, Order, run
 from beheard_hub.runtime import SystemClock
-
-from .conftest import Town
+from tests.e2e.conftest import Town
 
 ORDER = Order(
     pairs=3, rate=20, seconds=1, idle=20, hold_seconds=0.1, stalled=0.3, storm=10, overload=1.5

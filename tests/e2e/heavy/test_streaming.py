@@ -19,9 +19,8 @@ from beheard_hub.client.stream import EventStream
 from beheard_hub.settings import process_environment
 from beheard_hub.testing.hub_process import HubProcess
 from beheard_hub.testing.messages_api import Fault, Hold, MessagesApi, served
-
-from .conftest import Person, Town
-from .meeting import connected, opened
+from tests.e2e.conftest import Person, Town
+from tests.e2e.meeting import connected, opened
 
 TEXT = "One two three four five six seven eight nine ten eleven twelve."
 HELD = "One two three four five six "

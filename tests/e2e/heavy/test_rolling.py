@@ -16,9 +16,8 @@ from beheard_hub.control import Failed, ask
 from beheard_hub.persistence.embedded import EmbeddedPostgres
 from beheard_hub.settings import SetupError, process_environment
 from beheard_hub.testing.hub_process import HubProcess
-
-from . import haystacks
-from .conftest import Town
+from tests.e2e import haystacks
+from tests.e2e.conftest import Town
 
 
 async def operate(town: Town, name: str, **args: Any) -> Any:
