@@ -20,7 +20,7 @@ run: $(READY)    ## start the hub, play a whole session on it, keep serving
 	@exec $(BIN)/beheard serve --demo
 
 test: $(READY)   ## all tests but the heavy ones, three files at a time: most of their time is waiting
-	@$(BIN)/python -m pytest -n 3 --dist loadgroup --ignore tests/e2e/heavy
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --ignore tests/e2e/heavy
 
 heavy: $(READY)  ## tests that start, kill and load whole hubs one after the other: minutes each
 	@$(BIN)/python -m pytest tests/e2e/heavy

@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Generator, Iterator
 import asyncpg
 import msgspec
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from beheard_hub.persistence.database import Database
 from beheard_hub.persistence.embedded import EmbeddedPostgres
@@ -35,13 +37,17 @@ HUBS = ("tests/e2e/facilitator/", "tests/e2e/")
 """Folders whose tests share one running hub: several at once would have no processor left."""
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+class ByHub(LoadScopeScheduling):  # type: ignore[misc]
     """Where tests run side by side, those that share a hub, or a file, share a process."""
-    for item in items:
-        file = item.nodeid.partition("::")[0]
-        hub = next((folder for folder in HUBS if file.startswith(folder)), None)
-        item.add_marker(pytest.mark.xdist_group(hub or file))
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((folder for folder in HUBS if nodeid.startswith(folder)), nodeid.split("::")[0])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByHub:
+    """Asked by pytest-xdist."""
+    return ByHub(config, log)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

@@ -169,7 +169,7 @@ class Pushes:
     ) -> tuple[datetime | None, bool]:
         """When the session's last push went to the user, if lately; whether a newer one waits."""
         session_id, user_id = key
-        args = {"after": now - COLLAPSE, "reminder_id": due.id}
+        args = {"since": now - COLLAPSE, "reminder_id": due.id}
         actor = Actor(user_id, session_id=session_id)
         [row] = await self._tools.reads.read(actor, "push.others", args)
         known = [at for at in (row["lastAt"], self._sent.get(key)) if at is not None]

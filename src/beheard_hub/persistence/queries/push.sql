@@ -11,7 +11,7 @@ WHERE n."userId" = $1 AND n.id = $2;
 -- name: push.others
 -- When the last push of the session went to the user, if after a time, and whether a newer one
 -- than a reminder's waits.
--- args: user_id, session_id, after, reminder_id
+-- args: user_id, session_id, since, reminder_id
 SELECT
   (SELECT max(r."firedAt") FROM hub."Reminder" r
    JOIN hub."Notification" n ON n.id = r.payload ->> 'notificationId'
