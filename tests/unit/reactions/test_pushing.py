@@ -96,7 +96,7 @@ class Story:
     def _others(self, args: Mapping[str, Any]) -> list[dict[str, Any]]:
         fired = [row.fired_at for row in self.rows.values() if row.via == "push" and row.fired_at]
         newer = any(r.id > args["reminder_id"] and not r.fired_at for r in self.rows.values())
-        lately = [at for at in fired if at > args["after"]]
+        lately = [at for at in fired if at > args["since"]]
         return [{"lastAt": max(lately, default=None), "newer": newer}]
 
     # ---- ports.Mailbox
