@@ -292,8 +292,8 @@ async def test_who_leaves_joins_nothing(world: World, table: str) -> None:
 async def test_the_partner_goes_on_seeing_the_session(world: World, erased: World) -> None:
     [row] = await erased.load(["s"])
     assert row["facts"]["members"] == [
-        {"userId": "a", "vesselId": "a", "erased": True},
-        {"userId": "b", "vesselId": "b", "erased": False},
+        {"userId": "a", "vesselId": "a", "erased": True, "presenceShown": True},
+        {"userId": "b", "vesselId": "b", "erased": False, "presenceShown": True},
     ]
     assert row["names"]["a"] == "former partner"
     assert row["facts"]["shared"]["agreements"]
