@@ -32,6 +32,7 @@ from beheard_hub.link_messages import (
     DeltaFrom,
     EventFrom,
     Moved,
+    PresenceFrom,
     Refused,
     SnapshotFrom,
     SubscribedFrom,
@@ -215,7 +216,7 @@ class Scene:
         for wire in self.wires:
             for _ in range(min(count, len(wire.waiting))):
                 message = wire.waiting.popleft()
-                if not isinstance(message, Acked):
+                if not isinstance(message, Acked | PresenceFrom):
                     HANDLERS[type(message)](self.gateway, cast(Line, wire), message)
 
     async def settle(self) -> None:

@@ -36,6 +36,7 @@ ASK: Mapping[str, Mapping[str, Any]] = {
     "strategies.library": {"count": 3},
     "notifications.find": {"ids": None},
     "library.look": {"itemId": None, "contributorId": B},
+    "ably.token": {"capability": {}},
 }  # fmt: skip
 KEYS: Mapping[str, set[str]] = {
     "invitation.relationship": {"relationshipId", "openSessionId"},
@@ -48,6 +49,7 @@ KEYS: Mapping[str, set[str]] = {
     "strategies.library": {"items"},
     "notifications.find": {"ids", "unread"},
     "library.look": {"item", "contributor"},
+    "ably.token": {"tokenRequest"},
 }
 
 

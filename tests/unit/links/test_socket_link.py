@@ -14,8 +14,10 @@ import uvloop
 
 from beheard_hub.link_messages import DeltaFrom, Hello, ToHost
 from beheard_hub.links import line, socket_link
-from beheard_hub.links.socket_link import LinkServer, SocketDialer, proof
+from beheard_hub.links.socket_link import VERSION, LinkServer, SocketDialer, proof
 from beheard_hub.ports import GatewayPeer, LinkClosed
+
+OTHER = VERSION + 1
 
 
 class Host:
@@ -66,8 +68,8 @@ async def test_a_wrong_secret_is_no_link(server: LinkServer, host: Host) -> None
 @pytest.mark.parametrize(
     "payload",
     [
-        msgspec.msgpack.encode([Hello(2, "g", b"n", proof("right", 2, "g", b"n"))]),
-        msgspec.msgpack.encode([Hello(1, "other", b"n", proof("right", 1, "g", b"n"))]),
+        msgspec.msgpack.encode([Hello(OTHER, "g", b"n", proof("right", OTHER, "g", b"n"))]),
+        msgspec.msgpack.encode([Hello(VERSION, "other", b"n", proof("right", VERSION, "g", b"n"))]),
         msgspec.msgpack.encode([["cmd", 1, "ann", "c", "step", {}]]),
         b"\xc1 not MessagePack",
     ],
@@ -105,7 +107,7 @@ async def test_a_gateway_that_does_not_read_is_cut_off(
 ) -> None:
     monkeypatch.setattr(line, "LINE_BYTES_MAX", 1_000_000)
     reader, writer = await raw(server)
-    hello = Hello(1, "g", b"n", proof("right", 1, "g", b"n"))
+    hello = Hello(VERSION, "g", b"n", proof("right", VERSION, "g", b"n"))
     writer.write(framed(msgspec.msgpack.encode([hello])))
     await reader.readexactly(4)  # the welcome began: the host knows the peer
     delta = DeltaFrom([1], "s1", "m", "m", 1, "x" * 10_000)
@@ -122,7 +124,7 @@ async def test_a_line_does_not_end_within_a_call_of_its_sender(
     server: LinkServer, host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reader, writer = await raw(server)
-    hello = Hello(1, "g", b"n", proof("right", 1, "g", b"n"))
+    hello = Hello(VERSION, "g", b"n", proof("right", VERSION, "g", b"n"))
     writer.write(framed(msgspec.msgpack.encode([hello])))
     await reader.readexactly(4)
     monkeypatch.setattr(line, "LINE_BYTES_MAX", 1)
