@@ -66,6 +66,14 @@ async def test_a_connection_that_asks_nothing_is_ended(start_hub: StartHub) -> N
     await until(lambda: sockets(hub) == 0, "the connection to be forgotten")
 
 
+async def test_a_websocket_may_be_silent_for_longer_than_a_request(start_hub: StartHub) -> None:
+    hub = await start_hub(request_seconds_max=SHORT)
+    client = await hub.enter()
+    assert await (await Stranger.at(hub)).all_that_comes() == b""  # the time is over
+    await client.send(type="ping")
+    await client.expect("pong")
+
+
 @pytest.mark.parametrize("begin", [b"GE", HEAD, HEAD + b"Upgrade: websocket\r\n"])
 async def test_a_head_by_the_drop_is_ended(start_hub: StartHub, begin: bytes) -> None:
     hub = await start_hub(request_seconds_max=SHORT)

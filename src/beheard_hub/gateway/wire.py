@@ -101,7 +101,10 @@ class Upgrade(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Bytes of the peer. The time of a request runs on, however many come."""
         super().data_received(data)
-        self._watch_request()
+        if (
+            self.transport.get_protocol() is self
+        ):  # else it is a websocket by now, as long as it likes
+            self._watch_request()
 
     def pause_writing(self) -> None:
         """The peer does not read as fast as it is answered."""
