@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+HEAVY := tests/e2e/heavy tests/integration/embeddings/test_actors.py tests/unit/actors/test_dashboard.py
 
 .PHONY: run test check audit format bench chaos docs fuzz mutants clean heavy help
 
@@ -20,10 +21,10 @@ run: $(READY)    ## start the hub, play a whole session on it, keep serving
 	@exec $(BIN)/beheard serve --demo
 
 test: $(READY)   ## all tests but the heavy ones, three files at a time: most of their time is waiting
-	@$(BIN)/python -m pytest -n 3 --dist loadfile --ignore tests/e2e/heavy
+	@$(BIN)/python -m pytest -n 3 --dist loadfile $(HEAVY:%=--ignore %)
 
 heavy: $(READY)  ## tests that start, kill and load whole hubs one after the other: minutes each
-	@$(BIN)/python -m pytest tests/e2e/heavy
+	@$(BIN)/python -m pytest $(HEAVY)
 
 check: $(READY)  ## format, lint, types, import rules, pins and licences of dependencies
 	@$(BIN)/ruff format --check .

@@ -15,10 +15,10 @@ import pytest
 from tests.histories.log import Answered, Shown, Told
 from tests.simulation.run import run
 
-SEEDS = 200
+SEEDS = 100
 SEEDS_AT_ONCE = 50
 ROOT = Path(__file__).parents[2]
-REPLAYED = range(40)
+REPLAYED = range(10)
 MENDED = {
     13: "a host whose lease is lost ended its watch of the routing with an error",
 }
