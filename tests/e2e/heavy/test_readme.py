@@ -8,9 +8,9 @@ import signal
 import sys
 from pathlib import Path
 
-from .conftest import Town
+from tests.e2e.conftest import Town
 
-README = Path(__file__).parents[2] / "README.md"
+README = Path(__file__).parents[3] / "README.md"
 PATIENCE_SECONDS = 30
 SAID = b"USER: We argued about money again."
 
