@@ -8,11 +8,17 @@ import signal
 import sys
 from pathlib import Path
 
-from tests.e2e.conftest import Town
+from .conftest import Town
 
-README = Path(__file__).parents[3] / "README.md"
+README = Path(__file__).parents[2] / "README.md"
 PATIENCE_SECONDS = 30
 SAID = b"USER: We argued about money again."
+
+
+def listening() -> None:
+    """A shell that starts tests in the background has them ignore Ctrl-C, and their children too;
+    at a newcomer's terminal nothing does."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 async def test_the_example_runs(town: Town, tmp_path: Path) -> None:
@@ -22,7 +28,7 @@ async def test_the_example_runs(town: Town, tmp_path: Path) -> None:
     alice, bob = town.person("Alice"), town.person("Bob")
     running = await asyncio.create_subprocess_exec(
         sys.executable, "-u", str(program), town.hub.websocket_url, alice.token, bob.token,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, preexec_fn=listening,
     )  # fmt: skip
     assert running.stdout is not None
     try:
