@@ -18,7 +18,7 @@ from tests.simulation.run import run
 SEEDS = 100
 SEEDS_AT_ONCE = 50
 ROOT = Path(__file__).parents[2]
-REPLAYED = range(10)
+REPLAYED = range(40)
 MENDED = {
     13: "a host whose lease is lost ended its watch of the routing with an error",
 }
