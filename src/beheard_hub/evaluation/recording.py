@@ -177,10 +177,10 @@ class Recorder:
             call.failed = True
             raise
         finally:
-            self._end(call)
             close = getattr(stream, "aclose", None)
             if close is not None:
                 await close()
+            self._end(call)
 
     def _note(self, call: Call, piece: Delta | Spoken) -> None:
         if isinstance(piece, Spoken):

@@ -111,8 +111,10 @@ class Scripted:
         yield Delta("", reset=True)
         yield Delta(text[:5])
         yield Delta(text[5:])
-        metering.used(call=call, model="model", usage=Usage(100, 10, 50))
-        yield Spoken(text=text, prompt_version="1")
+        try:
+            yield Spoken(text=text, prompt_version="1")
+        finally:
+            metering.used(call=call, model="model", usage=Usage(100, 10, 50))
 
     def open_stage(self, bundle: Bundle) -> AsyncIterator[Delta | Spoken]:
         return self._spoken("open", bundle)

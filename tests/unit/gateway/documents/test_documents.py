@@ -39,7 +39,7 @@ def test_the_files_say_what_the_code_says(name: str) -> None:
 def test_every_route_is_there_and_nothing_else() -> None:
     documented = {
         (method.upper(), path)
-        for path, methods in openapi.document()["paths"].items()
+        for path, methods in DOCUMENTS["openapi"]["paths"].items()
         for method in methods
     }
     assert documented == {(route.method.value, PREFIX + route.path) for route in ROUTES}
@@ -51,7 +51,7 @@ def test_names_of_operations_are_unique() -> None:
 
 
 def test_every_command_and_event_has_its_messages() -> None:
-    messages = asyncapi.document()["components"]["messages"]
+    messages = DOCUMENTS["asyncapi"]["components"]["messages"]
     assert {f"command.{name}" for name in ALL} <= set(messages)
     assert {f"ack.{name}" for name in ALL} <= set(messages)
     assert {f"event.{name}" for name in EVENTS} <= set(messages)
@@ -150,7 +150,7 @@ def test_a_route_takes_a_key_unless_it_only_reads(route: Route) -> None:
 
 
 def test_every_response_names_its_request_and_when_to_come_again() -> None:
-    document = openapi.document()
+    document = DOCUMENTS["openapi"]
     for key, response in document["components"]["responses"].items():
         waits = {"RATE_LIMITED", "SERVICE_UNAVAILABLE"} & set(key.split("."))
         assert "X-Request-Id" in response["headers"]
@@ -160,7 +160,7 @@ def test_every_response_names_its_request_and_when_to_come_again() -> None:
 
 
 def test_only_public_routes_need_no_token() -> None:
-    assert openapi.document()["security"] == [{"bearer": []}]
+    assert DOCUMENTS["openapi"]["security"] == [{"bearer": []}]
     for route in ROUTES:
         assert (openapi.operation(route).get("security") == []) is route.public
 
@@ -173,8 +173,8 @@ def test_streams_are_no_json() -> None:
 
 
 def test_error_and_close_codes_are_all_there() -> None:
-    assert set(openapi.document()["components"]["examples"]) == {str(code) for code in Code}
-    channel = asyncapi.document()["channels"]["hub"]
+    assert set(DOCUMENTS["openapi"]["components"]["examples"]) == {str(code) for code in Code}
+    channel = DOCUMENTS["asyncapi"]["channels"]["hub"]
     assert [row["code"] for row in channel["x-close-codes"]] == [int(code) for code in CLOSE_CODES]
     assert list(channel["x-codecs"]) == ["beheard.v1", "beheard.v1.msgpack"]
 
@@ -236,12 +236,12 @@ def test_examples_of_routes_hold(route: Route) -> None:
     contents = [*operation["responses"]["200"]["content"].values()]
     contents += operation.get("requestBody", {}).get("content", {}).values()
     for content in contents:
-        assert problems(openapi.document(), content["schema"], content["example"]) == []
+        assert problems(DOCUMENTS["openapi"], content["schema"], content["example"]) == []
 
 
-@pytest.mark.parametrize("name", asyncapi.document()["components"]["messages"])
+@pytest.mark.parametrize("name", DOCUMENTS["asyncapi"]["components"]["messages"])
 def test_examples_of_messages_hold(name: str) -> None:
-    document = asyncapi.document()
+    document = DOCUMENTS["asyncapi"]
     message = document["components"]["messages"][name]
     for example in message["examples"]:
         assert problems(document, message["payload"], example["payload"]) == []
@@ -255,7 +255,7 @@ def test_the_hub_takes_the_examples(command: str) -> None:
 
 @pytest.mark.parametrize("code", Code)
 def test_examples_of_refusals_hold(code: Code) -> None:
-    document = openapi.document()
+    document = DOCUMENTS["openapi"]
     example = document["components"]["examples"][str(code)]["value"]
     assert problems(document, {"$ref": "#/components/schemas/Failure"}, example) == []
 
@@ -297,11 +297,11 @@ def test_limits_of_the_commands_are_limits_of_the_document(
 )
 def test_document_and_hub_judge_alike(data: Mapping[str, Any], fine: bool) -> None:
     kind = requests.data_of("session.create")
-    found = problems(openapi.document(), requests.object_of("session.create", kind), data)
+    found = problems(DOCUMENTS["openapi"], requests.object_of("session.create", kind), data)
     assert (found == []) is fine
     assert isinstance(validate(kind, data), Refusal) is not fine
 
 
 def test_the_key_of_a_command_is_bounded_as_on_the_websocket() -> None:
-    key = openapi.document()["components"]["parameters"]["IdempotencyKey"]
+    key = DOCUMENTS["openapi"]["components"]["parameters"]["IdempotencyKey"]
     assert key["schema"]["maxLength"] == COMMAND_ID_CHARS_MAX
