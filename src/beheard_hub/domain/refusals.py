@@ -1,7 +1,7 @@
 """Every "no" the hub can say: code, HTTP status, whether trying again helps, and its sentence.
 
-Codes and statuses are those of spec 5.3. A refusal is a value, not an exception; it never carries
-private text, only ids, field names, limits and stages.
+Codes and statuses are those of spec 5.3 and 8. A refusal is a value, not an exception; it never
+carries private text, only ids, field names, limits and stages.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import msgspec
 
 
 class Code(StrEnum):
-    """Error codes of the protocol (spec 5.3). Names are never reused."""
+    """Error codes of the protocol (spec 5.3, 8). Names are never reused."""
 
     UNAUTHORIZED = "UNAUTHORIZED"
     FORBIDDEN = "FORBIDDEN"
@@ -27,6 +27,7 @@ class Code(StrEnum):
     PARTNER_NOT_READY = "PARTNER_NOT_READY"
     SESSION_NOT_ACTIVE = "SESSION_NOT_ACTIVE"
     INVITATION_EXPIRED = "INVITATION_EXPIRED"
+    QUOTA_EXHAUSTED = "QUOTA_EXHAUSTED"
     PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE"
     RATE_LIMITED = "RATE_LIMITED"
     SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
@@ -54,6 +55,7 @@ CODES: Mapping[Code, CodeRow] = {
     Code.PARTNER_NOT_READY: CodeRow(400, False, "Your partner is not there yet."),
     Code.SESSION_NOT_ACTIVE: CodeRow(400, False, "The session does not allow this now."),
     Code.INVITATION_EXPIRED: CodeRow(410, False, "This invitation has expired."),
+    Code.QUOTA_EXHAUSTED: CodeRow(402, False, "What this conversation may cost is used up."),
     Code.PAYLOAD_TOO_LARGE: CodeRow(413, False, "The request is too large."),
     Code.RATE_LIMITED: CodeRow(429, True, "Too many requests; slow down a little."),
     Code.SERVICE_UNAVAILABLE: CodeRow(

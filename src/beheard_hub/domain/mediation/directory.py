@@ -37,7 +37,6 @@ from beheard_hub.domain.mediation.handlers.leaving import begin, go_on
 from beheard_hub.domain.mediation.handlers.library import LIBRARY, LIBRARY_WORKED
 from beheard_hub.domain.mediation.protocol import DIRECTORY as TABLE
 from beheard_hub.domain.mediation.protocol import DIRECTORY_INTERNAL as INTERNAL
-from beheard_hub.domain.mediation.reads import page_args
 from beheard_hub.domain.mediation.state import Invitation, Progress, Seat, State
 from beheard_hub.domain.mediation.views import summary
 from beheard_hub.domain.mediation.vocabulary import (
@@ -48,6 +47,7 @@ from beheard_hub.domain.mediation.vocabulary import (
     PENDING,
     WAITING,
 )
+from beheard_hub.domain.paging import page_args
 from beheard_hub.domain.refusals import Code, Refusal
 from beheard_hub.domain.validation import refused, validate
 

@@ -1,21 +1,17 @@
 """What a `Read` needs from the database, and how its rows become the reply of spec 2.3.
 
 The host runs each of a plan's named queries as the caller, gives it those of `Read.args` that it
-asks for (plus ``session_id`` and ``user_id``), and calls `reply`. Pages: queries get one row more
-than the page holds, so that `hasMore` is known; a page of text also ends at 256 KB.
+asks for (plus ``session_id`` and ``user_id``), and calls `reply`. `domain.paging` cuts the pages.
 """
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from beheard_hub.domain.kernel import Json, Read, Ref
-from beheard_hub.domain.limits import PAGE_BYTES_MAX
 from beheard_hub.domain.mediation.state import State
 from beheard_hub.domain.mediation.views import (
     DbRow,
@@ -26,9 +22,7 @@ from beheard_hub.domain.mediation.views import (
     summary,
     viewer_of,
 )
-
-ENVELOPE_BYTES = 8 * 1024
-"""Room that a page leaves for its frame."""
+from beheard_hub.domain.paging import cursor, page_of
 
 Parts = Mapping[str, Sequence[DbRow]]
 
@@ -48,46 +42,15 @@ class Plan(msgspec.Struct, frozen=True):
     make: Callable[[Parts, Mapping[str, Json], Context], Mapping[str, Json]]
 
 
-# ---- cursors
+# ---- lists
 
 
-def cursor(row: DbRow, column: str) -> str:
-    """Where the page after this row begins: opaque to clients."""
-    text = f"{row[column].isoformat()}|{row['id']}"
-    return urlsafe_b64encode(text.encode()).decode().rstrip("=")
-
-
-def page_args(given: str | None, limit: int) -> dict[str, Json] | None:
-    """Query arguments of one page, or None if the cursor is not one of ours."""
-    before: dict[str, Json] = {"before_at": None, "before_id": None}
-    if given is not None:
-        try:
-            text = urlsafe_b64decode(given + "=" * (-len(given) % 4)).decode()
-            at, _, row_id = text.partition("|")
-            before = {"before_at": datetime.fromisoformat(at), "before_id": row_id}
-        except ValueError:
-            return None
-        if before["before_at"].tzinfo is None or not row_id:
-            return None
-    return {**before, "limit": limit + 1, "page": limit}
-
-
-def _paged(kind: str, plural: str, column: str, part: str = "rows") -> Any:
+def _paged(kind: str, plural: str, column: str) -> Any:
     def make(parts: Parts, args: Mapping[str, Json], context: Context) -> Mapping[str, Json]:
-        shown: list[Json] = []
-        size, rows = 0, parts[part]
-        for row in rows[: args["page"]]:
-            item = shape(kind, row, context.viewer)
-            size += len(msgspec.json.encode(item)) + 1
-            if shown and size > PAGE_BYTES_MAX - ENVELOPE_BYTES:
-                break
-            shown.append(item)
-        more = len(rows) > len(shown)
-        return {
-            plural: shown,
-            "cursor": cursor(rows[len(shown) - 1], column) if more else None,
-            "hasMore": more,
-        }
+        def shaped(row: DbRow) -> Json:
+            return shape(kind, row, context.viewer)
+
+        return page_of(parts["rows"], args["page"], plural, column, shaped)
 
     return make
 

@@ -27,7 +27,7 @@ from beheard_hub.domain.mediation import account as a
 from beheard_hub.domain.mediation import channels
 from beheard_hub.domain.mediation import commands as c
 from beheard_hub.domain.mediation.directory_state import Directory, Handler, WorkedHandler
-from beheard_hub.domain.mediation.reads import page_args
+from beheard_hub.domain.paging import page_args
 from beheard_hub.domain.refusals import Code, Refusal
 from beheard_hub.domain.validation import refused
 

@@ -33,7 +33,7 @@ from beheard_hub.domain.mediation.library import (
     LibraryRemove,
     tells_who,
 )
-from beheard_hub.domain.mediation.reads import page_args
+from beheard_hub.domain.paging import page_args
 from beheard_hub.domain.refusals import Code, Refusal
 from beheard_hub.domain.validation import refused
 

@@ -21,7 +21,6 @@ from beheard_hub.domain.mediation.handlers.crossing import ask_unbidden
 from beheard_hub.domain.mediation.handlers.memory import extract_later
 from beheard_hub.domain.mediation.handlers.record import record
 from beheard_hub.domain.mediation.pace import can_advance
-from beheard_hub.domain.mediation.reads import page_args
 from beheard_hub.domain.mediation.state import Reading, Seat
 from beheard_hub.domain.mediation.turn import Handler, Outcome, Turn, no
 from beheard_hub.domain.mediation.views import shape, viewer_of
@@ -34,6 +33,7 @@ from beheard_hub.domain.mediation.vocabulary import (
     ROLE_AI,
     ROLE_USER,
 )
+from beheard_hub.domain.paging import page_args
 from beheard_hub.domain.refusals import Code
 from beheard_hub.domain.validation import refused
 
