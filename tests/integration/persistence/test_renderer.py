@@ -9,8 +9,8 @@ import asyncpg
 import pytest
 
 from beheard_hub.domain.kernel import Json, Read, Ref
-from beheard_hub.domain.mediation import reads
 from beheard_hub.domain.mediation.state import Seat, State
+from beheard_hub.domain.paging import page_args
 from beheard_hub.domain.refusals import Code, Refusal
 from beheard_hub.persistence.database import Database
 from beheard_hub.persistence.mediation_views import rendered_kinds
@@ -77,7 +77,7 @@ def renderer(db: Database) -> PostgresRenderer:
 async def ask(
     renderer: PostgresRenderer, user: str, session: str, query: str, /, **args: Json
 ) -> Mapping[str, Json]:
-    page = reads.page_args(args.pop("cursor", None), args.pop("limit", 50))
+    page = page_args(args.pop("cursor", None), args.pop("limit", 50))
     assert page is not None
     read = Read(query, {**page, **args})
     kind = "mediation" if session else "directory"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from beheard_hub.evaluation.recording import Recorder
@@ -14,7 +15,9 @@ from .playing import Scripted, bundle
 async def test_what_an_answer_cost_is_known_though_nobody_reads_beyond_it() -> None:
     recorder = Recorder(Scripted())
     with charged_to("user", "session"):
-        async with aclosing(recorder.reply(bundle("a", 1))) as pieces:
+        answer = recorder.reply(bundle("a", 1))
+        assert isinstance(answer, AsyncGenerator)
+        async with aclosing(answer) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Spoken):
                     break
