@@ -9,6 +9,7 @@ import asyncio
 import signal
 import sys
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -321,8 +322,20 @@ def version() -> None:
     typer.echo(__version__)
 
 
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Does what Ctrl-C does, also where that one is ignored: a command ends what it started."""
+    heard = signal.getsignal(signal.SIGINT)
+    if callable(heard):
+        heard(number, frame)
+    else:
+        raise KeyboardInterrupt
+
+
 def main() -> None:
     """Entry point: one sentence and exit code 2 for whatever is wrong around the hub."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` would have it
+            signal.signal(number, _interrupt)
     try:
         app(standalone_mode=True)
     except SetupError as wrong:

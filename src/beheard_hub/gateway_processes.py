@@ -171,8 +171,8 @@ async def start_gateways(
     try:
         for number in range(count):
             gateway = GatewayProcess(msgspec.structs.replace(order, number=number))
-            await gateway.start()
             started.append(gateway)
+            await gateway.start()
     except BaseException:
         await asyncio.gather(*(gateway.stop() for gateway in started))
         raise

@@ -29,11 +29,12 @@ from beheard_hub.demo.player import play
 from beheard_hub.demo.record import PlayResult, Watcher
 from beheard_hub.demo.screen import Screen
 from beheard_hub.embeddings.vocabulary import EmbeddingFailed
-from beheard_hub.fleet import Fleet, InprocessFleet, RayFleet, start_runtime, stop_runtime
+from beheard_hub.fleet import Fleet, InprocessFleet, RayFleet
 from beheard_hub.gateway.auth import LocalKey
 from beheard_hub.gateway.gauges import probe
 from beheard_hub.gateway_process import make_gateway
 from beheard_hub.gateway_processes import GatewayProcess, start_gateways
+from beheard_hub.ground import start_ground
 from beheard_hub.journeys import Journey
 from beheard_hub.journeys import load as load_journey
 from beheard_hub.observability.metrics import EVERY, SUPERVISOR
@@ -46,7 +47,7 @@ from beheard_hub.persistence.embedded import EmbeddedPostgres
 from beheard_hub.persistence.erasure import FileCleaning
 from beheard_hub.persistence.expiry import Expiry
 from beheard_hub.persistence.library_vectors import embed_library
-from beheard_hub.persistence.prepare import Prepared, prepare
+from beheard_hub.persistence.prepare import Prepared
 from beheard_hub.persistence.self_proof import prove
 from beheard_hub.runtime import Runtime, SystemClock
 from beheard_hub.settings import Settings, SetupError
@@ -119,15 +120,19 @@ def _exit_code(result: PlayResult | None) -> int:
 
 @contextlib.contextmanager
 def _signals() -> Iterator[asyncio.Event]:
-    """An event that SIGINT and SIGTERM set; a second signal changes nothing."""
+    """An event that SIGINT, SIGTERM and, unless ignored, SIGHUP set; a second signal changes
+    nothing."""
     ending = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    heard = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        heard.append(signal.SIGHUP)
+    for number in heard:
         loop.add_signal_handler(number, ending.set)
     try:
         yield ending
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in heard:
             loop.remove_signal_handler(number)
 
 
@@ -203,16 +208,7 @@ class Hub:
         self.say.print(f"  {name}: {time.monotonic() - began:.1f} s")
 
     async def _ground(self, stack: contextlib.AsyncExitStack) -> None:
-        """Postgres and Ray side by side; whichever fails, the other is ended too."""
-        postgres = asyncio.create_task(prepare(self.settings.database, self.path))
-        cluster = asyncio.create_task(start_runtime(self.settings))
-        stack.push_async_callback(stop_runtime, self.settings)
-        await asyncio.wait({postgres, cluster})
-        if postgres.exception() is None:
-            self.prepared = postgres.result()
-            if self.prepared.embedded is not None:
-                stack.push_async_callback(asyncio.to_thread, self.prepared.embedded.stop)
-        _, self.ray_session = await asyncio.gather(postgres, cluster)
+        self.prepared, self.ray_session = await start_ground(self.settings, self.path, stack)
 
     async def _prove(self) -> None:
         assert self.prepared is not None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,8 @@ async def start_ray(options: RayOptions, environ: MutableMapping[str, str] | Non
     session on this machine; its logs are there.
 
     `environ` is the environment that Ray's processes inherit, from the one place that reads it;
-    with it a Ray of our own gets `OWN_RAY`. A cluster is left as it is. Raises ConnectionError.
+    with it a Ray of our own gets `OWN_RAY`. A cluster is left as it is. To be called in the main
+    thread, which alone may say who hears a signal. Raises ConnectionError.
     """
     if environ is not None:
         for name, value in OWN_RAY.items() if options.address is None else ():
@@ -84,9 +86,17 @@ async def start_ray(options: RayOptions, environ: MutableMapping[str, str] | Non
     if options.dashboard_port is not None:
         _demand_token(environ or {})
     context: Any = await asyncio.to_thread(ray.init, **common)
+    _hear_again()
     if options.dashboard_port is not None:
         _log.info("ray_dashboard_open", endpoint=context.dashboard_url)
     return Path(context.address_info["session_dir"])
+
+
+def _hear_again() -> None:
+    """Gives SIGTERM back to whoever in this process hears it. `ray.init` puts a handler of its own
+    there, which aborts the process three seconds after the signal, in the middle of the drain."""
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
+    signal.alarm(0)  # one that came meanwhile has set the clock
 
 
 def _demand_token(environ: Mapping[str, str]) -> None:

@@ -36,13 +36,14 @@ async def prepare(
     """Starts the embedded server unless a URL is set, checks it, and migrates it.
 
     With `migrating` False a schema that is behind is refused instead. Claim the data directory
-    (`DataDirectory`) before. Raises SetupError; a server that was started is then stopped again.
+    (`DataDirectory`) before. Raises SetupError; a server that was started is then stopped again,
+    and also when this is cancelled.
     """
     embedded = None if settings.url else EmbeddedPostgres(data_dir)
     owner = settings.url or ""
-    if embedded is not None:
-        owner = await asyncio.to_thread(embedded.start)
     try:
+        if embedded is not None:
+            owner = await _started(embedded)
         secret = login_secret(owner, data_dir, settings.login_secret)
         if migrating:
             applied = (await migrate(owner, secret)).applied
@@ -54,6 +55,15 @@ async def prepare(
             await asyncio.to_thread(embedded.stop)
         raise
     return Prepared(owner, runtime_url(owner, secret), applied, embedded)
+
+
+async def _started(server: EmbeddedPostgres) -> str:
+    """The owner's URL. Cancelling waits until the start is over, so that its end can follow."""
+    starting = asyncio.create_task(asyncio.to_thread(server.start))
+    try:
+        return await asyncio.shield(starting)
+    finally:
+        await asyncio.gather(starting, return_exceptions=True)
 
 
 async def _refuse_behind(owner: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
@@ -31,6 +32,7 @@ class HubProcess:
     async def start(self, environ: Mapping[str, str]) -> None:
         """Starts and waits for the ready line. Raises TimeoutError with the log's end.
 
+        Where that, or cancelling, cuts the start off, nothing of the hub is left.
         The facilitator is offline unless the variables of this hub say otherwise: a key in
         `environ` must not make a test talk to a provider.
         """
@@ -43,6 +45,7 @@ class HubProcess:
             **self._variables,
         }
         with self.log_path.open("ab") as log:
+            before_bytes = log.tell()
             self._process = await asyncio.create_subprocess_exec(
                 *command,
                 env=variables,
@@ -51,13 +54,30 @@ class HubProcess:
                 stderr=log,
                 start_new_session=True,
             )
+        try:
+            await self._ready(self._process, before_bytes)
+        except BaseException:
+            await self._give_up()
+            raise
+
+    async def _ready(self, process: asyncio.subprocess.Process, before_bytes: int) -> None:
+        """Waits for the line after `before_bytes` of the log, which earlier starts wrote."""
         deadline = asyncio.get_running_loop().time() + START_SECONDS_MAX
-        while b"\nready " not in b"\n" + self.log_path.read_bytes():
+        while b"\nready " not in b"\n" + self.log_path.read_bytes()[before_bytes:]:
             late = asyncio.get_running_loop().time() > deadline
-            if late or self._process.returncode is not None:
-                await self.kill()
+            if late or process.returncode is not None:
                 raise TimeoutError(f"the hub did not become ready:\n{self.log_tail()}")
             await asyncio.sleep(0.1)
+
+    async def _give_up(self) -> None:
+        """Asks it to end; where that does not help kills it, and its Postgres, which would outlive
+        it."""
+        with contextlib.suppress(TimeoutError):
+            await self.stop()
+            return
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            pid_file = self.data_dir / "postgres" / "postmaster.pid"
+            os.kill(int(pid_file.read_text().split()[0]), signal.SIGQUIT)
 
     def log_tail(self, count_bytes: int = 4000) -> str:
         """The end of its log."""

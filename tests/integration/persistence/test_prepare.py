@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import asyncpg
@@ -53,6 +54,29 @@ async def test_a_server_that_would_log_what_people_write_is_noticed(
     await execute(database.owner_url, f"{change} 'all'")
     assert await talkative(database.owner_url) == {"log_statement": ("all", "none")}
     await execute(database.owner_url, f"{change} DEFAULT")
+
+
+async def test_a_start_that_is_cut_off_is_waited_for_and_leaves_no_server_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, loop, pids = asyncio.Event(), asyncio.get_running_loop(), list[int | None]()
+    start = EmbeddedPostgres.start
+
+    def told(server: EmbeddedPostgres) -> str:
+        loop.call_soon_threadsafe(begun.set)
+        url = start(server)
+        pids.append(server.pid())
+        return url
+
+    monkeypatch.setattr(EmbeddedPostgres, "start", told)
+    preparing = asyncio.create_task(prepare(EMBEDDED, tmp_path))
+    await begun.wait()
+    preparing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await preparing
+    [pid] = pids
+    assert pid is not None
+    assert EmbeddedPostgres(tmp_path).pid() is None
 
 
 async def test_a_failure_leaves_no_server_behind(tmp_path: Path) -> None:

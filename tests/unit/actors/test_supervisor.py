@@ -111,6 +111,19 @@ async def test_hosts_log_where_the_operator_looks(supervisor: Supervisor, tmp_pa
         assert path.stat().st_mode & 0o777 == 0o600
 
 
+async def test_sigterm_is_heard_by_us_and_by_nobody_else() -> None:
+    heard, loop = asyncio.Event(), asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, heard.set)
+    try:
+        await start_ray(RayOptions(cpus=1), process_environment())
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.wait_for(heard.wait(), 5)
+        assert signal.alarm(0) == 0, "Ray's own handler would have aborted us when this is over"
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
+        await stop_ray()
+
+
 async def test_a_cluster_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: dict[str, object] = {}
 
