@@ -37,7 +37,7 @@ from beheard_hub.journeys import Act, Journey
 
 from .conftest import Person, Town
 
-CASES = int(os.environ.get("BEHEARD_FUZZ_CASES", "2400"))
+CASES = int(os.environ.get("BEHEARD_FUZZ_CASES", "2250"))
 """Of all routes together."""
 SLOW = {
     "message.send",

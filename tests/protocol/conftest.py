@@ -148,9 +148,9 @@ async def until(condition: Callable[[], bool], what: str) -> None:
 StartHub = Callable[..., Awaitable[Hub]]
 
 
-@pytest.fixture
-async def start_hub() -> AsyncIterator[StartHub]:
-    """Starts gateways with bounds of the test's choice."""
+@contextlib.asynccontextmanager
+async def starting() -> AsyncIterator[StartHub]:
+    """Starts gateways with bounds of one's choice, and ends them all."""
     running: list[tuple[Hub, asyncio.Task[None]]] = []
 
     async def start(
@@ -188,6 +188,13 @@ async def start_hub() -> AsyncIterator[StartHub]:
             await client.socket.close()
         hub.gateway.stop()
         await asyncio.wait_for(task, PATIENCE_SECONDS)
+
+
+@pytest.fixture
+async def start_hub() -> AsyncIterator[StartHub]:
+    """Gateways of one test."""
+    async with starting() as start:
+        yield start
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -11,8 +12,9 @@ import pytest
 
 from beheard_hub.domain.refusals import CODES, Code
 from beheard_hub.gateway.rest.routes import PREFIX, ROUTES, Answer, Route
+from tests.e2e.rest_phone import NO_TLS
 
-from .conftest import Hub, StartHub, until
+from .conftest import Hub, StartHub, starting, until
 
 ONE = "/sessions/s1"
 
@@ -23,7 +25,7 @@ class Caller:
     def __init__(self, hub: Hub, token: str | None = "alice") -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         base = f"http://127.0.0.1:{hub.gateway.port}{PREFIX}"
-        self.http = httpx.AsyncClient(base_url=base, headers=headers, timeout=10.0)
+        self.http = httpx.AsyncClient(base_url=base, headers=headers, timeout=10.0, verify=NO_TLS)
 
     async def __aenter__(self) -> Caller:
         return self
@@ -58,16 +60,23 @@ PLAIN = [route for route in ROUTES if route.answer is Answer.REPLY]
 ROW_IDS = [f"{route.method} {route.path}" for route in PLAIN]
 
 
+@pytest.fixture(scope="module")
+async def door() -> AsyncIterator[Hub]:
+    """One gateway for all rows."""
+    async with starting() as start:
+        hub = await start(limits=False)
+        hub.host.moves_invitations_to = "s1"
+        yield hub
+
+
 @pytest.mark.parametrize("route", PLAIN, ids=ROW_IDS)
-async def test_every_row_reaches_its_command(start_hub: StartHub, route: Route) -> None:
-    hub = await start_hub()
-    hub.host.moves_invitations_to = "s1"
-    async with Caller(hub) as alice:
+async def test_every_row_reaches_its_command(door: Hub, route: Route) -> None:
+    async with Caller(door) as alice:
         content = b'{"said": 1}' if route.body else None
         headers = {"Content-Type": "application/json"} if route.body else {}
         response = await alice.ask(route.method, path_of(route), content=content, headers=headers)
     assert response.status_code == 200, response.text
-    command = hub.host.commands[-1]
+    command = door.host.commands[-1]
     assert command.name == route.command
     in_session = route.in_session or route.command.startswith("invitation.")
     assert command.session_id == ("s1" if in_session else "")

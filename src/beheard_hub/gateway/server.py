@@ -81,7 +81,12 @@ class Gateway:
         self.port = 0
         """The port that is listened on, once `ready`."""
         self._server: _Server | None = None
-        self._http = cast("ASGI3Application", http_app(lobby, exports, allowed_origins, more))
+        self._routes = (exports, allowed_origins, more)
+
+    @functools.cached_property
+    def _http(self) -> ASGI3Application:
+        """Made for the first request: it takes a tenth of a second that no websocket waits for."""
+        return cast("ASGI3Application", http_app(self.lobby, *self._routes))
 
     async def __call__(
         self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
