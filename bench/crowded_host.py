@@ -6,7 +6,7 @@ host's process). Loads decode real facts (`sample.py`), flushes are encoded and 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -63,8 +63,9 @@ class _Copies(MemorySessionStore):
         return Loaded(session_id=f"user:{user_id}", facts={"user": None, "relationships": []})
 
     async def reminders(
-        self, shards: Sequence[int], now: datetime, after: DueReminder | None, limit: int
-    ) -> Sequence[DueReminder]:
+        self, shards: Sequence[int], now: datetime, at_once: Collection[str],
+        after: DueReminder | None, limit: int,
+    ) -> Sequence[DueReminder]:  # fmt: skip
         return []
 
 

@@ -6,7 +6,7 @@ and passes the same suite.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
@@ -177,10 +177,11 @@ class SessionStore(Protocol):
         back that far."""
 
     async def reminders(
-        self, shards: Sequence[int], now: datetime, after: DueReminder | None, limit: int
-    ) -> Sequence[DueReminder]:
+        self, shards: Sequence[int], now: datetime, at_once: Collection[str],
+        after: DueReminder | None, limit: int,
+    ) -> Sequence[DueReminder]:  # fmt: skip
         """Unfired reminders of these shards that are due at `now`, the asking host's, oldest first,
-        from behind `after` on."""
+        from behind `after` on; of kinds `at_once` also what is later by `CLOCKS_APART_MAX`."""
 
     async def load_directory(self, user_id: str) -> Loaded:
         """Facts about one user outside any session: relationships, their partners and which of

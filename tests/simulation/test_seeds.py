@@ -21,6 +21,9 @@ ROOT = Path(__file__).parents[2]
 REPLAYED = range(40)
 MENDED = {
     13: "a host whose lease is lost ended its watch of the routing with an error",
+    673: "a host whose clock is ahead died, and nobody was answered until its time had come",
+    1019: "a host whose clock is behind took over, and nobody was answered until it had caught up",
+    1009: "an answer that came late made a host own shards that it had given away since",
 }
 """Seeds that found something once, and what it was."""
 

@@ -221,10 +221,11 @@ class Activation:
 
     def sweep(self) -> int:
         """Packs what is idle or beyond the bound, a slice at a time; returns how many it looked
-        at. Busy cells are passed over."""
+        at, each cell once. Busy cells are passed over."""
         idle_since = self._clock.mono() - self._limits.idle_seconds
         looked = 0
-        while self.live and looked < self._limits.swept_at_once_max:
+        looks_max = min(len(self.live), self._limits.swept_at_once_max)
+        while looked < looks_max:
             key, cell = next(iter(self.live.items()))
             if cell.used_at > idle_since and len(self.live) <= self._limits.live_cells_max:
                 break

@@ -236,6 +236,8 @@ class Kinds:
         self.by_name: dict[str, SessionKind[Any]] = {kind.name: kind for kind in sessions}
         self._default = sessions[0]
         self._directories = tuple(directories)
+        self.at_once = frozenset[str]().union(*(k.at_once for k in (*sessions, *directories)))
+        """Kinds of reminders that wait for no time."""
         self._of_command: dict[str, SessionKind[Any]] = {}
         for kind in (*sessions, *directories):
             for name in kind.commands:

@@ -129,7 +129,7 @@ class Host:
         )  # fmt: skip
         for peer in self.peers:
             self.subscriptions.attached(peer)
-        self._reminders = Reminders(ports.sessions, ports.clock, reactions)
+        self._reminders = Reminders(ports.sessions, ports.clock, reactions, ports.kinds.at_once)
         self.turns = Turns(
             self.write_behind, self.activation, ports.sessions, background, ports.clock, ports.ids
         )

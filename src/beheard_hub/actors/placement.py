@@ -70,6 +70,9 @@ class Placement:
         """Stops deciding for shards and waits for their last flush."""
         self._sleep = sleep
         self._counter = 0
+        self._given_at: dict[int, int] = {}
+        """Shard → value of the counter when it was last given away: an answer to what was asked
+        before must not make it ours again."""
         self._left_lying: set[int] = set()
         self._giving: set[int] = set()
         self._leaving = False
@@ -95,15 +98,16 @@ class Placement:
         """One look at the routing. Raises StoreUnavailable, Fenced."""
         if self._leaving:
             return
+        asked = self._counter
         table = await self._store.routing()
-        self._notice_given(table)
+        self._notice_given(table, asked)
         alive = [host for host, entry in table.hosts.items() if entry.alive]
         free = free_shards(table)
         mine = set(portion(free, self.lease.host_id, alive)) | (set(free) & self._left_lying)
         self._left_lying = set(free) - mine
         if mine:
             taken = await self._store.take(self.lease, sorted(mine), None)
-            self._own([shard for shard in taken if shard in mine])
+            self._own([shard for shard in taken if shard in mine], asked)
             return
         to, count = surplus(table, self.lease.host_id)
         if count:
@@ -116,6 +120,7 @@ class Placement:
         """
         if dead_host_id == self.lease.host_id or self._leaving:
             return []
+        asked = self._counter
         table = await self._store.routing()
         alive = [
             host for host, entry in table.hosts.items() if entry.alive and host != dead_host_id
@@ -124,7 +129,7 @@ class Placement:
         mine = portion(theirs, self.lease.host_id, alive)
         moved = await self._store.take(self.lease, mine, dead_host_id)
         taken = [shard for shard in moved if shard in mine]
-        self._own(taken)
+        self._own(taken, asked)
         return taken
 
     def lose_all(self) -> list[int]:
@@ -139,7 +144,8 @@ class Placement:
 
         Raises StoreUnavailable.
         """
-        self._notice_given(await self._store.routing())
+        asked = self._counter
+        self._notice_given(await self._store.routing(), asked)
 
     async def leave(self) -> int:
         """Gives every shard away for good; returns how many. None where nobody else is alive: then
@@ -158,10 +164,12 @@ class Placement:
         _log.info("shards_given", host_id=me, count=len(mine))
         return len(mine)
 
-    def _own(self, shards: Sequence[int]) -> None:
+    def _own(self, shards: Sequence[int], asked: int) -> None:
+        """`asked`: the counter when the question was sent whose answer says that they are ours."""
         if self._leaving:
             return
-        new = [s for s in shards if s not in self.generations and s not in self._giving]
+        known, given_at = {*self.generations, *self._giving}, self._given_at
+        new = [s for s in shards if s not in known and given_at.get(s, 0) <= asked]
         for shard in new:
             self._counter += 1
             self.generations[shard] = self._counter
@@ -170,10 +178,10 @@ class Placement:
             SHARD_CHANGES.labels("acquired").inc(len(new))
             self._acquired(new)
 
-    def _notice_given(self, table: RoutingTable) -> None:
+    def _notice_given(self, table: RoutingTable, asked: int) -> None:
         """Another host named us the next owner of some of its shards."""
         me = self.lease.host_id
-        self._own([shard for shard, owner in enumerate(table.owners) if owner == me])
+        self._own([shard for shard, owner in enumerate(table.owners) if owner == me], asked)
 
     async def _give(self, to: str, shards: Sequence[int]) -> None:
         for shard in shards:
@@ -184,5 +192,7 @@ class Placement:
             await self._store.give(self.lease, shards, to)
         finally:  # what was not given after all is noticed as ours by the next watch
             self._giving.difference_update(shards)
+            self._counter += 1
+            self._given_at.update(dict.fromkeys(shards, self._counter))
         SHARD_CHANGES.labels("given").inc(len(shards))
         _log.info("shards_given", host_id=self.lease.host_id, count=len(shards))

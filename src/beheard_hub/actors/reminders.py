@@ -2,12 +2,13 @@
 
 New ones that are due at once go from the commit straight to the reactions; the scan finds those of
 adopted shards, those whose time has come, and those whose reaction was lost on the way. A time has
-come when this host's clock says so: it is the clock by which the session then decides.
+come when this host's clock says so: it is the clock by which the session then decides. What waits
+for no time does not wait either where the clock of the host that wrote it was ahead of this one's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from beheard_hub.domain.kernel import Due
 from beheard_hub.ports import Clock, DueReminder, Reactions, SessionStore, StoreUnavailable
@@ -21,8 +22,12 @@ SETTLED_REMEMBERED_SECONDS = 30.0
 class Reminders:
     """Scans of one host."""
 
-    def __init__(self, store: SessionStore, clock: Clock, reactions: Reactions) -> None:
+    def __init__(
+        self, store: SessionStore, clock: Clock, reactions: Reactions, at_once: Collection[str]
+    ) -> None:
         self._store = store
+        self._at_once = at_once
+        """Kinds that wait for no time."""
         self._clock = clock
         self._reactions = reactions
         self._settled: dict[str, float] = {}
@@ -40,7 +45,9 @@ class Reminders:
         now, last = self._clock.now(), None
         for _ in range(PAGES_MAX):
             try:
-                due = await self._store.reminders(shards, now, last, REMINDERS_AT_ONCE_MAX)
+                due = await self._store.reminders(
+                    shards, now, self._at_once, last, REMINDERS_AT_ONCE_MAX
+                )
             except StoreUnavailable:
                 return
             self._hand_on(due)

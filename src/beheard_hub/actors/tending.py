@@ -45,7 +45,8 @@ class Tending:
                 _log.error("tending_failed", **origin_of(error))
 
     async def _sweep(self) -> None:
-        for _ in range(SWEEPS_MAX):
+        slices = 1 + len(self._activation.live) // self._slice_cells
+        for _ in range(min(slices, SWEEPS_MAX)):
             if self._activation.sweep() < self._slice_cells:
                 return
             await asyncio.sleep(0)  # turns go between two slices

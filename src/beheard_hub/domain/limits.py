@@ -51,6 +51,9 @@ RECEIPT_AGE_MAX = timedelta(days=7)
 EVENT_AGE_MAX = timedelta(days=30)
 LEASE_AGE_MAX = timedelta(days=7)
 REMINDER_AGE_MAX = timedelta(days=7)
+
+# How far the clocks of two hosts may be apart before what is due at once has to wait
+CLOCKS_APART_MAX = timedelta(days=1)
 EVENTS_PER_USER_MAX = 10_000
 USAGE_AGE_MAX = timedelta(days=90)
 

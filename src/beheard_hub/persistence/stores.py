@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import asyncpg
 
 from beheard_hub.domain.kernel import Json, Loaded
+from beheard_hub.domain.limits import CLOCKS_APART_MAX
 from beheard_hub.persistence import sql
 from beheard_hub.persistence.database import Database
 from beheard_hub.ports import (
@@ -117,12 +118,15 @@ class PostgresSessionStore:
         return [StoredEvent(**row) for row in rows]
 
     async def reminders(
-        self, shards: Sequence[int], now: datetime, after: DueReminder | None, limit: int
-    ) -> Sequence[DueReminder]:
+        self, shards: Sequence[int], now: datetime, at_once: Collection[str],
+        after: DueReminder | None, limit: int,
+    ) -> Sequence[DueReminder]:  # fmt: skip
         """See the port."""
         args = {
             "shards": list(shards),
             "now": now,
+            "latest": now + CLOCKS_APART_MAX,
+            "at_once": list(at_once),
             "after_at": after.due_at if after else None,
             "after_id": after.id if after else None,
             "limit": limit,

@@ -7,14 +7,14 @@ themselves: a `cut` decides for each flush whether it is cut before or after the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 import msgspec
 
 from beheard_hub.domain.kernel import Command, Due, Json, Loaded, Read, Work
-from beheard_hub.domain.limits import LEASE_SECONDS, SHARDS
+from beheard_hub.domain.limits import CLOCKS_APART_MAX, LEASE_SECONDS, SHARDS
 from beheard_hub.domain.refusals import Refusal
 from beheard_hub.ports import (
     Clock,
@@ -250,8 +250,9 @@ class MemorySessionStore:
         ]
 
     async def reminders(
-        self, shards: Sequence[int], now: datetime, after: DueReminder | None, limit: int
-    ) -> Sequence[DueReminder]:
+        self, shards: Sequence[int], now: datetime, at_once: Collection[str],
+        after: DueReminder | None, limit: int,
+    ) -> Sequence[DueReminder]:  # fmt: skip
         """See the port."""
         self._database.check()
         due = [
@@ -264,7 +265,8 @@ class MemorySessionStore:
         ]  # fmt: skip
         due.sort(key=_order)
         behind = [one for one in due if after is None or _order(one) > _order(after)]
-        return [one for one in behind if one.due_at <= now][:limit]
+        until = dict.fromkeys(at_once, now + CLOCKS_APART_MAX)
+        return [one for one in behind if one.due_at <= until.get(one.kind, now)][:limit]
 
     async def load_directory(self, user_id: str) -> Loaded:
         """See the port."""

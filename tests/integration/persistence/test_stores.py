@@ -12,6 +12,8 @@ import asyncpg
 import msgspec
 import pytest
 
+from beheard_hub.domain.limits import CLOCKS_APART_MAX
+from beheard_hub.domain.mediation.vocabulary import AT_ONCE
 from beheard_hub.persistence.database import Database
 from beheard_hub.persistence.flush_store import PostgresFlushStore, outcome
 from beheard_hub.persistence.stores import PostgresLeaseStore, PostgresSessionStore
@@ -250,11 +252,21 @@ async def test_events_are_replayed_or_the_log_says_that_it_cannot(
 
 async def test_reminders_that_are_due(sessions: PostgresSessionStore) -> None:
     now = datetime.now(UTC)
-    found = await sessions.reminders([7, 8], now, None, 10)
+    found = await sessions.reminders([7, 8], now, AT_ONCE, None, 10)
     assert [(one.id, one.kind, one.user_id) for one in found] == [(f"reminder-{A}", "ai_turn", A)]
-    assert await sessions.reminders([8], now, None, 10) == []
-    assert await sessions.reminders([7], found[0].due_at - timedelta(seconds=1), None, 10) == []
-    assert await sessions.reminders([7], now, found[0], 10) == [], "from behind it on"
+    assert await sessions.reminders([8], now, AT_ONCE, None, 10) == []
+    assert await sessions.reminders([7], now, AT_ONCE, found[0], 10) == [], "from behind it on"
+
+
+async def test_what_waits_for_no_time_does_not_wait_for_a_clock(
+    sessions: PostgresSessionStore,
+) -> None:
+    [reminder] = await sessions.reminders([7], datetime.now(UTC), AT_ONCE, None, 10)
+    before = reminder.due_at - timedelta(hours=1)
+    assert await sessions.reminders([7], before, AT_ONCE, None, 10) == [reminder]
+    assert await sessions.reminders([7], before, {"push"}, None, 10) == [], "that is a time"
+    before = reminder.due_at - CLOCKS_APART_MAX - timedelta(seconds=1)
+    assert await sessions.reminders([7], before, AT_ONCE, None, 10) == [], "not for ever ahead"
 
 
 async def test_which_session_an_invitation_belongs_to(sessions: PostgresSessionStore) -> None:

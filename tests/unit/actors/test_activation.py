@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from unittest import mock
 
 from beheard_hub.actors.activation import ActivationLimits
 from beheard_hub.actors.cell import Cell
@@ -102,3 +103,17 @@ async def test_unknown_sessions_are_not_there(world: World) -> None:
     peer = Peer(await world.host())
     refused = await peer.refused(peer.command("step", session="nowhere"))
     assert refused.code == Code.NOT_FOUND
+
+
+async def test_a_sweep_looks_at_each_cell_once_also_where_all_are_busy(world: World) -> None:
+    for number in range(3):
+        world.session(f"t{number}")
+    host = await world.host()
+    peer = Peer(host)
+    for number in range(3):
+        await peer.acked(peer.command("step", session=f"t{number}"))
+    world.clock.advance(world.limits.idle_seconds + 1)
+    cells = list(host.activation.live.values())
+    with mock.patch.object(Cell, "busy", True):
+        assert host.activation.sweep() == 3
+    assert list(host.activation.live.values()) == cells

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -114,6 +115,31 @@ async def test_a_rich_host_gives_after_its_last_flush(world: World, host: Host, 
     assert bool(moved) == ("t1" in given)
 
 
+async def test_a_late_answer_does_not_bring_back_what_was_given_since(
+    world: World, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.host("h2")
+    leases, arrived = host._ports.leases, asyncio.Event()
+    asked = leases.routing
+
+    async def slow() -> RoutingTable:
+        table = await asked()
+        await arrived.wait()
+        return table
+
+    monkeypatch.setattr(leases, "routing", slow)
+    noticing = asyncio.create_task(host.placement.notice())
+    await asyncio.sleep(0)
+    monkeypatch.undo()
+    await host.placement.watch()
+    kept = {shard for shard, owner in enumerate(world.database.owners) if owner == "h1"}
+    assert set(host.placement.generations) == kept
+    assert len(kept) < 256
+    arrived.set()
+    await noticing
+    assert set(host.placement.generations) == kept
+
+
 async def test_a_host_that_leaves_shares_out_all_it_has_after_its_last_flush(
     world: World, host: Host, peer: Peer
 ) -> None:
@@ -186,6 +212,21 @@ async def test_due_reminders_are_found_by_the_next_owner(world: World, host: Hos
     await until(second.answering, "the heartbeat")
     world.sleeper.wake()
     await until(lambda: len(world.reactions.dues) == 3, "the one whose time has come")
+
+
+async def test_what_waits_for_no_time_does_not_wait_for_the_next_owners_clock(
+    world: World, host: Host
+) -> None:
+    ahead = (world.clock.now() + timedelta(hours=1)).isoformat()
+    for kind in ("timer", "at_once"):
+        row = {"id": kind, "kind": kind, "dueAt": ahead, "sessionId": "s1", "userId": None}
+        row |= {"shard": shard_of("s1"), "payload": {}}
+        world.database.tables.setdefault("hub.Reminder", []).append(row)
+    second = await world.host("h2")
+    await second.adopt("h1")
+    world.sleeper.wake()
+    await until(lambda: world.reactions.dues, "the scan of adopted shards")
+    assert {due.id for _, due in world.reactions.dues} == {"at_once"}
 
 
 async def test_a_settled_reminder_is_named_no_more(world: World, host: Host, peer: Peer) -> None:

@@ -55,6 +55,7 @@ class Join(msgspec.Struct, frozen=True, rename="camel"):
 
 class Toy:
     name = "toy"
+    at_once = frozenset({"at_once"})
     commands: Mapping[str, CommandSpec] = {
         spec.name: spec
         for spec in (
@@ -207,6 +208,7 @@ class ToyDirectory:
     """Commands without a session: ``open`` makes one, ``count`` says how many the user has."""
 
     name = "directory"
+    at_once = frozenset[str]()
     commands: Mapping[str, CommandSpec] = {
         "open": CommandSpec(name="open", data=Nothing, sessionless=True, alone=True),
         "count": CommandSpec(name="count", data=Nothing, sessionless=True, reads=True),

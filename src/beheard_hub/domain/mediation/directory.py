@@ -42,6 +42,7 @@ from beheard_hub.domain.mediation.views import summary
 from beheard_hub.domain.mediation.vocabulary import (
     ACTIVE,
     AI_TURN,
+    AT_ONCE,
     IN_PROGRESS,
     INVITED,
     PENDING,
@@ -66,6 +67,7 @@ class DirectoryKind:
     """`SessionKind` for the key ``user:<id>``."""
 
     name = "directory"
+    at_once = AT_ONCE
     commands: Mapping[str, CommandSpec] = {
         name: CommandSpec(
             name=name,

@@ -27,6 +27,7 @@ from beheard_hub.domain.mediation.handlers.vessel import VESSEL
 from beheard_hub.domain.mediation.machine import Handlers, company, decide
 from beheard_hub.domain.mediation.protocol import COMMANDS
 from beheard_hub.domain.mediation.state import State, pack, unpack
+from beheard_hub.domain.mediation.vocabulary import AT_ONCE
 from beheard_hub.domain.refusals import Refusal
 from beheard_hub.domain.validation import compile_checks, refused, validate
 
@@ -77,6 +78,7 @@ class MediationKind:
     """`SessionKind` of sessions between two people."""
 
     name = "mediation"
+    at_once = AT_ONCE
     commands: Mapping[str, CommandSpec] = {name: _spec(name) for name in COMMANDS}
 
     def blank(self, session_id: str) -> State:

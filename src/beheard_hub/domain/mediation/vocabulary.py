@@ -85,6 +85,11 @@ PUSH: Final = "push"
 DEVICE_GONE: Final = "device_gone"
 DRAFT_CHECK: Final = "draft_check"
 
+AT_ONCE: Final = frozenset(
+    {AI_TURN, AI_EXTRACT, "common_ground", "renamed", "erase_seat", DEVICE_GONE}
+)
+"""Kinds of reminders that wait for no time: their `Due.at` is the time of the decision."""
+
 COMPANY: Final = "company"
 """Effect of a turn after which others may be told that somebody is there, or nobody."""
 

@@ -26,14 +26,16 @@ SELECT hub.lease_give($1, $2, $3, $4);
 SELECT hub.lease_close($1, $2);
 
 -- name: reminders.due
--- Unfired reminders of these shards that are due at a time, oldest first, from behind one on.
--- args: shards, now, after_at, after_id, limit
+-- Unfired reminders of these shards that are due at a time, oldest first, from behind one on; until
+-- `latest` those of kinds that wait for no time, which a host wrote whose clock is ahead.
+-- args: shards, now, latest, at_once, after_at, after_id, limit
 SELECT r.id, r.kind, r."dueAt", r."sessionId", r."userId", r.payload
 FROM hub."Reminder" r
-WHERE r.shard = ANY ($1::int[]) AND r."firedAt" IS NULL AND r."dueAt" <= $2::timestamptz
-  AND ($3::timestamptz IS NULL OR (r."dueAt", r.id) > ($3, $4::text))
+WHERE r.shard = ANY ($1::int[]) AND r."firedAt" IS NULL AND r."dueAt" <= $3::timestamptz
+  AND (r."dueAt" <= $2::timestamptz OR r.kind = ANY ($4::text[]))
+  AND ($5::timestamptz IS NULL OR (r."dueAt", r.id) > ($5, $6::text))
 ORDER BY r."dueAt", r.id
-LIMIT $5::int;
+LIMIT $7::int;
 
 -- name: expire.receipts
 -- Drops receipts from before a time, the oldest first, `limit` at most; answers how many.
