@@ -178,10 +178,9 @@ class SessionStore(Protocol):
 
     async def reminders(
         self, shards: Sequence[int], now: datetime, at_once: Collection[str],
-        after: DueReminder | None, limit: int,
-    ) -> Sequence[DueReminder]:  # fmt: skip
-        """Unfired reminders of these shards that are due at `now`, the asking host's, oldest first,
-        from behind `after` on; of kinds `at_once` also what is later by `CLOCKS_APART_MAX`."""
+        after: DueReminder | None, limit: int) -> Sequence[DueReminder]:  # fmt: skip
+        """Those of these shards that are due at `now`, the asking host's, oldest first, from behind
+        `after` on; of kinds `at_once` also what is later by `CLOCKS_APART_MAX`."""
 
     async def load_directory(self, user_id: str) -> Loaded:
         """Facts about one user outside any session: relationships, their partners and which of

@@ -14,7 +14,7 @@ rendered at delivery as the person who receives it, so that a revoked word canno
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
@@ -220,7 +220,7 @@ class SessionKind(Protocol[S]):
 
     name: str
     commands: Mapping[str, CommandSpec]
-    at_once: Set[str]
+    at_once: frozenset[str]
     """Kinds of dues that wait for no time: due when they are stored, whatever a clock says."""
 
     def blank(self, session_id: str) -> S:

@@ -220,8 +220,8 @@ async def test_what_waits_for_no_time_does_not_wait_for_the_next_owners_clock(
     ahead = (world.clock.now() + timedelta(hours=1)).isoformat()
     for kind in ("timer", "at_once"):
         row = {"id": kind, "kind": kind, "dueAt": ahead, "sessionId": "s1", "userId": None}
-        row |= {"shard": shard_of("s1"), "payload": {}}
-        world.database.tables.setdefault("hub.Reminder", []).append(row)
+        more = {"shard": shard_of("s1"), "payload": {}}
+        world.database.tables.setdefault("hub.Reminder", []).append({**row, **more})
     second = await world.host("h2")
     await second.adopt("h1")
     world.sleeper.wake()
