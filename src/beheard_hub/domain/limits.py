@@ -93,6 +93,14 @@ NOTIFICATIONS_READ_AT_ONCE_MAX = 1_000
 ABLY_TOKEN_AGE_MAX = timedelta(minutes=60)
 EXPORT_RATE = (1, 60.0, 1)
 
+# Practice (spec 08)
+PRACTICE_MESSAGE_CHARS_MAX = 10_000
+NOTE_CHARS_MAX = 5_000
+PRESET_NAME_CHARS_MAX = 64
+QUOTA_WARNING_PERCENT = 20
+ROW_NUMBER_MAX = 2**31 - 1
+"""Of a row that the database numbers."""
+
 # How often "lastActivityAt" is written: by commands that change, and by reads
 ACTIVITY_INTERVAL = timedelta(minutes=1)
 ACTIVITY_INTERVAL_READS = timedelta(days=1)

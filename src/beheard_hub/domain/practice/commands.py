@@ -1,0 +1,67 @@
+"""What a client may ask in practice: one struct per command. Their rules are their annotations;
+when a command may be given is a row of `protocol`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from beheard_hub.domain.limits import (
+    NOTE_CHARS_MAX,
+    PRESET_NAME_CHARS_MAX,
+    ROW_NUMBER_MAX,
+)
+from beheard_hub.domain.limits import PRACTICE_MESSAGE_CHARS_MAX as CHARS_MAX
+from beheard_hub.domain.validation import CURSOR_CHARS_MAX, Data, Id, Number, Text
+
+
+class Nothing(Data, frozen=True, kw_only=True):
+    """A command without data."""
+
+
+class PracticeStart(Data, frozen=True, kw_only=True):
+    """practice.start"""
+
+    scenario_id: Annotated[int, Number(1, ROW_NUMBER_MAX)]
+    preset_name: Annotated[str | None, Text(PRESET_NAME_CHARS_MAX)] = None
+
+
+class PracticeSend(Data, frozen=True, kw_only=True):
+    """practice.send"""
+
+    content: Annotated[str, Text(CHARS_MAX)]
+
+
+class PracticeList(Data, frozen=True, kw_only=True):
+    """practice.list"""
+
+    cursor: Annotated[str | None, Text(CURSOR_CHARS_MAX)] = None
+    limit: Annotated[int, Number(1, 50)] = 20
+
+
+class PracticeMessages(Data, frozen=True, kw_only=True):
+    """practice.messages"""
+
+    cursor: Annotated[str | None, Text(CURSOR_CHARS_MAX)] = None
+    limit: Annotated[int, Number(1, 100)] = 50
+
+
+class NoteAdd(Data, frozen=True, kw_only=True):
+    """note.add"""
+
+    invitation_id: Annotated[str, Id()]
+    session_id: Annotated[str | None, Id()] = None
+    content: Annotated[str, Text(NOTE_CHARS_MAX)]
+
+
+class NoteList(Data, frozen=True, kw_only=True):
+    """note.list"""
+
+    invitation_id: Annotated[str, Id()]
+    cursor: Annotated[str | None, Text(CURSOR_CHARS_MAX)] = None
+    limit: Annotated[int, Number(1, 100)] = 50
+
+
+class NoteDelete(Data, frozen=True, kw_only=True):
+    """note.delete"""
+
+    note_id: Annotated[str, Id()]

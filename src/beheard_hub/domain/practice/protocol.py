@@ -1,0 +1,137 @@
+"""The protocol of practice, as tables. Read this file and you know the kind.
+
+`LANES` says who speaks in an exchange, in which order, and what each may see; `ENDS` how a session
+can end; `COMMANDS` and `DIRECTORY` who may ask for what; `events.EVENTS` what is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+import msgspec
+
+from beheard_hub.domain.practice import commands as c
+from beheard_hub.domain.practice import internal as i
+from beheard_hub.domain.practice.vocabulary import (
+    ABANDONED,
+    ACTIVE,
+    BY_EXPIRY,
+    BY_IDLENESS,
+    BY_QUOTA,
+    BY_REVOCATION,
+    BY_TIME_LIMIT,
+    BY_USER,
+    COACH,
+    COMPLETED,
+    FINAL,
+    GUEST,
+    OPEN,
+    PARTNER,
+    ROLE_USER,
+    STAFF,
+    USER,
+)
+from beheard_hub.domain.validation import Data
+
+# ---- who speaks
+
+
+class Lane(msgspec.Struct, frozen=True, kw_only=True):
+    """One voice of the AI: it has a context, a prompt and a model of its own."""
+
+    name: str
+    """Also the role of its messages, and the "streamType" of what they cost."""
+    sees: frozenset[str]
+    """Roles of the messages that its requests may hold."""
+    prompt: str
+    """Column of "Scenario" with its system prompt, which never leaves the server."""
+    model: str
+    """Column of "Scenario" with the name of its model."""
+    quotes: bool
+    """Its request ends with a turn of the user that quotes the exchange; else a model goes on in
+    the partner's voice."""
+    then: str | None
+    """Who speaks next in the same exchange; None: the exchange is complete."""
+
+
+LANES: Mapping[str, Lane] = {
+    lane.name: lane
+    for lane in (
+        Lane(
+            name=PARTNER, sees=frozenset({ROLE_USER, PARTNER}), prompt="partnerSystemPrompt",
+            model="partnerModel", quotes=False, then=COACH,
+        ),
+        Lane(
+            name=COACH, sees=frozenset({ROLE_USER, PARTNER, COACH}), prompt="coachSystemPrompt",
+            model="coachModel", quotes=True, then=None,
+        ),
+    )
+}  # fmt: skip
+FIRST_LANE = PARTNER
+
+# ---- how it ends
+
+ENDS: Mapping[str, str] = {
+    BY_USER: COMPLETED,
+    BY_QUOTA: COMPLETED,
+    BY_TIME_LIMIT: COMPLETED,
+    BY_EXPIRY: COMPLETED,
+    BY_REVOCATION: COMPLETED,
+    BY_IDLENESS: ABANDONED,
+}
+"""Reason → status: somebody or some limit completed it, or nobody came any more."""
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """What an operator decides."""
+
+    start_role: str = USER
+    """The least role that starts a session without an invitation."""
+    time_limit: timedelta | None = None
+    """How long a session may take from its start."""
+
+
+# ---- who may ask for what
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """When a command may be given. What it does is a handler of the same name."""
+
+    data: type[Data] = c.Nothing
+    role: str = GUEST
+    """The least role; else FORBIDDEN."""
+    others: str | None = None
+    """The least role that may ask it of somebody else's session, if that is one of an invitation;
+    everybody else's are NOT_FOUND."""
+    statuses: frozenset[str] = frozenset({ACTIVE})
+    """Stored statuses that allow it; else SESSION_NOT_ACTIVE."""
+    reads: bool = False
+    """Answers also after the end, and after the invitation has run out."""
+
+
+ANY = OPEN | FINAL
+
+COMMANDS: Mapping[str, Row] = {
+    "practice.send": Row(data=c.PracticeSend),
+    "practice.retry": Row(),
+    "practice.complete": Row(statuses=OPEN),
+    "practice.get": Row(statuses=ANY, others=STAFF, reads=True),
+    "practice.messages": Row(data=c.PracticeMessages, statuses=ANY, others=STAFF, reads=True),
+}
+
+INTERNAL: Mapping[str, type[i.Internal]] = {
+    "internal.practice_replied": i.Replied,
+    "internal.practice_failed": i.Failed,
+    "internal.practice_timer": i.Timer,
+    "internal.practice_revoked": i.Revoked,
+}
+
+DIRECTORY: Mapping[str, Row] = {
+    "practice.start": Row(data=c.PracticeStart, role=USER, statuses=ANY),
+    "practice.list": Row(data=c.PracticeList, statuses=ANY, reads=True),
+    "note.add": Row(data=c.NoteAdd, role=STAFF, statuses=ANY),
+    "note.list": Row(data=c.NoteList, role=STAFF, statuses=ANY, reads=True),
+    "note.delete": Row(data=c.NoteDelete, role=STAFF, statuses=ANY),
+}
+"""Commands without a session; of ``practice.start`` an operator decides the role."""

@@ -1,0 +1,110 @@
+"""The only maker of what a person sees of practice: shapes from the state, or from one row.
+
+Fields that are not listed here do not leave the hub, even if a query returns them: prompts and
+models of a scenario, tokens of an invitation, ids of other people. A field without a value is null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from beheard_hub.domain.kernel import Json, Ref
+from beheard_hub.domain.practice.state import Quota, State
+
+Shape: TypeAlias = Mapping[str, Json]
+DbRow: TypeAlias = Mapping[str, Any]
+
+SESSION_REF = "practice_session"
+MESSAGE_REF = "practice_message"
+NOTE_REF = "practice_note"
+
+
+# ---- from the state
+
+
+def quota(of: Quota) -> dict[str, Json]:
+    """What is left: the fields of ``practice.quota``."""
+    return {"remaining": of.remaining, "total": of.tokens, "state": of.level}
+
+
+def session(state: State) -> Shape:
+    """One session, the same for its participant and for who watches."""
+    return {
+        "id": state.id,
+        "scenarioId": state.scenario_id,
+        "invitationId": state.invitation_id,
+        "status": state.status,
+        "startedAt": state.started_at,
+        "endedAt": state.ended_at,
+        "durationSeconds": state.duration_seconds,
+        "totalMessages": state.total_messages,
+        "observed": state.observed,
+    }
+
+
+def snapshot(state: State) -> Shape:
+    """The state of a `snapshot` frame: quota and session, and the exchange that is not complete."""
+    under_way = state.exchange
+    exchange = None
+    if under_way is not None:
+        exchange = {
+            "messageId": str(under_way.message_id),
+            "lane": under_way.lane,
+            "failed": under_way.failed,
+        }
+    return {"session": session(state), "quota": quota(state.quota), "exchange": exchange}
+
+
+def from_state(state: State, ref: Ref) -> Shape | None:
+    """Shape of a ref that needs no text, or None where rows must be read."""
+    return session(state) if ref == Ref(SESSION_REF, state.id) else None
+
+
+# ---- from a row
+
+
+def _session(row: DbRow) -> Shape:
+    fields = (
+        "scenarioId", "invitationId", "status", "startedAt", "endedAt", "durationSeconds",
+        "totalMessages",
+    )  # fmt: skip
+    return {
+        "id": str(row["id"]),
+        **{field: row.get(field) for field in fields},
+        "observed": bool(row.get("observed")),
+    }
+
+
+def _message(row: DbRow) -> Shape:
+    return {
+        "id": str(row["id"]),
+        "sessionId": str(row["sessionId"]),
+        "role": row.get("role"),
+        "content": row.get("content"),
+        "timestamp": row.get("timestamp"),
+        "audioUrl": row.get("audioUrl"),
+        "clientId": (row.get("metadata") or {}).get("clientId"),
+    }
+
+
+def _note(row: DbRow) -> Shape:
+    fields = ("id", "invitationId", "researcherId", "content", "timestamp")
+    about = row.get("sessionId")
+    return {
+        **{field: row.get(field) for field in fields},
+        "sessionId": str(about) if about is not None else None,
+    }
+
+
+SHAPES: Mapping[str, Callable[[DbRow], Shape]] = {
+    SESSION_REF: _session,
+    MESSAGE_REF: _message,
+    NOTE_REF: _note,
+}
+"""kind of `Ref` → its shape from one row with the database's column names."""
+
+
+def shape(kind: str, row: DbRow) -> Shape:
+    """The shape of one row."""
+    return SHAPES[kind](row)
