@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 failed, 2 wrong use or setting, 130 interrupted (spec 09).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import sys
 from pathlib import Path
@@ -207,6 +208,32 @@ def token(
         typer.echo(LocalKey.open(path, SystemClock()).mint(user, name=name, role=role))
     except ValueError as wrong:
         raise SetupError(f"{wrong}.") from None
+
+
+@app.command()
+def role(
+    who: Annotated[str, typer.Argument(help="The user's id, e-mail, or subject of the tokens.")],
+    wanted: Annotated[str, typer.Argument(metavar="ROLE", help="USER, STAFF or ADMIN.")],
+    data_dir: DataDir = None,
+) -> None:
+    """Change what a user may do, also while the hub serves."""
+    from beheard_hub.persistence.prepare import running
+    from beheard_hub.persistence.roles import Role, RoleRefused, change_role
+
+    if wanted not in list(Role):
+        raise SetupError(f"There is no role {wanted} to give.", f"It is {' or '.join(Role)}.")
+    chosen = settings.load(options={"BEHEARD_DATA_DIR": data_dir})
+    with contextlib.ExitStack() as ending:
+        url = chosen.database.url or ending.enter_context(running(chosen.server.data_dir)).url()
+        try:
+            change = asyncio.run(change_role(url, who, Role(wanted)))
+        except RoleRefused as why:
+            typer.echo(f"beheard: {why}", err=True)
+            raise typer.Exit(EXIT_FAILED) from None
+    if change.before == change.now:
+        typer.echo(f"user {change.user_id} is {change.now} already")
+    else:
+        typer.echo(f"user {change.user_id} was {change.before} and is {change.now}")
 
 
 @app.command()

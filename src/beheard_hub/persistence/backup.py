@@ -14,12 +14,10 @@ left brings their rows back: docs/runbook.md says what to do.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -29,7 +27,7 @@ import msgspec
 from beheard_hub.persistence import connect
 from beheard_hub.persistence.data_dir import DataDirectory
 from beheard_hub.persistence.embedded import PORT, SUPERUSER, VERSION, EmbeddedPostgres
-from beheard_hub.persistence.prepare import prepare
+from beheard_hub.persistence.prepare import prepare, running
 from beheard_hub.settings import Database, SetupError
 
 DUMP, NOTE, TOKEN_KEY = "database.dump", "backup.json", "token-key.pem"
@@ -59,7 +57,7 @@ def back_up(data_dir: Path, target: Path, now: datetime) -> None:
     try:
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(mode=0o700, parents=True)
-        with _server(data_dir) as server:
+        with running(data_dir) as server:
             _run(server, "pg_dump", "--format=custom", "--create", f"--file={draft / DUMP}")
         note = Note(made=now, postgres=VERSION, sha256=_digest(draft / DUMP))
         (draft / NOTE).write_bytes(msgspec.json.encode(note))
@@ -109,23 +107,6 @@ async def _fill(server: EmbeddedPostgres, source: Path) -> None:
     arguments = ("--create", "--clean", "--if-exists", "--exit-on-error", str(source / DUMP))
     await asyncio.to_thread(_run, server, "pg_restore", f"--dbname={MAINTENANCE}", *arguments)
     await prepare(settings, server.data_dir)
-
-
-@contextlib.contextmanager
-def _server(data_dir: Path) -> Iterator[EmbeddedPostgres]:
-    """The server of a hub that serves; or else one that is started for us."""
-    server = EmbeddedPostgres(data_dir)
-    if not server.cluster.exists():
-        raise SetupError(
-            f"{server.data_dir} holds no database.",
-            "Set BEHEARD_DATA_DIR; a database of DATABASE_URL is backed up by its own tools.",
-        )
-    with contextlib.ExitStack() as ending:
-        with contextlib.suppress(SetupError):  # a hub has it, and with it a server that runs
-            ending.enter_context(DataDirectory(data_dir))
-            ending.callback(server.stop)
-            server.start()
-        yield server
 
 
 def _run(server: EmbeddedPostgres, program: str, *arguments: str) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from beheard_hub.persistence import connect, sql
 from beheard_hub.persistence.cluster_conf import SILENT
+from beheard_hub.persistence.data_dir import DataDirectory
 from beheard_hub.persistence.embedded import EmbeddedPostgres
 from beheard_hub.persistence.migrate import check_schema, login_secret, migrate, runtime_url
 from beheard_hub.settings import Database as DatabaseSettings
@@ -77,6 +79,29 @@ async def _refuse_behind(owner: str) -> None:
         raise SetupError(
             f"The database lacks {len(pending)} migrations.", "Run `beheard migrate` first."
         )
+
+
+@contextlib.contextmanager
+def running(data_dir: Path) -> Iterator[EmbeddedPostgres]:
+    """The embedded server of a hub that serves; or else one that is started for us, and ended.
+
+    Raises SetupError where `data_dir` holds no database, and what `EmbeddedPostgres.start` raises.
+    """
+    server = EmbeddedPostgres(data_dir)
+    if not server.cluster.exists():
+        raise SetupError(
+            f"{server.data_dir} holds no database.",
+            "Name that of the hub with BEHEARD_DATA_DIR.",
+        )
+    with contextlib.ExitStack() as ending:
+        try:
+            ending.enter_context(DataDirectory(data_dir))
+        except SetupError:  # a hub has it, and with it a server that runs
+            pass
+        else:
+            ending.callback(server.stop)
+            server.start()
+        yield server
 
 
 async def talkative(owner_url: str) -> Mapping[str, tuple[str, str]]:

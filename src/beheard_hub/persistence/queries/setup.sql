@@ -71,3 +71,8 @@ FOR UPDATE;
 -- args: id, vector, model
 UPDATE public."GlobalLibraryItem" SET embedding = $2::text::vector, "embeddingModel" = $3
 WHERE id = $1;
+
+-- name: role.change
+-- As beheard_owner: answers what came of it, whom it was about, and the role before.
+-- args: who, role
+SELECT outcome, "userId", before::text FROM hub.change_role($1::text, $2::text::public."Role");
