@@ -193,8 +193,8 @@ class Rehearsal:
 
     def revoke(self, at: datetime | None = None) -> None:
         """The invitation is taken back."""
-        when = at or self.now
-        self.tables.rows("practice.Invitation")[0]["revokedAt"] = when
+        row = self.tables.rows("practice.Invitation")[0]
+        row["revokedAt"] = when = row["revokedAt"] or at or self.now
         self.internal("internal.practice_revoked", Revoked(reminder_id="none", at=when))
 
     # ---- looking

@@ -206,6 +206,17 @@ def test_a_revocation_from_a_host_whose_clock_is_ahead() -> None:
     assert play.stored()["endedAt"] == play.now
 
 
+def test_a_revocation_that_only_the_rows_know_of() -> None:
+    play = Rehearsal()
+    play.send()
+    taken_back = play.tables.rows("practice.Invitation")[0]["revokedAt"] = play.now + SECOND
+    play.state = play.loaded()
+    play.now += HOUR
+    assert play.refused("practice.retry") is Code.INVITATION_EXPIRED
+    assert play.stored()["endedAt"] == taken_back
+    assert play.events("practice.ended") == [{"reason": "revoked"}]
+
+
 def test_an_end_is_not_revoked() -> None:
     play = Rehearsal()
     play.do("practice.complete")
