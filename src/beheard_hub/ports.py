@@ -56,10 +56,10 @@ class Clock(Protocol):
 
 
 class Actor(msgspec.Struct, frozen=True):
-    """As whom a transaction reads: the four locals of spec 4.2."""
+    """As whom a transaction reads (spec 4.2); `partner` and `coach` are the lanes of a practice."""
 
     id: str
-    role: Literal["user", "ai", "staff", "admin"] = "user"
+    role: Literal["user", "ai", "partner", "coach", "staff", "admin"] = "user"
     session_id: str = ""
     stage: int | None = None
 

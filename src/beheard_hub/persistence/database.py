@@ -33,6 +33,8 @@ from beheard_hub.settings import SetupError
 ROLES: Mapping[str, str] = {
     "user": "beheard_app",
     "ai": "beheard_app",
+    "partner": "beheard_app",
+    "coach": "beheard_app",
     "staff": "beheard_app",
     "admin": "beheard_app",
     "ops": "beheard_ops",

@@ -1,9 +1,10 @@
 """Everything that a user owns, as JSON Lines (spec 4.5, ``GET /auth/me/export``).
 
 One object per row: ``{"type": table, "row": {column: value}}``, tables of schema `hub` without the
-schema. It is read in short pages under row-level security as that very user, session by session in
-the stage that the user has come to, so it can show nothing that the app could not. Vectors stay
-behind, and columns that are the hub's own working or would tell of the partner's doing.
+schema, those of schema `practice` with it. It is read in short pages under row-level security as
+that very user, session by session in the stage that the user has come to, so it can show nothing
+that the app could not. Vectors stay behind, and columns that are the hub's own working or would
+tell of the partner's doing.
 
 `TABLES` and `LEFT_BEHIND` are the decision about every table there is; a test compares them, and
 the columns of each query, with the catalogue.
@@ -96,12 +97,20 @@ TABLES: Mapping[str, Table] = {
     "StrategyRanking": _session(TOUCHED),
     "Agreement": _session(TOUCHED),
     "hub.SessionEvent": _session(LOGGED),
+    "practice.ConversationSession": _account("createdAt", "updatedAt"),
+    "practice.Message": _account("createdAt", "updatedAt", "metadata"),
+    "practice.Invitation": _account("updatedAt", "token"),
+    "practice.UsageLog": _account("createdAt", "updatedAt"),
+    "practice.ObservationNote": _account("createdAt", "updatedAt"),
+    "practice.TelemetryEvent": _account("updatedAt"),
 }
 """What is taken along, in this order."""
 
 LEFT_BEHIND: Mapping[str, str] = {
     "SharedVessel": "a key between a session and what the two share in it",
     "GlobalLibraryItem": "public; what somebody contributed is anonymised in it",
+    "practice.Scenario": "the hub's own; what may be shown of it is public",
+    "practice.QuotaPreset": "the hub's own",
     "hub.Erasure": "that the user is leaving, or has left",
     "hub.HostLease": "about hosts",
     "hub.ShardOwner": "about hosts",

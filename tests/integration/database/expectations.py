@@ -24,6 +24,11 @@ ACTORS: Mapping[str, Actor | None] = {
     "admin": Actor("admin", "admin", "s", 4),
     "said to be staff": Actor("a", "staff", "s", 4),
     "said to be admin": Actor("a", "admin", "s", 4),
+    "partner's lane": Actor("a", "partner", "1"),
+    "coach's lane": Actor("a", "coach", "1"),
+    "lane in another's practice": Actor("a", "coach", "2"),
+    "lane in a mediation": Actor("a", "coach", "s", 4),
+    "ai in a practice": Actor("a", "ai", "1", 4),
     "an empty id": Actor("", "user", "s", 4),
     "nothing set": None,
 }
@@ -48,10 +53,16 @@ MEMBERS: Reads = {
     "ai of the partner": {"s"},
 }
 LIBRARY: Reads = {
-    **{who: {"library"} for who in ACTORS if not who.startswith(("said", "an empty", "nothing"))},
-    "ai without a session": set(),
+    **{who: {"library"} for who in (*MEMBERS, "ai of the stranger", "staff")},
+    "ai in a practice": {"library"},
     "admin": {"library", "retired"},
 }
+PRACTICE: Reads = {
+    **OWN_AFFAIRS,
+    "staff": {"a"},
+    "admin": {"a", "b", "c"},
+}
+"""Own rows; staff through the invitation of a; administrators all."""
 
 
 class Wall(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +73,8 @@ class Wall(msgspec.Struct, frozen=True, kw_only=True):
     row: str = "a"
     """Key of the row that the writing tests take."""
     inserts: str = ""
-    """On whose behalf (a, b, c, nobody, A: an administrator) a host may insert it; '' for none."""
+    """On whose behalf (a, b, c, nobody, S: staff, A: an administrator) a host may insert it; '' for
+    none."""
     updates: str = ""
     """The same for updates."""
     key: str = "id"
@@ -78,7 +90,7 @@ WALLS: Mapping[str, Wall] = {
     ),
     'public."ContactMethod"': Wall(reads=OWN_AFFAIRS, inserts="a", updates="a"),
     'public."ExternalIdentity"': Wall(reads=OWN_AFFAIRS),
-    'public."Relationship"': Wall(reads=MEMBERS, row="s", inserts="abcA nobody"),
+    'public."Relationship"': Wall(reads=MEMBERS, row="s", inserts="abcSA nobody"),
     'public."RelationshipMember"': Wall(reads=OWN, inserts="a", updates="ab"),
     'public."Invitation"': Wall(
         reads={"owner": {"a"}, "stranger": {"c"}}, inserts="a", updates="ab"
@@ -142,10 +154,65 @@ WALLS: Mapping[str, Wall] = {
     'hub."Nudge"': Wall(reads=OWN_AFFAIRS, inserts="ab"),
     'hub."AiUsage"': Wall(reads=OWN_AFFAIRS, inserts="a"),
     'hub."Notification"': Wall(reads=OWN_AFFAIRS, inserts="ab", updates="ab"),
-    'hub."AuditLog"': Wall(reads={"admin": {"a", "b", "c"}}, inserts="abcA nobody"),
+    'hub."AuditLog"': Wall(reads={"admin": {"a", "b", "c"}}, inserts="abcSA nobody"),
     'hub."Erasure"': Wall(
         reads={"stranger": {"c"}}, row="c", key="userId", inserts="c", updates="c"
     ),
+    'practice."Scenario"': Wall(
+        reads={
+            "owner": {"9001", "9002"},
+            "partner": {"9001"},
+            "stranger": {"9001"},
+            "partner's lane": {"9002"},
+            "coach's lane": {"9002"},
+            "staff": {"9001", "9002"},
+            "admin": {"9001", "9002"},
+        },
+        row="9001",
+        among=frozenset({"9001", "9002"}),
+        inserts="A",
+        updates="A",
+    ),
+    'practice."QuotaPreset"': Wall(
+        reads={who: {"preset"} for who in PRACTICE},
+        row="preset",
+        among=frozenset({"preset"}),
+        inserts="A",
+        updates="A",
+    ),
+    'practice."Invitation"': Wall(
+        reads={"staff": {"a"}, "admin": {"a", "c"}}, inserts="S", updates="aSA"
+    ),
+    'practice."ConversationSession"': Wall(
+        reads={
+            "owner": {"1"},
+            "partner": {"2"},
+            "stranger": {"3"},
+            "partner's lane": {"1"},
+            "coach's lane": {"1"},
+            "staff": {"1"},
+            "admin": {"1", "2", "3"},
+        },
+        row="1",
+        inserts="a",
+        updates="a",
+    ),
+    'practice."Message"': Wall(
+        reads={
+            "owner": {"11", "12", "13"},
+            "partner": {"21", "22", "23"},
+            "stranger": {"31", "32", "33"},
+            "partner's lane": {"11", "12"},
+            "coach's lane": {"11", "12", "13"},
+            "staff": {"11", "12", "13"},
+            "admin": {f"{session}{lane}" for session in "123" for lane in "123"},
+        },
+        row="11",
+        inserts="a",
+    ),
+    'practice."UsageLog"': Wall(reads=PRACTICE, inserts="a"),
+    'practice."ObservationNote"': Wall(reads={"staff": {"a"}, "admin": {"a", "c"}}, inserts="S"),
+    'practice."TelemetryEvent"': Wall(reads={**OWN_AFFAIRS, "admin": {"a", "b", "c"}}, inserts="a"),
     'hub."HostLease"': Wall(reads=NOBODY, key="hostId", row="host"),
     'hub."Migration"': Wall(reads=NOBODY, key="number", row="1"),
     'hub."ShardOwner"': Wall(reads=NOBODY, key="shard", row="0"),
@@ -155,7 +222,7 @@ KEY_COLUMNS = frozenset(
     {
         "id", "sessionId", "userId", "forUserId", "sourceUserId", "vesselId", "sharedVesselId",
         "relationshipId", "partnerId", "attemptId", "stage", "round", "seq", "commandId",
-        "createdById", "invitedById", "shard",
+        "createdById", "invitedById", "shard", "invitationId", "linkedUserId", "researcherId",
     }
 )  # fmt: skip
 """All that the writer may read of anybody's rows, to find the row it changes."""

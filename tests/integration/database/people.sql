@@ -87,6 +87,37 @@ INSERT INTO hub."AuditLog" (id, "actorId", "actorRole", action, outcome)
   SELECT u, u, 'user', 'x', 'ok' FROM seat;
 INSERT INTO hub."HostLease" ("hostId", epoch, endpoint, "expiresAt")
   VALUES ('host', 1000, 'nowhere', now() + interval '1 day');
+-- a practises by an invitation of staff, c by one of the administrator, b by own will. The numbers of
+-- a's session and messages begin with 1, b's with 2, c's with 3.
+INSERT INTO practice."Scenario" (id, name, description, slug, "partnerPersona",
+    "partnerSystemPrompt", "coachSystemPrompt", "partnerModel", "isActive")
+  SELECT 9000 + n, 'x', 'x', 'scenario-' || n, 'x', 'canary prompt', 'canary prompt',
+    'canary model', n = 1
+  FROM generate_series(1, 2) n;
+INSERT INTO practice."QuotaPreset" (id, name, label, quota)
+  VALUES ('preset', 'x', 'x', '{"tokens": 100}');
+INSERT INTO practice."Invitation" (id, token, label, "scenarioId", quota, "expiresAt", "claimedAt",
+    "linkedUserId", "createdById")
+  SELECT u, encode(sha256(u::bytea), 'hex'), 'canary ' || u, 9001, '{"tokens": 100}',
+    now() + interval '30 days', now(), u, CASE u WHEN 'a' THEN 'staff' ELSE 'admin' END
+  FROM seat WHERE u <> 'b';
+INSERT INTO practice."ConversationSession" (id, "userId", "invitationId", "scenarioId", quota)
+  VALUES (1, 'a', 'a', 9002, NULL), (2, 'b', NULL, 9001, '{"tokens": 100}'),
+    (3, 'c', 'c', 9001, NULL);
+INSERT INTO practice."Message" (id, "sessionId", role, content, metadata)
+  SELECT 10 * c.id + r.n, c.id, r.role::practice."MessageRole", 'canary ' || c."userId",
+    '{"exchangeId": "x"}'
+  FROM practice."ConversationSession" c
+  CROSS JOIN (VALUES (1, 'user'), (2, 'partner'), (3, 'coach')) AS r (n, role);
+INSERT INTO practice."UsageLog" (id, "userId", "invitationId", "sessionId", model, "streamType",
+    "inputTokens", "outputTokens")
+  SELECT c."userId", c."userId", c."invitationId", c.id, 'x', 'partner', 1, 1
+  FROM practice."ConversationSession" c;
+INSERT INTO practice."ObservationNote" (id, "invitationId", "sessionId", "researcherId", content)
+  SELECT i.id, i.id, c.id, i."createdById", 'canary ' || i.id FROM practice."Invitation" i
+  JOIN practice."ConversationSession" c ON c."invitationId" = i.id;
+INSERT INTO practice."TelemetryEvent" (id, name, "userId") SELECT u, 'x', u FROM seat;
+
 -- Cleo has left: the marks alone, without what they set off, so that all rows are there to be seen.
 SET LOCAL session_replication_role = replica;
 INSERT INTO hub."Erasure" ("userId", "finishedAt") VALUES ('c', now());

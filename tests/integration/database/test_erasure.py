@@ -51,9 +51,17 @@ GOES: Mapping[str, str] = {
     'hub."Nudge"': "userId",
     'hub."AiUsage"': "userId",
     'hub."Notification"': "userId",
+    'practice."ObservationNote"': "researcherId",
+    'practice."TelemetryEvent"': "userId",
 }
 """Tables of which every row of the user goes, and the column that tells whose it is. The id of a
 vessel is that of its user, in `people.sql`."""
+
+BY_OTHERS: Mapping[str, str] = {
+    'public."EmpathyValidation"': "b",
+    'practice."ObservationNote"': "staff",
+}
+"""Where it was not A who wrote what goes: said of an attempt of A's, noted of A's practice."""
 
 STAYS: Mapping[str, str] = {
     'public."User"': "the tombstone: an id and the words former partner",
@@ -64,6 +72,9 @@ STAYS: Mapping[str, str] = {
     'public."Invitation"': "ids and dates: addresses, name and reason go",
     'public."CommonGround"': "what both agreed on stays",
     'public."GlobalLibraryItem"': "anonymised when it was given; the id leads to the tombstone",
+    'practice."ConversationSession"': "ids, dates and counters: what was said goes",
+    'practice."Invitation"': "ids and dates: what the inviter typed goes",
+    'practice."UsageLog"': "the account of tokens outlives the user",
     'hub."AuditLog"': "ids and codes; the log outlives the account",
     'hub."Erasure"': "that there was an erasure, and when",
 }
@@ -79,6 +90,7 @@ BLANK: Mapping[str, Sequence[str]] = {
     'public."User"': columns_of("email avatarUrl pushToken pushPlatform lastLoginAt"),
     'public."UserVessel"': columns_of("embedding embeddingModel"),
     'public."Invitation"': columns_of("email phone name declineReason"),
+    'practice."Invitation"': columns_of("label"),
     'public."StageProgress"': columns_of(
         "strategiesReadyRound feedbackAcceptedAt synthesisLastUpdated"
     ),
@@ -147,8 +159,7 @@ async def test_nothing_of_others_goes(world: World, table: str) -> None:
     async with world.undone():
         await erase(world)
         after = {row["u"]: row["count"] for row in await world.sql.fetch(whose)}
-    gone = "b" if table == 'public."EmpathyValidation"' else "a"
-    assert before.pop(gone), "there was something to go"  # b's: said of an attempt that went
+    assert before.pop(BY_OTHERS.get(table, "a")), "there was something to go"
     assert after == before
 
 
@@ -157,7 +168,7 @@ async def test_what_stays_is_empty(world: World, erased: World, table: str) -> N
     key = "id" if table == 'public."User"' else next(
         row["column"]
         for row in await erased.sql.fetch(USER_COLUMNS)
-        if row["name"] == table and row["column"] in ("userId", "invitedById")
+        if row["name"] == table and row["column"] in ("userId", "invitedById", "linkedUserId")
     )  # fmt: skip
     shown = ", ".join(f'"{column}"' for column in BLANK[table])
     rows = await erased.sql.fetch(f'SELECT {shown} FROM {table} WHERE "{key}" = $1', "a")
@@ -242,7 +253,8 @@ async def test_the_deleting_role_reaches_those_who_leave_alone(world: World, tab
     async with world.undone():
         await world.sql.execute("SET LOCAL session_replication_role = replica")
         await world.sql.execute('DELETE FROM hub."Erasure"')
-        for marked, left in ((False, set()), (True, {"a"})):
+        reached = {"staff"} if table == 'practice."ObservationNote"' else {"a"}
+        for marked, left in ((False, set()), (True, reached)):
             if marked:
                 await world.sql.execute("""INSERT INTO hub."Erasure" ("userId") VALUES ('a')""")
             before = {r[0] for r in await world.sql.fetch(f'SELECT "{column}" FROM {table}')}
@@ -260,7 +272,7 @@ async def test_the_writer_itself_deletes_no_more_than_before(world: World) -> No
     )
     assert {row["name"].replace('"', "") for row in rows} == {
         "UserEvent", "EmotionalReading", "IdentifiedNeed", "NeedClarification", "Boundary",
-        "UserDocument", "EmpathyDraft",
+        "UserDocument", "EmpathyDraft", "practice.QuotaPreset", "practice.ObservationNote",
     }  # fmt: skip
 
 
@@ -269,12 +281,18 @@ JOINS: Mapping[str, Mapping[str, Any]] = {
     "RelationshipMember": {"id": "new", "relationshipId": "t", "userId": "a"},
     "Session": {"id": "new", "relationshipId": "s", "createdById": "a", "status": "ABANDONED"},
     "ContactMethod": {"id": "new", "userId": "a", "type": "email", "value": "x"},
+    "practice.ConversationSession": {
+        "id": 99,
+        "userId": "a",
+        "scenarioId": 9001,
+        "quota": {"tokens": 1},
+    },
 }
 
 
 @pytest.mark.parametrize("table", JOINS)
 async def test_who_leaves_joins_nothing(world: World, table: str) -> None:
-    writing = {"t": ["a"], "new": ["a"]}
+    writing = {"t": ["a"], "new": ["a"], "99": ["a"]}
     setting = """INSERT INTO "RelationshipMember" (id, "relationshipId", "userId")
         VALUES ('other', 't', 'a')"""
     for leaving in (False, True):

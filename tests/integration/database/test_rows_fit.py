@@ -18,12 +18,15 @@ from tests.integration.database.conftest import World
 
 DOMAIN = Path(beheard_hub.__file__).parent / "domain"
 OPERATIONS = {"insert": "i", "update": "u", "delete": "d"}
+SCHEMAS = {"practice": "practice."}
+"""Kind → what its turn puts before a table's name."""
 BY_TRIGGER = {"seat", "contentType"}
 COLUMNS = """
-SELECT CASE n.nspname WHEN 'hub' THEN 'hub.' ELSE '' END || c.relname AS table, a.attname AS name,
+SELECT CASE n.nspname WHEN 'public' THEN '' ELSE n.nspname || '.' END || c.relname AS table,
+       a.attname AS name,
        a.attnotnull AND NOT a.atthasdef AS required
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid AND c.relkind = 'r'
-JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname IN ('public', 'hub')
+JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname IN ('public', 'hub', 'practice')
 WHERE a.attnum > 0 AND NOT a.attisdropped
 """
 
@@ -53,7 +56,8 @@ def written() -> Iterator[Written]:
             elif name in OPERATIONS and call.args:
                 first = call.args[0]
                 if isinstance(first, ast.Constant) and isinstance(first.value, str):
-                    yield Written(where, OPERATIONS[name], first.value, columns, whole)
+                    table = SCHEMAS.get(path.relative_to(DOMAIN).parts[0], "") + first.value
+                    yield Written(where, OPERATIONS[name], table, columns, whole)
 
 
 def faults(

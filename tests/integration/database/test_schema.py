@@ -75,8 +75,8 @@ async def test_updated_at_is_set_by_trigger(world: World) -> None:
         assert late
     missing = await world.sql.fetch(
         "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-        " WHERE c.relkind = 'r' AND n.nspname = 'public' AND NOT EXISTS (SELECT FROM pg_trigger g"
-        " WHERE g.tgrelid = c.oid AND g.tgname = 'touch')"
+        " WHERE c.relkind = 'r' AND n.nspname IN ('public', 'practice')"
+        " AND NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = c.oid AND g.tgname = 'touch')"
     )
     assert [row[0] for row in missing] == []
 

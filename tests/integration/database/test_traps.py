@@ -41,6 +41,7 @@ async def test_the_owner_is_held_by_the_walls_too(world: World) -> None:
         await world.become("beheard_owner")
         for table in ("Message", "UserEvent", "EmpathyDraft", "IdentifiedNeed", "CommonGround"):
             assert await world.sql.fetchval(f'SELECT count(*) FROM "{table}"') == 0
+        assert await world.sql.fetchval('SELECT count(*) FROM practice."Message"') == 0
         assert await world.sql.fetchval('SELECT count(*) FROM "Session"') == 2
 
 

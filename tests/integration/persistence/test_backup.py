@@ -29,7 +29,8 @@ NOW = datetime(2024, 5, 1, tzinfo=UTC)
 EMBEDDED = DatabaseSettings(url=None, login_secret=None)
 TABLES = """
 SELECT oid::regclass::text FROM pg_class
- WHERE relkind = 'r' AND relnamespace IN ('public'::regnamespace, 'hub'::regnamespace) ORDER BY 1
+ WHERE relkind = 'r' AND relnamespace IN
+       ('public'::regnamespace, 'hub'::regnamespace, 'practice'::regnamespace) ORDER BY 1
 """
 ROWS = "SELECT count(*), md5(string_agg(t::text, ',' ORDER BY t::text)) FROM {} t"
 WALLS = """
@@ -37,13 +38,14 @@ SELECT 'policy', schemaname || '.' || tablename, policyname,
        roles::text || cmd || coalesce(qual, '') || coalesce(with_check, '') FROM pg_policies
 UNION ALL
 SELECT 'table', oid::regclass::text, relacl::text, relrowsecurity::text || relforcerowsecurity::text
-  FROM pg_class WHERE relnamespace IN ('public'::regnamespace, 'hub'::regnamespace)
+  FROM pg_class WHERE relnamespace IN
+       ('public'::regnamespace, 'hub'::regnamespace, 'practice'::regnamespace)
 UNION ALL
 SELECT 'function', oid::regprocedure::text, proacl::text, proowner::regrole::text
   FROM pg_proc WHERE pronamespace = 'hub'::regnamespace
 UNION ALL
 SELECT 'schema', nspname, nspacl::text, nspowner::regrole::text
-  FROM pg_namespace WHERE nspname IN ('public', 'hub')
+  FROM pg_namespace WHERE nspname IN ('public', 'hub', 'practice')
 UNION ALL
 SELECT 'database', datname, datacl::text, '' FROM pg_database WHERE datname = current_database()
 UNION ALL

@@ -3,14 +3,20 @@
 -- before, NULL = from the start. Of the partner only what is active is here, in the shapes of spec 5.4.
 
 -- name: export.sessions
--- Sessions that the user is in, and the stage that the user has come to in each.
+-- Sessions that the user is in, of both kinds, and the stage that the user has come to in each; a
+-- practice has none.
 -- args: user_id, after_key, limit
-SELECT v."sessionId" AS id, max(p.stage) AS stage
-FROM "UserVessel" v
-LEFT JOIN "StageProgress" p ON p."sessionId" = v."sessionId" AND p."userId" = v."userId"
-WHERE v."userId" = $1 AND ($2::text IS NULL OR v."sessionId" > $2)
-GROUP BY v."sessionId"
-ORDER BY v."sessionId"
+SELECT s.id, s.stage FROM (
+    SELECT v."sessionId" AS id, max(p.stage) AS stage
+    FROM "UserVessel" v
+    LEFT JOIN "StageProgress" p ON p."sessionId" = v."sessionId" AND p."userId" = v."userId"
+    WHERE v."userId" = $1
+    GROUP BY v."sessionId"
+    UNION ALL
+    SELECT c.id::text, NULL FROM practice."ConversationSession" c WHERE c."userId" = $1
+) s
+WHERE $2::text IS NULL OR s.id > $2
+ORDER BY s.id
 LIMIT $3::int;
 
 -- name: export.User
