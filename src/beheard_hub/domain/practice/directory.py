@@ -35,7 +35,7 @@ from beheard_hub.domain.practice.opening import opened
 from beheard_hub.domain.practice.protocol import DIRECTORY as TABLE
 from beheard_hub.domain.practice.protocol import Policy
 from beheard_hub.domain.practice.state import Numbers, Quota
-from beheard_hub.domain.practice.views import NOTE_REF, SESSION_REF, session, shape
+from beheard_hub.domain.practice.views import AS_ROLE, NOTE_REF, SESSION_REF, session, shape
 from beheard_hub.domain.practice.vocabulary import ADMIN, GUEST, reaches
 from beheard_hub.domain.refusals import Code, Refusal
 from beheard_hub.domain.validation import compile_checks, refused, validate
@@ -112,12 +112,17 @@ def _started(asked: Asked, found: Result) -> Decision[Directory]:
 
 
 def _list(asked: Asked) -> Decision[Directory]:
-    """practice.list and note.list: which rows, the query and the walls know."""
-    data: c.PracticeList | c.NoteList = asked.command.data
+    """practice.list: one's own; those of an invitation are listed with the invitation."""
+    data: c.PracticeList = asked.command.data
+    return _page(asked, data, {AS_ROLE: None})
+
+
+def _page(
+    asked: Asked, data: c.PracticeList | c.NoteList, more: Mapping[str, Json]
+) -> Decision[Directory]:
     page = page_args(data.cursor, data.limit)
     if page is None:
         return asked.answered(refused({"cursor": "a cursor of this list"}))
-    more = {"invitation_id": data.invitation_id} if isinstance(data, c.NoteList) else {}
     return asked.answered(Read(asked.command.name, {**page, **more}))
 
 
@@ -160,6 +165,13 @@ def _noted(asked: Asked, found: Result) -> Decision[Directory]:
     )
 
 
+def _notes(asked: Asked) -> Decision[Directory]:
+    """note.list: of one invitation, by all who may see it."""
+    data: c.NoteList = asked.command.data
+    more = {"invitation_id": data.invitation_id, AS_ROLE: asked.directory.role}
+    return _page(asked, data, more)
+
+
 def _unnote(asked: Asked) -> Decision[Directory]:
     """note.delete: whose is it?"""
     data: c.NoteDelete = asked.command.data
@@ -182,7 +194,7 @@ HANDLERS: Mapping[str, Handler] = {
     "practice.start": _start,
     "practice.list": _list,
     "note.add": _note,
-    "note.list": _list,
+    "note.list": _notes,
     "note.delete": _unnote,
 }
 """One handler for each row of `protocol.DIRECTORY`."""

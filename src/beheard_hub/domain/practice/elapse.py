@@ -58,6 +58,6 @@ def end(turn: Turn, reason: str, at: datetime) -> None:
         turn.effects.append(f"drop:{exchange.reminder}")
         state.late = exchange.reminder
     state.exchange = None
-    state.status = ENDS[reason]
+    state.status = ENDS[reason].status
     state.ended_at = max(at, state.started_at or at)
     turn.tell("practice.ended", reason=reason)

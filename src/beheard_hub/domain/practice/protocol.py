@@ -72,15 +72,22 @@ FIRST_LANE = PARTNER
 
 # ---- how it ends
 
-ENDS: Mapping[str, str] = {
-    BY_USER: COMPLETED,
-    BY_QUOTA: COMPLETED,
-    BY_TIME_LIMIT: COMPLETED,
-    BY_EXPIRY: COMPLETED,
-    BY_REVOCATION: COMPLETED,
-    BY_IDLENESS: ABANDONED,
+
+class End(msgspec.Struct, frozen=True):
+    """One way to end: somebody or some limit completes a session, or nobody comes any more."""
+
+    status: str
+    means: str
+
+
+ENDS: Mapping[str, End] = {
+    BY_USER: End(COMPLETED, "the participant says so"),
+    BY_QUOTA: End(COMPLETED, "an exchange has used it up, and is complete"),
+    BY_TIME_LIMIT: End(COMPLETED, "it took as long as the operator lets a session take"),
+    BY_EXPIRY: End(COMPLETED, "the invitation has expired"),
+    BY_REVOCATION: End(COMPLETED, "the invitation was taken back"),
+    BY_IDLENESS: End(ABANDONED, "nobody has said anything for 30 days"),
 }
-"""Reason → status: somebody or some limit completed it, or nobody came any more."""
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,6 +18,8 @@ DbRow: TypeAlias = Mapping[str, Any]
 SESSION_REF = "practice_session"
 MESSAGE_REF = "practice_message"
 NOTE_REF = "practice_note"
+AS_ROLE = "as_role"
+"""Argument of a `Read`: the role in which its rows are read, None: as the user one is."""
 
 
 # ---- from the state

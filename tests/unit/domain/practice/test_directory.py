@@ -142,6 +142,7 @@ def test_lists_are_read_in_pages() -> None:
     assert (read.query, read.args["page"], read.args["limit"]) == ("practice.list", 7, 8)
     notes = Desk().ask("note.list")
     assert (notes.query, notes.args["invitation_id"]) == ("note.list", "v1")
+    assert (read.args["as_role"], notes.args["as_role"]) == (None, STAFF)
 
 
 @pytest.mark.parametrize("name", ["practice.list", "note.list"])

@@ -75,7 +75,7 @@ def test_every_end_has_a_way() -> None:
 def test_what_is_set(reason: str) -> None:
     play, at = ended(reason)
     row = play.stored()
-    assert row["status"] == ENDS[reason]
+    assert row["status"] == ENDS[reason].status
     assert row["endedAt"] == at
     assert row["durationSeconds"] == int((at - START).total_seconds())
     assert play.events("practice.ended") == [{"reason": reason}]

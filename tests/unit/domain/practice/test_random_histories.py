@@ -228,7 +228,7 @@ class Histories(RuleBasedStateMachine):
         assert row["status"] == self.play.state.status
         assert len(told) == self.over
         if self.over:
-            assert row["status"] == ENDS[told[0]["reason"]]
+            assert row["status"] == ENDS[told[0]["reason"]].status
             assert row["startedAt"] <= row["endedAt"] <= self.play.now
             seconds = (row["endedAt"] - row["startedAt"]).total_seconds()
             assert row["durationSeconds"] == int(seconds)

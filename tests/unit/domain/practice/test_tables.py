@@ -19,6 +19,7 @@ from beheard_hub.domain.practice.protocol import (
     LANES,
 )
 from beheard_hub.domain.practice.reads import READS
+from beheard_hub.domain.practice.render import page
 from beheard_hub.domain.practice.vocabulary import COACH, FINAL, PARTNER, ROLE_USER
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -78,7 +79,12 @@ def test_the_partner_never_sees_the_coach() -> None:
 
 
 def test_every_end_is_final() -> None:
-    assert set(ENDS.values()) == FINAL
+    assert {end.status for end in ENDS.values()} == FINAL
+
+
+def test_the_page_for_people_is_what_the_tables_say() -> None:
+    """``python -m beheard_hub.domain.practice.render > docs/practice-protocol.md`` makes it."""
+    assert (ROOT / "docs/practice-protocol.md").read_text() == page()
 
 
 @pytest.mark.parametrize("path", HANDLER_FILES, ids=lambda path: path.name)

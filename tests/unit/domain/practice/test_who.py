@@ -52,6 +52,13 @@ def test_a_session_without_an_invitation_is_its_participants_alone(name: str) ->
     assert play.refused(name, by=RITA, **data(name)) is Code.NOT_FOUND
 
 
+def test_the_walls_are_told_in_which_role_messages_are_read() -> None:
+    play = Rehearsal()
+    play.roles.of_user[RITA] = Asker(STAFF, invited=True)
+    assert play.do("practice.messages", by=RITA).args["as_role"] == STAFF
+    assert play.do("practice.messages").args["as_role"] is None
+
+
 def test_the_role_is_looked_at_with_every_command() -> None:
     play = Rehearsal()
     play.roles.of_user[RITA] = Asker(STAFF, invited=True)

@@ -11,7 +11,7 @@ from beheard_hub.domain.practice import commands as c
 from beheard_hub.domain.practice import internal as i
 from beheard_hub.domain.practice.elapse import elapse, end
 from beheard_hub.domain.practice.turn import Handler, Outcome, Turn
-from beheard_hub.domain.practice.views import SESSION_REF, quota
+from beheard_hub.domain.practice.views import AS_ROLE, SESSION_REF, quota
 from beheard_hub.domain.practice.vocabulary import BY_USER, IDLE, OPEN
 from beheard_hub.domain.validation import refused
 
@@ -28,12 +28,13 @@ def get(turn: Turn) -> Outcome:
 
 
 def messages(turn: Turn) -> Outcome:
-    """practice.messages: newest first."""
+    """practice.messages: newest first; the walls let staff see them in that role only."""
     data: c.PracticeMessages = turn.command.data
     page = page_args(data.cursor, data.limit)
     if page is None:
         return refused({"cursor": "a cursor of this list"})
-    return Read("practice.messages", page)
+    own = turn.command.user_id == turn.state.user_id
+    return Read("practice.messages", {**page, AS_ROLE: None if own else turn.asker.role})
 
 
 def timer(turn: Turn) -> Outcome:
