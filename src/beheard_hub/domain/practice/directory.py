@@ -35,6 +35,7 @@ from beheard_hub.domain.practice.opening import opened
 from beheard_hub.domain.practice.protocol import DIRECTORY as TABLE
 from beheard_hub.domain.practice.protocol import Policy
 from beheard_hub.domain.practice.state import Numbers, Quota
+from beheard_hub.domain.practice.telemetry import counted
 from beheard_hub.domain.practice.views import AS_ROLE, NOTE_REF, SESSION_REF, session, shape
 from beheard_hub.domain.practice.vocabulary import ADMIN, GUEST, reaches
 from beheard_hub.domain.refusals import Code, Refusal
@@ -105,7 +106,7 @@ def _started(asked: Asked, found: Result) -> Decision[Directory]:
     return Decision(
         state=asked.directory,
         answer=Reply({"session": ref}),
-        rows=[made.row],
+        rows=made.rows,
         dues=made.dues,
         fresh={(ref.kind, ref.id): session(made.state)},
     )
@@ -160,7 +161,17 @@ def _noted(asked: Asked, found: Result) -> Decision[Directory]:
     return Decision(
         state=asked.directory,
         answer=Reply({"note": ref}),
-        rows=[Insert("practice.ObservationNote", row)],
+        rows=[
+            Insert("practice.ObservationNote", row),
+            counted(
+                "observation_note_added",
+                {"invitationId": data.invitation_id},
+                asked.directory.user_id,
+                data.session_id,
+                asked.now,
+                asked.ids,
+            ),
+        ],
         fresh={(ref.kind, ref.id): shape(NOTE_REF, row)},
     )
 

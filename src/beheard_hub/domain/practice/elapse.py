@@ -6,7 +6,7 @@ what a command meets, nor to when the session ended.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from beheard_hub.domain.limits import INACTIVITY_AGE_MAX
 from beheard_hub.domain.practice.protocol import ENDS, Policy
@@ -61,3 +61,10 @@ def end(turn: Turn, reason: str, at: datetime) -> None:
     state.status = ENDS[reason].status
     state.ended_at = max(at, state.started_at or at)
     turn.tell("practice.ended", reason=reason)
+    lasted = state.ended_at - (state.started_at or state.ended_at)
+    turn.count(
+        "conversation_ended",
+        reason=reason,
+        durationMs=lasted // timedelta(milliseconds=1),
+        messageCount=state.total_messages,
+    )

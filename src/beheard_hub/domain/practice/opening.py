@@ -10,6 +10,7 @@ from beheard_hub.domain.kernel import Due, Ids, Insert, Json
 from beheard_hub.domain.limits import INACTIVITY_AGE_MAX
 from beheard_hub.domain.practice.protocol import Policy
 from beheard_hub.domain.practice.state import Numbers, Quota, State
+from beheard_hub.domain.practice.telemetry import counted
 from beheard_hub.domain.practice.vocabulary import ACTIVE, EXPIRY, IDLE, SESSION, TIME_LIMIT
 
 
@@ -25,7 +26,7 @@ class Opened(msgspec.Struct, frozen=True):
     """A session under way to its first commit."""
 
     state: State
-    row: Insert
+    rows: list[Insert]
     dues: list[Due]
 
 
@@ -74,4 +75,9 @@ def opened(
         for kind, at in ends.items()
         if at is not None
     ]
-    return Opened(state, Insert("practice.ConversationSession", values), dues)
+    start = {"scenarioId": scenario_id, "invited": invited is not None}
+    rows = [
+        Insert("practice.ConversationSession", values),
+        counted("conversation_started", start, user_id, state.id, now, ids),
+    ]
+    return Opened(state, rows, dues)

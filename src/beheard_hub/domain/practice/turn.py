@@ -10,6 +10,7 @@ from beheard_hub.domain.kernel import Command, Due, Ids, Insert, Json, Notice, R
 from beheard_hub.domain.practice.events import EVENTS
 from beheard_hub.domain.practice.protocol import Policy
 from beheard_hub.domain.practice.state import Asker, Numbers, State, copied
+from beheard_hub.domain.practice.telemetry import counted
 from beheard_hub.domain.practice.views import MESSAGE_REF, shape
 from beheard_hub.domain.practice.vocabulary import MESSAGE
 from beheard_hub.domain.refusals import Refusal
@@ -56,6 +57,12 @@ class Turn:
         assert set(data) == set(EVENTS[name].fields), f"fields of {name}"
         if self.state.user_id is not None:
             self.notices.append(Notice(self.state.user_id, name, data))
+
+    def count(self, name: str, **properties: Json) -> None:
+        """An event of the server's own telemetry."""
+        state = self.state
+        row = counted(name, properties, state.user_id, state.id, self.now, self.ids)
+        self.rows.append(row)
 
     def say(self, role: str, content: str, metadata: Mapping[str, Json]) -> tuple[int, Ref]:
         """A new message, told with its full text; its number and the place where it is shown."""

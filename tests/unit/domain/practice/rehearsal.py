@@ -90,8 +90,10 @@ class Rehearsal:
             ids=self.ids,
             numbers=self.numbers,
         )
-        values = {"endedAt": None, "durationSeconds": None, "usage": NO_USAGE, **made.row.values}
-        self.tables.insert(Insert(made.row.table, values))
+        session, *others = made.rows
+        values = {"endedAt": None, "durationSeconds": None, "usage": NO_USAGE, **session.values}
+        self.tables.insert(Insert(session.table, values))
+        self.tables.apply(others)
         for due in made.dues:
             self.tables.remind(due, due.session_id)
         self.opening: list[Due] = made.dues
@@ -215,6 +217,13 @@ class Rehearsal:
     def messages(self) -> list[tuple[str, str]]:
         """Role and content of all messages stored."""
         return [(row["role"], row["content"]) for row in self.tables.rows("practice.Message")]
+
+    def counted(self) -> list[tuple[str, dict[str, Any]]]:
+        """Names and properties of the server's telemetry."""
+        rows = self.tables.rows(
+            "practice.TelemetryEvent", userId=ANNA, sessionId=int(self.state.id)
+        )
+        return [(row["name"], row["properties"]) for row in rows]
 
     def asking(self) -> list[str]:
         """Reminders by which a lane is asked that have not fired."""

@@ -107,8 +107,11 @@ def test_a_session_with_a_quota_of_its_own() -> None:
     work = desk.ask("practice.start", presetName="short")
     assert work.args == {"scenarioId": 3, "presetName": "short"}
     answer = desk.finish(work, scenario=True, quota=PRESET)
-    [row] = desk.last.rows
+    [row, counted] = desk.last.rows
     assert isinstance(row, Insert)
+    assert isinstance(counted, Insert)
+    assert counted.values["name"] == "conversation_started"
+    assert counted.values["properties"] == {"scenarioId": 3, "invited": False}
     assert row.values["quota"] == PRESET
     assert (row.values["userId"], row.values["invitationId"]) == (RITA, None)
     assert isinstance(answer, Reply)
@@ -158,9 +161,12 @@ def test_a_note_on_a_session() -> None:
     work = desk.ask("note.add", sessionId="17")
     assert work.args == {"invitationId": "v1", "sessionId": "17"}
     answer = desk.finish(work, found=True)
-    [row] = desk.last.rows
+    [row, counted] = desk.last.rows
     assert isinstance(row, Insert)
+    assert isinstance(counted, Insert)
     assert row.table == "practice.ObservationNote"
+    assert "she smiles" not in repr(counted)
+    assert (counted.values["name"], counted.values["userId"]) == ("observation_note_added", RITA)
     assert (row.values["sessionId"], row.values["researcherId"]) == (17, RITA)
     ref = answer.data["note"]
     shown = desk.last.fresh[ref.kind, ref.id]

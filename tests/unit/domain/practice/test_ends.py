@@ -118,7 +118,10 @@ def test_an_expiry_noticed_on_the_way_is_stored_with_the_refusal() -> None:
     play = Rehearsal(expires_in=DAY)
     play.now = START + DAY
     assert play.refused("practice.send", content="late") is Code.INVITATION_EXPIRED
-    assert [row.table for row in play.last.rows] == ["practice.ConversationSession"]
+    assert [row.table for row in play.last.rows] == [
+        "practice.TelemetryEvent",
+        "practice.ConversationSession",
+    ]
 
 
 def test_the_earliest_limit_counts() -> None:

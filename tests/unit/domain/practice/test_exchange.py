@@ -70,6 +70,7 @@ def test_words_and_cost_are_stored_together() -> None:
     assert tables == [
         "practice.Message",
         "practice.UsageLog",
+        "practice.TelemetryEvent",
         "practice.Invitation",
         "practice.ConversationSession",
     ]

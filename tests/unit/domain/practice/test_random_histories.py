@@ -209,6 +209,15 @@ class Histories(RuleBasedStateMachine):
         assert used == sum(row["inputTokens"] + row["outputTokens"] for row in logged)
 
     @invariant()
+    def the_servers_telemetry_agrees(self) -> None:
+        names = [name for name, _ in self.play.counted()]
+        assert names.count("message_sent") == self.sent
+        assert names.count("stream_completed") == len(self.charged)
+        assert names.count("stream_error") == self.play.names().count("practice.failed")
+        assert names.count("conversation_ended") == self.over
+        assert CANARY not in repr(self.play.counted())
+
+    @invariant()
     def more_than_the_quota_is_used_by_one_exchange_at_most(self) -> None:
         costs = list(self.charged.values())
         assert sum(costs[: -len(LANES)]) < TOKENS

@@ -14,6 +14,7 @@ from beheard_hub.domain.practice import internal as i
 from beheard_hub.domain.practice.elapse import end
 from beheard_hub.domain.practice.protocol import FIRST_LANE, LANES
 from beheard_hub.domain.practice.state import Exchange
+from beheard_hub.domain.practice.telemetry import FALLS
 from beheard_hub.domain.practice.turn import Handler, Outcome, Turn
 from beheard_hub.domain.practice.views import quota
 from beheard_hub.domain.practice.vocabulary import BY_QUOTA, EXCHANGE, EXHAUSTED, OPEN, ROLE_USER
@@ -29,6 +30,7 @@ def send(turn: Turn) -> Outcome:
     if state.quota.level == EXHAUSTED:
         return Refusal(Code.QUOTA_EXHAUSTED)
     number, message = turn.say(ROLE_USER, data.content, {"clientId": turn.command.id})
+    turn.count("message_sent")
     _ask(turn, number, FIRST_LANE)
     return {"userMessage": message}
 
@@ -81,6 +83,7 @@ def failed(turn: Turn) -> Outcome:
     if not _is_late(turn, data.reminder_id) and exchange is not None:
         turn.state.exchange = msgspec.structs.replace(exchange, reminder=None)
         turn.tell("practice.failed", lane=exchange.lane, retryable=data.retryable)
+        turn.count("stream_error", lane=exchange.lane, retryable=data.retryable)
     return None
 
 
@@ -113,8 +116,17 @@ def _charge(turn: Turn, data: i.Replied) -> None:
         outputTokens=data.output_tokens,
         timestamp=turn.now,
     )
-    if state.quota.level != before.level and state.status in OPEN:
+    turn.count(
+        "stream_completed",
+        lane=data.lane,
+        inputTokens=data.input_tokens,
+        outputTokens=data.output_tokens,
+    )
+    level = state.quota.level
+    if level != before.level and state.status in OPEN:
         turn.tell("practice.quota", **quota(state.quota))
+        left = {"remaining": state.quota.remaining, "total": state.quota.tokens}
+        turn.count(FALLS[level], **left)
 
 
 EXCHANGES: Mapping[str, Handler] = {
