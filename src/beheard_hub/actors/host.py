@@ -22,6 +22,7 @@ from beheard_hub.actors.cell import DIRECTORY, Cell, Turn, internal_turn, turn_o
 from beheard_hub.actors.departures import Departures
 from beheard_hub.actors.directory import Directory
 from beheard_hub.actors.host_ports import Ports
+from beheard_hub.actors.notifier import Notifier
 from beheard_hub.actors.outs import Outs, refusing
 from beheard_hub.actors.placement import Placement
 from beheard_hub.actors.presence import Presence
@@ -31,6 +32,7 @@ from beheard_hub.actors.subscriptions import Subscriptions
 from beheard_hub.actors.tally import Tally
 from beheard_hub.actors.tending import Tending
 from beheard_hub.actors.turns import Turns
+from beheard_hub.actors.unconfirmed import Unconfirmed
 from beheard_hub.domain.kernel import Command
 from beheard_hub.domain.refusals import Code, Refusal
 from beheard_hub.domain.sharding import home_of, shard_of
@@ -40,6 +42,7 @@ from beheard_hub.link_messages import (
     Leaving,
     Moved,
     PresenceTo,
+    ReceivedTo,
     SubscribeTo,
     ToHost,
     UnsubscribeTo,
@@ -89,6 +92,7 @@ class Host:
         self.subscriptions: Subscriptions
         self.turns: Turns
         self._directory: Directory
+        self._notifier: Notifier
         self._reminders: Reminders
         self._handlers: Mapping[type, Callable[[GatewayPeer, Any], None]] = {
             CommandTo: self._command,
@@ -96,6 +100,7 @@ class Host:
             UnsubscribeTo: lambda peer, message: self.subscriptions.unsubscribe(
                 peer, message.sub, clean=message.clean
             ),
+            ReceivedTo: self._received,
             PresenceTo: lambda peer, message: self.subscriptions.says(peer, message),
             HereTo: self._tally.heard,
         }
@@ -136,6 +141,9 @@ class Host:
         self.turns.outs = Outs(renderer, self.subscriptions, background, self.answering)
         self.turns.durable = renderer.durable
         self.turns.reactions = reactions
+        self.turns.notifier = self._notifier = Notifier(
+            self.presence, Unconfirmed(ports.clock.mono), ports.ids, self.submit_internal
+        )
         self.turns.settled = self._reminders.settled
         self.turns.followed = [Departures(self.peers), self.subscriptions.announcer.effects]
         self._directory = Directory(ports.sessions, background, self.turns)
@@ -145,7 +153,7 @@ class Host:
             self.activation, self.placement, self._reminders, self.answering,
             ports.limits.swept_at_once_max, ports.sleep,
         )  # fmt: skip
-        attending = attend([self.subscriptions.announcer.tick], ports.sleep)
+        attending = attend([self.subscriptions.announcer.tick, self._notifier.tick], ports.sleep)
         for loop in (self.placement.run(), tending.run(), attending):
             self._loops.append(background.spawn(loop))
         gc.collect()
@@ -317,6 +325,10 @@ class Host:
         else:
             self._arrivals.came(message.session_id, message.user_id)
             self.subscriptions.subscribe(peer, message)
+
+    def _received(self, peer: GatewayPeer, message: ReceivedTo) -> None:
+        if (by := self.subscriptions.whose(peer, message.sub)) is not None:
+            self._notifier.received(by.session_id, by.user_id, message.seq)
 
     # ---- Mailbox
 

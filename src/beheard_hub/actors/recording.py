@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from beheard_hub.actors.cell import DIRECTORY, Cell, Turn
-from beheard_hub.domain.kernel import Decision, Due, Insert, Json, Reply, Row, Update
+from beheard_hub.domain.kernel import Decision, Due, Ids, Insert, Json, Reply, Row, Update
+from beheard_hub.domain.notifying import notification
 from beheard_hub.domain.sharding import shard_of
 from beheard_hub.persistence.batch import Part, pack_row
 
@@ -34,15 +35,27 @@ def iso(at: datetime) -> str:
     return at.isoformat().replace("+00:00", "Z")
 
 
+class Router(Protocol):
+    """Tells who can be reached."""
+
+    ids: Ids
+
+    def listens(self, session_id: str, user_id: str) -> bool:
+        """Whether a device of the user does."""
+
+
 class Entry:
     """One turn in the buffer, with all that may leave after its commit."""
 
     __slots__ = (
-        "after", "alone", "cell", "decision", "dues", "events", "part", "receipted", "seqs",
-        "session_id", "size_bytes", "turn",
+        "after", "alone", "awaited", "cell", "decision", "dues", "events", "part", "receipted",
+        "seqs", "session_id", "size_bytes", "turn",
     )  # fmt: skip
 
-    def __init__(self, cell: Cell, turn: Turn, decision: Decision[Any], now: datetime) -> None:
+    def __init__(
+        self, cell: Cell, turn: Turn, decision: Decision[Any], now: datetime,
+        router: Router | None = None,
+    ) -> None:  # fmt: skip
         self.cell = cell
         self.turn = turn
         self.decision = decision
@@ -57,12 +70,17 @@ class Entry:
         self.seqs: dict[str, int] = {}
         """Newest seq of each notified user after this turn."""
         self.events = self._number(now)
-        self.dues: list[Due] = [due for due in decision.dues if due.at <= now]
+        self.awaited: list[Event] = []
+        """Events that a device must say it received."""
+        rows, pushes = self._route(router, now) if router is not None else ([], [])
+        dues = (*decision.dues, *pushes)
+        self.dues: list[Due] = [due for due in dues if due.at <= now]
         self.after: list[Callable[[bool], None]] = []
         """Answers that saw this turn: called with whether it was committed."""
-        rows = [pack_row(row) for row in (*decision.rows, *self._own_rows(now))]
-        self.part = Part(cell.key, self._writing(), rows, turn.span)
-        self.size_bytes = sum(row.size_bytes for row in rows)
+        rows = [*decision.rows, *rows, *self._own_rows(dues, now)]
+        packed = [pack_row(row) for row in rows]
+        self.part = Part(cell.key, self._writing(), packed, turn.span)
+        self.size_bytes = sum(row.size_bytes for row in packed)
 
     def _number(self, now: datetime) -> list[Event]:
         """Gives every notice its user's next seq; the cell takes them over with the entry."""
@@ -75,6 +93,23 @@ class Entry:
             events.append(Event(user, seq, notice.name, notice.data, at))
         return events
 
+    def _route(self, router: Router, now: datetime) -> tuple[list[Row], list[Due]]:
+        """Notifications for those who are told of something by others and do not listen."""
+        rows: list[Row] = []
+        pushes: list[Due] = []
+        for event in self.events:
+            if event.name not in self.cell.kind.notifies or event.user_id == self.turn.user_id:
+                continue
+            if router.listens(self.session_id, event.user_id):
+                self.awaited.append(event)
+                continue
+            row, due = notification(
+                self.session_id, event.user_id, event.name, event.at, now, router.ids
+            )
+            rows.append(row)
+            pushes.append(due)
+        return rows, pushes
+
     def _writing(self) -> Mapping[str, Sequence[str]]:
         """The session is named even where nobody asked (a timer), and ``''`` where there is none:
         its rows need it as a key. So do those of dues for other sessions of the same user."""
@@ -83,9 +118,9 @@ class Entry:
         others = {home for home in homes if not home.startswith(DIRECTORY)}
         return dict.fromkeys((self.session_id, *sorted(others)), users)
 
-    def _own_rows(self, now: datetime) -> list[Row]:
+    def _own_rows(self, dues: Sequence[Due], now: datetime) -> list[Row]:
         rows: list[Row] = [_event_row(self.session_id, event) for event in self.events]
-        rows += [_reminder_row(self.session_id, self.cell.shard, d) for d in self.decision.dues]
+        rows += [_reminder_row(self.session_id, self.cell.shard, d) for d in dues]
         rows += [Update("hub.Reminder", {"id": i}, {"firedAt": now}) for i in self.decision.done]
         answer = self.decision.answer
         if self.receipted and isinstance(answer, Reply):

@@ -116,10 +116,14 @@ class Subscriptions:
         if subscription is not None:
             self._close(subscription, clean=clean)
 
+    def whose(self, peer: GatewayPeer, sub: int) -> Subscription | None:
+        """The subscription with that number, once it is live."""
+        subscription = self._of_peer.get(peer, {}).get(sub)
+        return subscription if subscription is not None and subscription.live else None
+
     def says(self, peer: GatewayPeer, message: PresenceTo) -> None:
         """What a device does."""
-        subscription = self._of_peer.get(peer, {}).get(message.sub)
-        if subscription is not None and subscription.live:
+        if (subscription := self.whose(peer, message.sub)) is not None:
             self.announcer.device(subscription, message.status)
 
     def forget_shards(self, lost: set[int]) -> None:

@@ -20,6 +20,7 @@ import msgspec
 from beheard_hub.actors.activation import NOT_FOUND, UNAVAILABLE, Activation, internal_error
 from beheard_hub.actors.background import Background
 from beheard_hub.actors.cell import Cell, Turn
+from beheard_hub.actors.notifier import Notifier
 from beheard_hub.actors.outs import Outs
 from beheard_hub.actors.recording import Entry, needs_entry
 from beheard_hub.domain.kernel import (
@@ -69,6 +70,7 @@ class Turns:
         self._ids = ids
         self.outs: Outs
         self.reactions: Reactions
+        self.notifier: Notifier
         self.decided = 0
         self.followed: Sequence[Callable[[Cell, Sequence[str]], None]]
         """Told the effects of committed turns, after their acks and events."""
@@ -146,7 +148,9 @@ class Turns:
         now = self._clock.now()
         try:
             decision = turn.kind.decide(cell.state, command, now, self._ids)
-            entry = Entry(cell, turn, decision, now) if needs_entry(turn, decision) else None
+            entry = None
+            if needs_entry(turn, decision):
+                entry = Entry(cell, turn, decision, now, self.notifier)
         except Exception as error:  # our mistake, whatever it is: the state stays as it was
             self.outs.broke(cell, turn, error)
             return
@@ -268,6 +272,8 @@ class Turns:
             self._answer(cell, turn, decision.answer, decision.state, decision.fresh, seq)
         elif turn.on_done is not None:
             turn.on_done()
+        for event in entry.awaited:
+            self.notifier.wait(entry.session_id, event)
         for event in entry.events:
             self.outs.event(entry, event)
         if decision.effects:

@@ -96,12 +96,12 @@ class Session(g.Group):
         return self._session_id
 
     def events(
-        self, *, after: int | None = None, device: str | None = None, confirm: bool = False
+        self, *, after: int | None = None, device: str | None = None, confirm: bool = True
     ) -> EventStream:
         """Everything that happens here for this user, in order and without a hole.
 
         `after` None begins with a :class:`Snapshot`, else with what came after that seq.
-        `confirm` tells the hub what was taken, so that it need not be pushed (spec 7).
+        `confirm` tells the hub what was taken; what no device confirms is notified of (spec 7).
         One stream per session and client at a time; see :class:`EventStream`.
         """
         return self._hub.open_stream(self._session_id, after, device, confirm)

@@ -222,6 +222,8 @@ class SessionKind(Protocol[S]):
     commands: Mapping[str, CommandSpec]
     at_once: frozenset[str]
     """Kinds of dues that wait for no time: due when they are stored, whatever a clock says."""
+    notifies: frozenset[str]
+    """Events of which somebody who is not connected is notified, unless they raised it."""
 
     def blank(self, session_id: str) -> S:
         """State before anything happened: for session.create."""

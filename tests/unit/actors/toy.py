@@ -28,6 +28,7 @@ from beheard_hub.domain.kernel import (
     Work,
     Worked,
 )
+from beheard_hub.domain.notifying import notification
 from beheard_hub.domain.refusals import Code, Refusal
 from beheard_hub.testing.memory_stores import MemoryDatabase
 
@@ -56,11 +57,13 @@ class Join(msgspec.Struct, frozen=True, rename="camel"):
 class Toy:
     name = "toy"
     at_once = frozenset({"at_once"})
+    notifies = frozenset({"nudged"})
     commands: Mapping[str, CommandSpec] = {
         spec.name: spec
         for spec in (
             CommandSpec(name="step", data=Step),
             CommandSpec(name="refuse", data=Nothing),
+            CommandSpec(name="nudge", data=Nothing),
             CommandSpec(name="hide", data=Nothing),
             CommandSpec(name="pause", data=Nothing),
             CommandSpec(name="resume", data=Nothing),
@@ -122,6 +125,19 @@ class Toy:
             step, answer=Reply({"step": ref, "me": Ref("me", state.id)}),
             notices=notices, fresh=fresh,
         )  # fmt: skip
+
+    def _nudge(self, state: State, *_: Any) -> Decision[State]:
+        return Decision(state, Reply({}), notices=[Notice(m, "nudged") for m in state.members])
+
+    def _internal_undelivered(
+        self, state: State, command: Command, now: datetime, ids: Ids
+    ) -> Decision[State]:
+        made = [
+            notification(state.id, command.user_id, name, at, now, ids)
+            for name, at in command.data.events
+        ]
+        rows, dues = [row for row, _ in made], [due for _, due in made]
+        return Decision(state, None, rows=rows, dues=dues)
 
     def _hide(self, state: State, command: Command, *_: Any) -> Decision[State]:
         hidden = (*state.hidden, command.user_id)
@@ -209,6 +225,7 @@ class ToyDirectory:
 
     name = "directory"
     at_once = frozenset[str]()
+    notifies: frozenset[str] = frozenset()
     commands: Mapping[str, CommandSpec] = {
         "open": CommandSpec(name="open", data=Nothing, sessionless=True, alone=True),
         "count": CommandSpec(name="count", data=Nothing, sessionless=True, reads=True),

@@ -68,6 +68,7 @@ class DirectoryKind:
 
     name = "directory"
     at_once = AT_ONCE
+    notifies: frozenset[str] = frozenset()
     commands: Mapping[str, CommandSpec] = {
         name: CommandSpec(
             name=name,

@@ -27,6 +27,10 @@ class EventRow(msgspec.Struct, frozen=True):
 
     to: To
     fields: tuple[str, ...] = ()
+    notifies: bool = False
+    """Whether somebody else's step or the time raises it, so that whoever is not connected is
+    notified (spec 07). One step, one notification: of `partner.stage_completed`, which comes with
+    `partner.advanced`, nobody is."""
 
 
 EVENTS: Mapping[str, EventRow] = {
@@ -42,34 +46,36 @@ EVENTS: Mapping[str, EventRow] = {
     "ai.budget_reached": EventRow(To.OWN, ("resetsAt",)),
     "draft.saved": EventRow(To.OWN, ("version",)),
     # both
-    "common_ground.ready": EventRow(To.BOTH),
-    "common_ground.confirmed": EventRow(To.BOTH, ("id",)),
-    "strategies.ranking_open": EventRow(To.BOTH),
-    "strategies.overlap_ready": EventRow(To.BOTH),
-    "agreement.confirmed": EventRow(To.BOTH, ("agreementId",)),
-    "session.paused": EventRow(To.BOTH, ("by",)),
-    "session.resumed": EventRow(To.BOTH),
-    "session.close_proposed": EventRow(To.BOTH),
-    "session.resolved": EventRow(To.BOTH),
-    "session.abandoned": EventRow(To.BOTH),
-    "agreement.follow_up": EventRow(To.BOTH, ("agreementId",)),
-    "invitation.expired": EventRow(To.INVITER),
+    "common_ground.ready": EventRow(To.BOTH, notifies=True),
+    "common_ground.confirmed": EventRow(To.BOTH, ("id",), notifies=True),
+    "strategies.ranking_open": EventRow(To.BOTH, notifies=True),
+    "strategies.overlap_ready": EventRow(To.BOTH, notifies=True),
+    "agreement.confirmed": EventRow(To.BOTH, ("agreementId",), notifies=True),
+    "session.paused": EventRow(To.BOTH, ("by",), notifies=True),
+    "session.resumed": EventRow(To.BOTH, notifies=True),
+    "session.close_proposed": EventRow(To.BOTH, notifies=True),
+    "session.resolved": EventRow(To.BOTH, notifies=True),
+    "session.abandoned": EventRow(To.BOTH, notifies=True),
+    "agreement.follow_up": EventRow(To.BOTH, ("agreementId",), notifies=True),
+    "invitation.expired": EventRow(To.INVITER, notifies=True),
     # whose own or mirrored gates moved
     "progress.changed": EventRow(To.PROGRESS, ("stage", "status", "gates", "canAdvance")),
     # the partner
-    "partner.joined": EventRow(To.PARTNER),
-    "partner.declined": EventRow(To.PARTNER),
-    "partner.signed_compact": EventRow(To.PARTNER, ("signedAt",)),
+    "partner.joined": EventRow(To.PARTNER, notifies=True),
+    "partner.declined": EventRow(To.PARTNER, notifies=True),
+    "partner.signed_compact": EventRow(To.PARTNER, ("signedAt",), notifies=True),
     "partner.stage_completed": EventRow(To.PARTNER, ("stage", "completedAt")),
-    "partner.advanced": EventRow(To.PARTNER, ("toStage",)),
-    "partner.empathy_shared": EventRow(To.PARTNER),
-    "partner.empathy_validated": EventRow(To.PARTNER),
-    "partner.empathy_feedback": EventRow(To.PARTNER),
-    "partner.content_shared": EventRow(To.PARTNER, ("contentId",)),
-    "partner.needs_shared": EventRow(To.PARTNER),
-    "partner.strategies_ready": EventRow(To.PARTNER),
-    "partner.ranking_submitted": EventRow(To.PARTNER),
-    "partner.nudged": EventRow(To.PARTNER),
-    "agreement.proposed": EventRow(To.PARTNER, ("agreementId",)),
-    "consent.revoked": EventRow(To.PARTNER, ("contentId",)),
+    "partner.advanced": EventRow(To.PARTNER, ("toStage",), notifies=True),
+    "partner.empathy_shared": EventRow(To.PARTNER, notifies=True),
+    "partner.empathy_validated": EventRow(To.PARTNER, notifies=True),
+    "partner.empathy_feedback": EventRow(To.PARTNER, notifies=True),
+    "partner.content_shared": EventRow(To.PARTNER, ("contentId",), notifies=True),
+    "partner.needs_shared": EventRow(To.PARTNER, notifies=True),
+    "partner.strategies_ready": EventRow(To.PARTNER, notifies=True),
+    "partner.ranking_submitted": EventRow(To.PARTNER, notifies=True),
+    "partner.nudged": EventRow(To.PARTNER, notifies=True),
+    "agreement.proposed": EventRow(To.PARTNER, ("agreementId",), notifies=True),
+    "consent.revoked": EventRow(To.PARTNER, ("contentId",), notifies=True),
 }
+
+NOTIFIES = frozenset(name for name, row in EVENTS.items() if row.notifies)

@@ -10,6 +10,7 @@ import msgspec
 from beheard_hub.domain.kernel import Command, CommandSpec, Decision, Ids, Json, Loaded, Ref
 from beheard_hub.domain.mediation import facts, views
 from beheard_hub.domain.mediation.directory import DIRECTORY
+from beheard_hub.domain.mediation.events import NOTIFIES
 from beheard_hub.domain.mediation.handlers.consent import CONSENT, CONSENT_WORKED
 from beheard_hub.domain.mediation.handlers.delivery import DELIVERY
 from beheard_hub.domain.mediation.handlers.drafts import DRAFTS
@@ -80,6 +81,7 @@ class MediationKind:
     name = "mediation"
     at_once = AT_ONCE
     commands: Mapping[str, CommandSpec] = {name: _spec(name) for name in COMMANDS}
+    notifies = NOTIFIES
 
     def blank(self, session_id: str) -> State:
         """Before anything happened."""

@@ -50,6 +50,7 @@ from beheard_hub.domain.mediation.vocabulary import (
     RANKING,
     STRATEGY_PROPOSAL,
 )
+from beheard_hub.domain.notifying import UNDELIVERED, Undelivered
 from beheard_hub.domain.validation import Data
 
 # ---- stages and gates
@@ -339,6 +340,7 @@ INTERNAL: Mapping[str, type[msgspec.Struct]] = {
     "internal.renamed": c.Renamed,
     "internal.audited": i.Audited,
     "internal.extracted": i.Extracted,
+    UNDELIVERED: Undelivered,
     "internal.delivered": i.Delivered,
     "internal.draft_checked": i.DraftChecked,
 }

@@ -14,6 +14,7 @@ from beheard_hub.domain.mediation.directory_state import Directory
 from beheard_hub.domain.mediation.internal import Delivered, TokenGone
 from beheard_hub.domain.mediation.turn import Handler, Outcome, Turn
 from beheard_hub.domain.mediation.vocabulary import DEVICE_GONE
+from beheard_hub.domain.notifying import UNDELIVERED, Undelivered, notification
 from beheard_hub.domain.sharding import home_of
 
 
@@ -45,7 +46,23 @@ def delivered(turn: Turn) -> Outcome:
     return None
 
 
-DELIVERY: Mapping[str, Handler] = {"internal.delivered": delivered}
+def undelivered(turn: Turn) -> Outcome:
+    """internal.undelivered: no device confirmed these, so they are left in the inbox and pushed."""
+    data: Undelivered = turn.command.data
+    seat = turn.state.seat(turn.user)
+    if seat is None or seat.erased:
+        return None
+    for name, at in data.events:
+        row, due = notification(turn.state.id, turn.user, name, at, turn.now, turn.ids)
+        turn.rows.append(row)
+        turn.dues.append(due)
+    return None
+
+
+DELIVERY: Mapping[str, Handler] = {
+    "internal.delivered": delivered,
+    UNDELIVERED: undelivered,
+}
 
 
 def forget_token(
