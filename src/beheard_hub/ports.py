@@ -1,8 +1,5 @@
-"""What the hub needs from outside, as protocols.
-
-Adapters live in `persistence`, `ai`, `links`, `push`; a fake of every port lives in `testing`
-and passes the same suite.
-"""
+"""What the hub needs from outside, as protocols. Adapters live in `persistence`, `ai`, `links`,
+`push`; a fake of every port lives in `testing` and passes the same suite."""
 
 from __future__ import annotations
 
@@ -77,10 +74,8 @@ class Fenced(Exception):
 
 
 class RowRefused(Exception):
-    """The database refuses a row of the batch; nothing of the batch was applied.
-
-    `sqlstate` is five characters; no text of the row is in the exception (spec 4.4).
-    """
+    """The database refuses a row of the batch; nothing of the batch was applied. `sqlstate` is
+    five characters; no text of the row is in the exception (spec 4.4)."""
 
     def __init__(self, sqlstate: str, constraint: str | None = None) -> None:
         super().__init__(f"row refused: SQLSTATE {sqlstate} {constraint or ''}".rstrip())
@@ -182,9 +177,14 @@ class SessionStore(Protocol):
         """Those of these shards that are due at `now`, the asking host's, oldest first, from behind
         `after` on; of kinds `at_once` also what is later by `CLOCKS_APART_MAX`."""
 
+    async def unnoticed(
+        self, names: Sequence[str], seconds: float, limit: int
+    ) -> Sequence[tuple[str, str, StoredEvent]]:
+        """(session, user, event) of what is named so, happened in the last `seconds` and was
+        neither raised by the user nor notified of; of all sessions, oldest first, no data."""
+
     async def load_directory(self, user_id: str) -> Loaded:
-        """Facts about one user outside any session: relationships, their partners and which of
-        them have an open session. For commands without a session."""
+        """Facts about one user, for commands without a session: partners, and open sessions."""
 
     async def session_of_invitation(self, invitation_id: str) -> str | None:
         """Which session an invitation belongs to."""

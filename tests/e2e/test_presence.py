@@ -38,7 +38,7 @@ async def test_the_users_of_a_killed_gateway_are_offline(town: Town) -> None:
         async with connect(far, additional_headers=bearer) as phone:
             await phone.send(json.dumps({"type": "subscribe", "sessionId": made.session.id}))
             await told(seen, "online")
-            os.kill(town.hub.gateway_pids()[1], signal.SIGKILL)
+            os.kill(town.hub.address()["gateway_pids"][1], signal.SIGKILL)
             await told(seen, "offline")
         async with Hub.connect(near, ben_is.token) as ben, ben.session(made.session.id).events():
             await told(seen, "online")

@@ -244,6 +244,11 @@ class Kinds:
                 assert name not in self._of_command, f"two kinds want {name}"
                 self._of_command[name] = kind
 
+    @property
+    def notifies(self) -> Sequence[str]:
+        """Events of any kind of which who is not connected is notified."""
+        return sorted({name for kind in self.by_name.values() for name in kind.notifies})
+
     def of_command(self, name: str) -> SessionKind[Any] | None:
         """The kind in whose table a command stands."""
         return self._of_command.get(name)

@@ -381,6 +381,12 @@ class Host:
 
     def _acquired(self, shards: Sequence[int]) -> None:
         self.presence.acquired(shards)
+        ports = self._ports
+        look_back = self._notifier.look_back(
+            frozenset(shards), ports.kinds.notifies, ports.sessions, self._arrivals, ports.clock,
+            ports.sleep,
+        )  # fmt: skip
+        self._background.spawn(look_back)
         self._background.spawn(self._reminders.scan(shards))
 
     async def _released(self, shards: Sequence[int]) -> None:

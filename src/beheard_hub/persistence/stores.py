@@ -145,6 +145,18 @@ class PostgresSessionStore:
             for row in rows
         ]
 
+    async def unnoticed(
+        self, names: Sequence[str], seconds: float, limit: int
+    ) -> Sequence[tuple[str, str, StoredEvent]]:
+        """See the port."""
+        async with self._db.as_ops() as tx:
+            args = {"names": list(names), "seconds": seconds, "limit": limit}
+            rows = await tx.query("events.unnoticed", args)
+        return [
+            (row["sessionId"], row["userId"], StoredEvent(row["seq"], row["name"], {}, row["at"]))
+            for row in rows
+        ]
+
     async def load_directory(self, user_id: str) -> Loaded:
         """See the port; an unknown user has no relationships."""
         async with self._db.as_nobody() as tx:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import msgspec
@@ -267,6 +267,24 @@ class MemorySessionStore:
         behind = [one for one in due if after is None or _order(one) > _order(after)]
         until = dict.fromkeys(at_once, now + CLOCKS_APART_MAX)
         return [one for one in behind if one.due_at <= until.get(one.kind, now)][:limit]
+
+    async def unnoticed(
+        self, names: Sequence[str], seconds: float, limit: int
+    ) -> Sequence[tuple[str, str, StoredEvent]]:
+        """See the port."""
+        database, found = self._database, []
+        database.check()
+        since = database.clock.now() - timedelta(seconds=seconds)
+        for row in database.rows("hub.SessionEvent"):
+            session_id, user_id, name = row["sessionId"], row["userId"], row["name"]
+            at = datetime.fromisoformat(row["at"])
+            whose = {"sessionId": session_id, "userId": user_id}
+            told = database.rows("hub.Notification", type=name, createdAt=row["at"], **whose)
+            own = database.rows("hub.CommandReceipt", **whose)
+            own = [one for one in own if datetime.fromisoformat(one["at"]) == at]
+            if name in names and at >= since and not told and not own:
+                found.append((session_id, user_id, StoredEvent(row["seq"], name, {}, at)))
+        return sorted(found, key=lambda one: one[2].at)[:limit]
 
     async def load_directory(self, user_id: str) -> Loaded:
         """See the port."""

@@ -185,6 +185,7 @@ async def test_pages_of_the_inbox_lose_and_repeat_nothing(
 
 async def test_each_marks_the_own_ones_alone(ada: Hub, ben: Hub, owner: asyncpg.Connection) -> None:
     session_id = await together(ada, ben)
+    await ada.notifications.read()  # that Ben joined
     mine = await notify(owner, await own_id(ada), 4, sessionId=session_id)
     theirs = await notify(owner, await own_id(ben), 2, sessionId=session_id)
     done = await ada.notifications.read(mine[0], mine[1], theirs[0], "nowhere")

@@ -122,12 +122,12 @@ async def test_who_is_away_finds_it_in_the_inbox_and_who_is_there_does_not(house
     async with house.connect(ada_is) as ada, house.connect(ben_is) as ben:
         session_id = await together(ada, ben)
         unread = await ada.notifications.unread()
-        kinds = [(one.session_id, one.type) for one in unread.items]
+        kinds = [(one.session_id, one.type) for one in unread.notifications]
         assert kinds == [(session_id, "partner.joined")]
         await ada.notifications.read()
         async with ada.session(session_id).events() as seen:
             await anext(seen)
             await ben.session(session_id).pause()
             await until(seen, "session.paused")
-        assert (await ada.notifications.unread()).items == []
-        assert (await ben.notifications.unread()).items == [], "never of one's own steps"
+        assert (await ada.notifications.unread()).notifications == []
+        assert (await ben.notifications.unread()).notifications == [], "never of one's own steps"

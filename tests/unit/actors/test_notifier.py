@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from beheard_hub.actors.host import Host
 from beheard_hub.actors.presence import GRACE_SECONDS
 from beheard_hub.actors.recording import Event
 from beheard_hub.actors.unconfirmed import RECEIVE_SECONDS, Unconfirmed
+from beheard_hub.domain.limits import SHARDS
 from beheard_hub.link_messages import ReceivedTo, UnsubscribeTo
 from beheard_hub.testing.memory_stores import ManualClock
 from tests.unit.actors.world import Peer, World, until
@@ -145,3 +148,41 @@ async def test_grace_is_for_the_partner_and_not_for_delivery(
 async def test_other_events_notify_nobody(world: World, host: Host, peer: Peer) -> None:
     await peer.acked(peer.command("step"))
     assert notified(world) == []
+
+
+# ---- after a takeover
+
+
+async def test_who_was_told_by_a_host_that_died_and_stays_away_is_notified(world: World) -> None:
+    first = await world.host("h1")
+    peer = Peer(first)
+    await listening(peer, first, "bob")
+    await peer.acked(peer.command("nudge"))
+    assert notified(world) == []
+    second = await world.host("h2")
+    await second.adopt("h1")
+    await until(lambda: notified(world), "the notification")
+    assert notified(world) == [("bob", "nudged")], "who raised it is not notified"
+
+
+@pytest.mark.parametrize("comes", [True, False])
+async def test_who_comes_back_in_time_is_not_notified(world: World, comes: bool) -> None:
+    host = await world.host()
+    peer = Peer(host)
+    await listening(peer, host, "bob")
+    await peer.acked(peer.command("nudge"))
+    world.clock.advance(0.1)
+    waited = []
+
+    async def meanwhile(seconds: float) -> None:
+        waited.append(seconds)
+        world.clock.advance(0.1)
+        if comes:
+            await listening(Peer(host, "other"), host, "bob")
+
+    await host._notifier.look_back(
+        range(SHARDS), ["nudged"], world.sessions, host._arrivals, world.clock, meanwhile
+    )
+    await until(lambda: host.write_behind.entries == 0, "what it caused is durable")
+    assert waited == [GRACE_SECONDS]
+    assert notified(world) == ([] if comes else [("bob", "nudged")])

@@ -37,6 +37,23 @@ WHERE r.shard = ANY ($1::int[]) AND r."firedAt" IS NULL AND r."dueAt" <= $3::tim
 ORDER BY r."dueAt", r.id
 LIMIT $7::int;
 
+-- name: events.unnoticed
+-- Events with these names of the last `seconds`, oldest first, of which their user was not notified
+-- and which the user did not raise (an own command leaves a receipt of the same instant).
+-- args: names, seconds, limit
+SELECT e."sessionId", e."userId", e.seq, e.name, e.at
+FROM hub."SessionEvent" e
+WHERE e.at >= now() - make_interval(secs => $2::float8) AND e.name = ANY ($1::text[])
+  AND NOT EXISTS (
+    SELECT FROM hub."CommandReceipt" r
+    WHERE r."sessionId" = e."sessionId" AND r."userId" = e."userId" AND r.at = e.at)
+  AND NOT EXISTS (
+    SELECT FROM hub."Notification" n
+    WHERE n."userId" = e."userId" AND n."sessionId" = e."sessionId" AND n.type = e.name
+      AND n."createdAt" = e.at)
+ORDER BY e.at, e."sessionId", e.seq
+LIMIT $3::int;
+
 -- name: expire.receipts
 -- Drops receipts from before a time, the oldest first, `limit` at most; answers how many.
 -- args: before, limit
