@@ -27,13 +27,20 @@ class _Command(msgspec.Struct, tag="command", rename="camel", omit_defaults=True
     session_id: str = ""
 
 
-class _Frame(msgspec.Struct):
+class _Frame(msgspec.Struct, rename="camel"):
     """What the generator reads of a frame; the rest is skipped."""
 
     type: str
     id: str | None = None
     code: str = ""
     data: msgspec.Raw = msgspec.Raw(b"{}")
+    session_id: str = ""
+    seq: int = 0
+
+
+class _Received(msgspec.Struct, tag="received", rename="camel"):
+    session_id: str
+    seq: int
 
 
 _encode = msgspec.json.Encoder().encode
@@ -76,6 +83,7 @@ class Phone:
                 waiting.set_result(frame)
         elif frame.type == "event":
             self.events += 1
+            self.wire.send(_encode(_Received(frame.session_id, frame.seq)))
         elif frame.type == "snapshot":
             self.arrived.set()
         elif frame.type == "hello":
