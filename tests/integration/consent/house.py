@@ -23,6 +23,7 @@ from beheard_hub.link_messages import (
     CommandTo,
     DeltaFrom,
     EventFrom,
+    ReceivedTo,
     Refused,
     SnapshotFrom,
     SubscribeTo,
@@ -189,6 +190,9 @@ class Phone:
         for wanted, waiting in self._watches:
             if not waiting.done() and wanted(message):
                 waiting.set_result(None)
+        if isinstance(message, EventFrom):
+            confirmation = ReceivedTo(message.subs[0], message.seq)
+            asyncio.get_running_loop().call_soon(self.host.received, self, confirmation)
 
     def begin(self, name: str, session_id: str, **data: Any) -> asyncio.Future[Any]:
         """Sends a command; the future has its answer."""
@@ -366,6 +370,11 @@ class Pair:
             if not await self._waits(phone):
                 return
             await phone.hears(lambda message: isinstance(message, EventFrom), since=seen)
+
+    async def both_settled(self) -> None:
+        """It has in both threads."""
+        for phone in (self.a, self.b):
+            await self.settled(phone)
 
     async def _waits(self, phone: Phone) -> bool:
         connection = await asyncpg.connect(self.house.database.owner_url)

@@ -90,7 +90,7 @@ async def test_an_answer_leaves_memory_and_its_cost(
     house: House, owner: asyncpg.Connection, db: Database
 ) -> None:
     pair = await (await house.pair()).to_stage(1)
-    await pair.settled(pair.a)
+    await pair.both_settled()
     first = await send(pair, pair.a, "He left without a word.")
     await pair.settled(pair.a)
     await remembered(pair, pair.a, owner)
@@ -108,7 +108,7 @@ async def test_messages_that_come_while_one_is_answered_are_answered_together(
     house: House, owner: asyncpg.Connection
 ) -> None:
     pair = await (await house.pair()).to_stage(1)
-    await pair.settled(pair.a)
+    await pair.both_settled()
     house.facilitator.speaking.shut()
     first = await send(pair, pair.a, "First.")
     await house.facilitator.speaking.reached()
@@ -132,7 +132,7 @@ async def test_who_stops_the_session_stops_the_answer(
     house: House, owner: asyncpg.Connection, way: str
 ) -> None:
     pair = await (await house.pair()).to_stage(1)
-    await pair.settled(pair.a)
+    await pair.both_settled()
     house.facilitator.speaking.shut()
     waiting = await send(pair, pair.a, "He left without a word.")
     await house.facilitator.speaking.reached()
@@ -152,7 +152,7 @@ async def test_a_crashed_host_loses_no_message(
     house: House, owner: asyncpg.Connection, database: TestDatabase, db: Database
 ) -> None:
     pair = await (await house.pair()).to_stage(1)
-    await pair.settled(pair.a)
+    await pair.both_settled()
     house.facilitator.speaking.shut()
     waiting = await send(pair, pair.a, "He left without a word.")
     await house.facilitator.speaking.reached()
