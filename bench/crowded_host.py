@@ -17,13 +17,8 @@ from beheard_hub.domain.kernel import Json, Loaded
 from beheard_hub.domain.mediation.kind import DIRECTORY, MEDIATION
 from beheard_hub.ports import DueReminder, Lease, StateView
 from beheard_hub.runtime import SystemClock, SystemIds
-from beheard_hub.testing.memory_stores import (
-    EchoRenderer,
-    MemoryDatabase,
-    MemoryLeaseStore,
-    MemorySessionStore,
-    RecordingReactions,
-)
+from beheard_hub.testing.echoes import EchoRenderer, RecordingReactions
+from beheard_hub.testing.memory_stores import MemoryDatabase, MemoryLeaseStore, MemorySessionStore
 from bench.caller import Caller
 from bench.sample import NOW, Template, number_of, session_id
 

@@ -15,10 +15,10 @@ from beheard_hub.domain.mediation.directory import DIRECTORY
 from beheard_hub.domain.mediation.kind import MEDIATION
 from beheard_hub.gateway.router import Router
 from beheard_hub.ports import Fenced, LeaseStore, Routing, SessionStore, StoreUnavailable
+from beheard_hub.testing.echoes import EchoRenderer
 from beheard_hub.testing.memory_stores import (
     CountingIds,
     Cut,
-    EchoRenderer,
     MemoryFlushStore,
     MemoryLeaseStore,
     MemorySessionStore,

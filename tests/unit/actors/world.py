@@ -22,15 +22,14 @@ from beheard_hub.link_messages import (
     ToGateway,
 )
 from beheard_hub.ports import Sleep
+from beheard_hub.testing.echoes import EchoRenderer, RecordingReactions
 from beheard_hub.testing.memory_stores import (
     CountingIds,
-    EchoRenderer,
     ManualClock,
     MemoryDatabase,
     MemoryFlushStore,
     MemoryLeaseStore,
     MemorySessionStore,
-    RecordingReactions,
 )
 from tests.unit.actors.toy import Toy, ToyDirectory, directory_facts, facts
 
