@@ -17,7 +17,7 @@ from pathlib import Path
 import asyncpg
 import msgspec
 
-from beheard_hub.persistence import connect, sql
+from beheard_hub.persistence import connect, seeds, sql
 from beheard_hub.persistence.data_dir import derived_secret, kept_secret
 from beheard_hub.settings import SetupError
 
@@ -140,6 +140,7 @@ async def _migrated(
             await connection.execute(
                 sql.text("migration_record"), migration.number, migration.name, migration.sha256
             )
+        await seeds.sow(connection)
         statement = await connection.fetchval(sql.text("login_statement"), scram_verifier(secret))
         await connection.execute(statement)
     return [f"{migration.number:04} {migration.name}" for migration in pending]
