@@ -20,6 +20,16 @@ import httpx2
 import msgspec
 
 from beheard_hub import metering, telemetry
+from beheard_hub.ai.anthropic.events import (
+    Ended,
+    Failed,
+    Started,
+    Stopping,
+    TokenCounts,
+    Told,
+    Written,
+    told,
+)
 from beheard_hub.ai.anthropic.wording import Request
 from beheard_hub.ai.breaker import Breaker
 from beheard_hub.facilitation import Delta, FacilitatorFailed, Usage
@@ -201,15 +211,15 @@ class Transport:
         self._streams += 1
         try:
             async with await self._within(first, creating) as stream:
-                body: Any = stream.response.stream
-                stream.response.stream = Strided(body, self._stride, self._sleep)
-                events = aiter(stream)
+                response: Any = stream.response
+                response.stream = Strided(response.stream, self._stride, self._sleep)
+                events = aiter(anthropic.AsyncStream.raw_events(response))
                 while True:
                     due = self._mono() + self._limits.pause_between_words_seconds_max
                     event = await self._within(due if tally.text else first, anext(events, None))
                     if event is None:
                         return
-                    text = tally.take(event)
+                    text = tally.take(told(event.event, event.data))
                     if text:
                         yield text
                     if tally.over:
@@ -269,21 +279,26 @@ class _Tally:
         self.over = False
         """Whether the provider came to the end of its answer, whatever that is worth."""
 
-    def take(self, event: Any) -> str:
-        """Takes one event; gives the text that it brought."""
-        if event.type == "message_start":
-            self._count(event.message.usage)
-        elif event.type == "content_block_delta" and event.delta.type == "text_delta":
-            self.text += event.delta.text
-            return str(event.delta.text)
-        elif event.type == "message_delta":
-            self._stop = event.delta.stop_reason
-            self._count(event.usage)
-        elif event.type == "message_stop":
-            self.over = True
+    def take(self, event: Told | None) -> str:
+        """Takes one event; gives the text that it brought. Raises _Again, _Final."""
+        match event:
+            case Written(delta) if delta.type == "text_delta":
+                self.text += delta.text
+                return delta.text
+            case Started(message):
+                self._count(message.usage)
+            case Stopping(delta, usage):
+                self._stop = delta.stop_reason
+                self._count(usage)
+            case Ended():
+                self.over = True
+            case Failed(error):
+                if error.type in AGAIN_TYPES:
+                    raise _Again(f"{error.type} in the middle")
+                raise _Final("an error in the middle", retryable=True)
         return ""
 
-    def _count(self, usage: Any) -> None:
+    def _count(self, usage: TokenCounts) -> None:
         """Counts are of the whole attempt; those that are not said again stay as they were."""
         fresh = usage.input_tokens
         if fresh is not None:
