@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 HEAVY := tests/e2e/heavy tests/integration/embeddings/test_actors.py tests/unit/actors/test_dashboard.py
 
-.PHONY: run test check audit format bench chaos docs fuzz mutants clean heavy help
+.PHONY: run test check audit format bench chaos docs fuzz simulate mutants clean heavy help
 
 help:            ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -54,6 +54,9 @@ docs: $(READY)   ## the generated documents: protocol.md, openapi.yaml, asyncapi
 
 fuzz: $(READY)   ## requests by the thousand from the OpenAPI document, against a hub of their own
 	@BEHEARD_FUZZ_CASES=20000 $(BIN)/python -m pytest tests/e2e/test_schemathesis.py
+
+simulate: $(READY) ## SEEDS runs of the session core in virtual time, with faults; names those that break a promise
+	@$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),10000)
 
 mutants: $(READY) ## tear down one wall after the other: which test sees it
 	@$(BIN)/python -m tests.mutants

@@ -8,6 +8,7 @@ import time
 
 import msgspec
 
+from tests.simulation.broken import BUILDS, broken_as
 from tests.simulation.run import Run, run
 
 
@@ -17,11 +18,18 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="play this one and print its history")
     parser.add_argument("--seeds", type=int, default=1000, help="how many to play")
     parser.add_argument("--first", type=int, default=0, help="the first of them")
+    parser.add_argument("--build", choices=BUILDS, metavar="NAME", help="a hub broken on purpose")
     given = parser.parse_args()
+    with broken_as(given.build):
+        return played(given)
+
+
+def played(given: argparse.Namespace) -> int:
+    """Plays what was asked for; the exit code."""
     if given.seed is not None:
-        played = run(given.seed)
-        tell(played)
-        return 1 if played.violations else 0
+        one = run(given.seed)
+        tell(one)
+        return 1 if one.violations else 0
     began = time.monotonic()
     broken = [s for s in range(given.first, given.first + given.seeds) if told_of(run(s))]
     print(f"{given.seeds} seeds in {time.monotonic() - began:.1f} s, {len(broken)} broken")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
+from unittest import mock
 
 import msgspec
 
@@ -14,7 +16,7 @@ from beheard_hub.actors.recording import Entry, Event, iso
 from beheard_hub.actors.reminders import Reminders
 from beheard_hub.actors.subscriptions import Subscription, Subscriptions
 from beheard_hub.actors.turns import Turns
-from beheard_hub.domain.kernel import Notice
+from beheard_hub.domain.kernel import Loaded, Notice
 from beheard_hub.domain.limits import LEASE_SECONDS
 from beheard_hub.domain.mediation import turn as mediation_turn
 from beheard_hub.gateway import frames
@@ -29,6 +31,7 @@ from beheard_hub.testing.memory_stores import (
     MemoryDatabase,
     MemoryFlushStore,
     MemoryLeaseStore,
+    MemorySessionStore,
 )
 
 
@@ -100,6 +103,10 @@ async def _any_number(self: MemoryFlushStore, lease: Lease, number: int, batch: 
 
 def _nothing_known(self: Cell, turn: Turn) -> bool:
     return False
+
+
+def _without_receipts(from_loaded: Callable[[Any, Loaded], Cell]) -> Any:
+    return lambda kind, loaded: from_loaded(kind, msgspec.structs.replace(loaded, receipts={}))
 
 
 def _inflight_forgotten(command: Callable[..., None]) -> Any:
@@ -178,12 +185,21 @@ async def _never_scanned(self: Reminders, shards: Sequence[int]) -> None:
     return
 
 
+def _by_the_clock(reminders: Callable[..., Awaitable[Any]]) -> Any:
+    return lambda self, shards, now, at_once, after, limit: reminders(
+        self, shards, now, (), after, limit
+    )
+
+
 BUILDS: Mapping[str, Build] = {
     "acked before the commit": Build(WriteBehind, "_commit", _ack_first),
     "a retried batch gets a new number": Build(WriteBehind, "_commit", _renumbered),
     "the epoch is not checked": Build(MemoryDatabase, "fences", _any_epoch),
     "the flush number is not checked": Build(MemoryFlushStore, "flush", _any_number),
     "receipts are not looked up": Build(Cell, "knows_receipt", _nothing_known),
+    "receipt hashes are not loaded": Build(
+        Cell, "from_loaded", staticmethod(_without_receipts(Cell.from_loaded))
+    ),
     "a repeated command does not join the first": Build(
         Turns, "command", _inflight_forgotten(Turns.command)
     ),
@@ -197,5 +213,19 @@ BUILDS: Mapping[str, Build] = {
     "a subscription skips its catch-up": Build(Subscriptions, "_catch_up", _live_at_once),
     "a gateway believes every event": Build(Listeners, "event", _believed),
     "waiting commands leave youngest first": Build(Router, "_release", _youngest_first),
+    "what is due at once waits for a clock": Build(
+        MemorySessionStore, "reminders", _by_the_clock(MemorySessionStore.reminders)
+    ),
     "reminders are never scanned": Build(Reminders, "scan", _never_scanned),
 }
+
+
+@contextmanager
+def broken_as(build: str | None) -> Iterator[None]:
+    """The hub as it is, or as one of `BUILDS`."""
+    if build is None:
+        yield
+        return
+    fault = BUILDS[build]
+    with mock.patch.object(fault.owner, fault.function, fault.instead):
+        yield

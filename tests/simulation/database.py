@@ -7,10 +7,10 @@ may be frozen or dead by then: what was on its way is carried out all the same.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextvars import copy_context
 from random import Random
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -116,6 +116,10 @@ def directory_facts(database: MemoryDatabase, user_id: str) -> Loaded:
     return database.as_tables().load_directory(user_id)
 
 
+Work: TypeAlias = Callable[[], Coroutine[Any, Any, Any]]
+"""What the database is to do."""
+
+
 class Wire:
     """Every process's way to the database."""
 
@@ -134,7 +138,7 @@ class Wire:
             + (self._dice.random() < 0.02) * self._dice.random()
         )
 
-    async def ask(self, work: Callable[[], Awaitable[Any]]) -> Any:
+    async def ask(self, work: Work) -> Any:
         """Carries out `work` at the database; its answer, or what it raises."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Any] = loop.create_future()
@@ -143,35 +147,38 @@ class Wire:
         return await answer
 
     def send(
-        self, delay: float, work: Callable[[], Awaitable[Any]], answer: asyncio.Future[Any] | None
+        self,
+        delay: float,
+        work: Work,
+        answer: asyncio.Future[Any] | None,
     ) -> None:
         """As `ask`, for who does not wait."""
         loop = asyncio.get_running_loop()
         at = max(loop.time() + delay, self.stalled_until)
         loop.call_at(at, self._arrived, work, answer, context=self._at_the_database)
 
-    def _arrived(
-        self, work: Callable[[], Awaitable[Any]], answer: asyncio.Future[Any] | None
-    ) -> None:
+    def _arrived(self, work: Work, answer: asyncio.Future[Any] | None) -> None:
         loop = asyncio.get_running_loop()
         if loop.time() < self.stalled_until:
             loop.call_at(self.stalled_until, self._arrived, work, answer)
         elif self.open:
-            _KEPT.add(task := loop.create_task(self._carried_out(work, answer)))
-            task.add_done_callback(_KEPT.discard)
-
-    async def _carried_out(
-        self, work: Callable[[], Awaitable[Any]], answer: asyncio.Future[Any] | None
-    ) -> None:
-        try:
-            result, failure = await work(), None
-        except Exception as error:  # it is the answer, whatever it is
-            result, failure = None, error
-        if answer is not None:
-            asyncio.get_running_loop().call_later(self.delay(), _answer, answer, result, failure)
+            result, failure = _carried_out(work)
+            if answer is not None:
+                loop.call_later(self.delay(), _answer, answer, result, failure)
 
 
-_KEPT: set[asyncio.Task[None]] = set()
+def _carried_out(work: Work) -> tuple[Any, Exception | None]:
+    """What became of it, at this very instant: the stores in memory wait for nothing, they only
+    let others go first."""
+    coroutine = work()
+    try:
+        while True:
+            waited_for = coroutine.send(None)
+            assert waited_for is None, "nothing at the database takes time"
+    except StopIteration as done:
+        return done.value, None
+    except Exception as error:  # it is the answer, whatever it is
+        return None, error
 
 
 def _answer(answer: asyncio.Future[Any], result: Any, failure: Exception | None) -> None:

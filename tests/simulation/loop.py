@@ -16,7 +16,7 @@ import asyncio
 import heapq
 import itertools
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextvars import Context, ContextVar, copy_context
 from typing import Any, Literal, TypeVar, TypeVarTuple
 
@@ -32,7 +32,7 @@ class Process:
     def __init__(self, name: str) -> None:
         self.name = name
         self.state: Literal["running", "frozen", "dead"] = "running"
-        self.held: deque[asyncio.Handle] = deque()
+        self.held: deque[Call] = deque()
         self.context: Context = copy_context()
         self.context.run(_process.set, self)
 
@@ -44,6 +44,27 @@ class Deadlock(Exception):
     """Nothing is ready, and nothing ever will be."""
 
 
+class Call(asyncio.TimerHandle):
+    """One callback of a process; it keeps nothing for asyncio's debug mode."""
+
+    __slots__ = ("process",)
+
+    def __init__(
+        self, when: float, callback: Callable[..., object], args: Sequence[Any],
+        context: Context | None,
+    ) -> None:  # fmt: skip
+        self._when = when
+        self._callback = callback
+        self._args = args
+        self._context = copy_context() if context is None else context
+        self._cancelled = False
+        self.process: Process | None = self._context.get(_process)
+
+    def cancel(self) -> None:
+        """It is dropped when its time comes."""
+        self._cancelled = True
+
+
 class SimulatedLoop(asyncio.BaseEventLoop):
     """As much of a loop as code without sockets, threads and signals needs."""
 
@@ -51,12 +72,12 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self._running = False
         super().__init__()
         self._now = 0.0
-        self._due: deque[tuple[Process | None, asyncio.Handle]] = deque()
-        self._timers: list[tuple[float, int, Process | None, asyncio.TimerHandle]] = []
+        self._due: deque[Call] = deque()
+        self._timers: list[tuple[float, int, Call]] = []
         self._numbers = itertools.count()
         self.steps = 0
-        self.failures: list[dict[str, Any]] = []
-        """What was handed to the exception handler."""
+        self.failures: list[Exception] = []
+        """What callbacks raised."""
 
     # ---- processes
 
@@ -67,7 +88,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
     def thaw(self, process: Process) -> None:
         """It goes on where it stopped."""
         process.state = "running"
-        self._due.extend((process, handle) for handle in process.held)
+        self._due.extend(process.held)
         process.held.clear()
 
     def kill(self, process: Process) -> None:
@@ -77,17 +98,15 @@ class SimulatedLoop(asyncio.BaseEventLoop):
     def end(self, processes: Iterable[Process]) -> None:
         """Takes all tasks down in order once a run is over: what is left to the garbage collector
         would run its ``finally`` in the middle of another run."""
-        for task in asyncio.all_tasks(self):
-            task.cancel()
         for process in processes:
             self.thaw(process)
         self._running = True
         asyncio._set_running_loop(self)
         try:
-            while asyncio.all_tasks(self) and (self._due or self._timers):
-                self._once()
-                for task in asyncio.all_tasks(self):
+            while (tasks := asyncio.all_tasks(self)) and (self._due or self._timers):
+                for task in tasks:
                     task.cancel()
+                self._instant()
         finally:
             asyncio._set_running_loop(None)
             self._running = False
@@ -102,36 +121,42 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         asyncio._set_running_loop(self)
         try:
             while not task.done():
-                self._once()
+                self._instant()
         finally:
             asyncio._set_running_loop(None)
             self._running = False
         return task.result()
 
-    def _once(self) -> None:
-        if not self._due:
+    def _instant(self) -> None:
+        """All that happens at one instant."""
+        due = self._due
+        if not due:
             self._jump()
-        for _ in range(len(self._due)):
-            process, handle = self._due.popleft()
-            if handle.cancelled():
+        while due:
+            call = due.popleft()
+            if call._cancelled:
                 continue
+            process = call.process
             if process is not None and process.state != "running":
-                process.held.append(handle)
+                process.held.append(call)
                 continue
             self.steps += 1
             assert self.steps < STEPS_MAX, "this run goes round in circles"
-            handle._run()
+            try:
+                call._context.run(call._callback, *call._args)
+            except Exception as failure:
+                self.failures.append(failure)
 
     def _jump(self) -> None:
         """To the next instant at which something happens."""
-        while self._timers and self._timers[0][3].cancelled():
-            heapq.heappop(self._timers)
-        if not self._timers:
+        timers = self._timers
+        while timers and timers[0][2]._cancelled:
+            heapq.heappop(timers)
+        if not timers:
             raise Deadlock
-        self._now = max(self._now, self._timers[0][0])
-        while self._timers and self._timers[0][0] <= self._now:
-            _, _, process, handle = heapq.heappop(self._timers)
-            self._due.append((process, handle))
+        self._now = max(self._now, timers[0][0])
+        while timers and timers[0][0] <= self._now:
+            self._due.append(heapq.heappop(timers)[2])
 
     # ---- what asyncio asks of a loop
 
@@ -143,10 +168,9 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.Handle:
         """In the order of the calls."""
-        context = copy_context() if context is None else context
-        handle = asyncio.Handle(callback, args, self, context)
-        self._due.append((context.get(_process), handle))
-        return handle
+        call = Call(self._now, callback, args, context)
+        self._due.append(call)
+        return call
 
     def call_at(
         self,
@@ -156,11 +180,9 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         """At one instant in the order of the calls."""
-        context = copy_context() if context is None else context
-        handle = asyncio.TimerHandle(when, callback, args, self, context)
-        entry = (when, next(self._numbers), context.get(_process), handle)
-        heapq.heappush(self._timers, entry)
-        return handle
+        call = Call(when, callback, args, context)
+        heapq.heappush(self._timers, (when, next(self._numbers), call))
+        return call
 
     def call_later(
         self, delay: float, callback: Callable[[*Ts], object], *args: *Ts,
@@ -168,9 +190,6 @@ class SimulatedLoop(asyncio.BaseEventLoop):
     ) -> asyncio.TimerHandle:  # fmt: skip
         """As `call_at`."""
         return self.call_at(self._now + delay, callback, *args, context=context)
-
-    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        """It is dropped when its time comes."""
 
     def create_future(self) -> asyncio.Future[Any]:
         """A future of this loop."""
@@ -184,8 +203,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         return asyncio.Task(coro, loop=self, name=name, context=context)
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
-        """A run is judged by its history; what broke on the way is kept for the reader."""
-        self.failures.append(context)
+        """Tasks whose end nobody looks at: the hub looks at its own."""
 
     def is_running(self) -> bool:
         """Inside `run_until_complete`."""

@@ -180,6 +180,8 @@ class Dialer:
         welcome: asyncio.Future[None] = loop.create_future()
         loop.call_later(0.001, _done, welcome, context=found.process.context)
         await welcome
+        if not hasattr(found.host, "lease"):  # its epoch is part of the welcome
+            raise LinkClosed
         host, dice = found.host, network.dice()
         line = Line(host.host_id, self._gateway, found.process)
         peer = Peer(self._gateway.name, found.spoken)

@@ -28,6 +28,10 @@ FAULTS: Mapping[str, int] = {
 }
 """Fault → how often it is drawn."""
 
+PAUSES_SECONDS = (0.0, 0.0, 0.0, 0.05, 0.3, 0.5, 1.0)
+"""Between two commands: long enough that people are busy as long as things go wrong, and no longer,
+for every second costs what the hosts do in it."""
+
 COMMANDS: Sequence[tuple[int, str, Mapping[str, Any]]] = (
     (9, "message.send", {"content": "{id}"}),
     (14, "emotions.record", {"intensity": 3, "context": "{id}"}),
@@ -90,6 +94,4 @@ def steps(dice: Random) -> list[Step]:
     """What one person sends: bursts and pauses."""
     weights = [weight for weight, _, _ in COMMANDS]
     chosen = dice.choices(COMMANDS, weights, k=dice.randint(12, 24))
-    return [
-        (dice.choice((0.0, 0.0, 0.0, 0.05, 0.3, 1.0, 1.5)), name, data) for _, name, data in chosen
-    ]
+    return [(dice.choice(PAUSES_SECONDS), name, data) for _, name, data in chosen]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from random import Random
 from typing import Any
 from unittest import mock
@@ -305,19 +306,50 @@ class Listening:
     info = warning = debug
 
 
+class NoGarbage:
+    """Stands where a host calls the garbage collector."""
+
+    @staticmethod
+    def collect() -> None:
+        """Not now."""
+
+    freeze = collect
+
+
 @contextmanager
 def observed() -> Iterator[Listening]:
     """The hub speaks to a listener; and it does not collect garbage for every host of every run,
     which would take most of the time."""
     listening = Listening()
-    with ExitStack() as stack:
-        stack.enter_context(mock.patch.object(host_module, "gc"))
-        for name, module in list(sys.modules.items()):
-            if name.startswith("beheard_hub.") and hasattr(module, "_log"):
-                stack.enter_context(mock.patch.object(module, "_log", listening))
-        yield listening
+    speaking = [
+        module
+        for name, module in list(sys.modules.items())
+        if name.startswith("beheard_hub.") and hasattr(module, "_log")
+    ]
+    before = [vars(module)["_log"] for module in speaking]
+    for module in speaking:
+        vars(module)["_log"] = listening
+    try:
+        with mock.patch.object(host_module, "gc", NoGarbage):
+            yield listening
+    finally:
+        for module, log in zip(speaking, before, strict=True):
+            vars(module)["_log"] = log
 
 
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Garbage of a run is collected once it is over: what lives is looked through less often."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
+@undisturbed()
 def run(seed: int) -> Run:
     """Plays a seed, the same way every time."""
     random.seed(seed)
@@ -329,7 +361,8 @@ def run(seed: int) -> Run:
         try:
             loop.run_until_complete(scenario.play())
             history = scenario.history()
-            broke = [Violation("nothing breaks inside", fault) for fault in listening.faults]
+            faults = [*listening.faults, *map(repr, loop.failures)]
+            broke = [Violation("nothing breaks inside", fault) for fault in faults]
         finally:
             world.wire.open = False
             loop.end([*world.processes, OUTSIDE])

@@ -184,6 +184,7 @@ class Host:
                     for loop in self._loops:
                         loop.cancel()
                     await asyncio.gather(*self._loops, return_exceptions=True)
+                    self.fenced_off = True  # from here on another host may have its shards
                     await self._ports.leases.close(self.lease)
             except (TimeoutError, StoreUnavailable) as error:
                 _log.warning("drain_incomplete", host_id=self.host_id, error=type(error).__name__)
@@ -282,7 +283,7 @@ class Host:
             self.turns.outs.refuse(None, turn, outcome)
         elif outcome.kind is not turn.kind:
             self.turns.outs.refuse(None, turn, NOT_FOUND)
-        elif outcome.dropped:
+        elif outcome.dropped or (turn.internal is None and not self.answering()):
             self.turns.outs.refuse(None, turn, UNAVAILABLE)
         elif turn.internal is not None:
             self.turns.decide(outcome, turn, turn.internal)

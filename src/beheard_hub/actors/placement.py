@@ -11,6 +11,7 @@ all of them out among the others in the same way, so its sessions move before it
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 
 from beheard_hub.domain.limits import SHARDS
@@ -26,11 +27,8 @@ _log = logger("placement")
 
 def free_shards(table: RoutingTable) -> list[int]:
     """Shards that may be taken: without an owner, or of a host that is not alive."""
-    return [
-        shard
-        for shard, owner in enumerate(table.owners)
-        if owner is None or owner not in table.hosts or not table.hosts[owner].alive
-    ]
+    alive = {host for host, entry in table.hosts.items() if entry.alive}
+    return [shard for shard, owner in enumerate(table.owners) if owner not in alive]
 
 
 def portion(shards: Sequence[int], host_id: str, alive: Sequence[str]) -> list[int]:
@@ -41,10 +39,8 @@ def portion(shards: Sequence[int], host_id: str, alive: Sequence[str]) -> list[i
 
 def surplus(table: RoutingTable, host_id: str) -> tuple[str, int]:
     """Whom to give how many shards, so that the poorest host gets its share."""
-    owned = {host: 0 for host, entry in table.hosts.items() if entry.alive}
-    for owner in table.owners:
-        if owner in owned:
-            owned[owner] += 1
+    counts = Counter(table.owners)
+    owned = {host: counts[host] for host, entry in table.hosts.items() if entry.alive}
     if host_id not in owned or len(owned) < 2:
         return "", 0
     poorest = min(owned, key=lambda host: (owned[host], host))
@@ -168,8 +164,8 @@ class Placement:
         """`asked`: the counter when the question was sent whose answer says that they are ours."""
         if self._leaving:
             return
-        known, given_at = {*self.generations, *self._giving}, self._given_at
-        new = [s for s in shards if s not in known and given_at.get(s, 0) <= asked]
+        unknown = [s for s in shards if s not in self.generations and s not in self._giving]
+        new = [s for s in unknown if self._given_at.get(s, 0) <= asked]
         for shard in new:
             self._counter += 1
             self.generations[shard] = self._counter

@@ -90,15 +90,20 @@ class Hosts:
     @property
     def ready(self) -> bool:
         """Every shard has an owner, and every owner a line."""
-        return all(self.line_for(shard) is not None for shard in range(SHARDS))
+        owners = self._table.owners
+        return all(self._line_of(owner) is not None for owner in set(owners)) and not any(
+            owners[shard] == host_id for host_id, shard in self._doubted
+        )
 
     def line_for(self, shard: int) -> Line | None:
         """Where commands of that shard go now, or None."""
         owner = self._table.owners[shard]
+        return None if (owner, shard) in self._doubted else self._line_of(owner)
+
+    def _line_of(self, owner: str | None) -> Line | None:
+        """The line of a host that can be asked."""
         line = self._lines.get(owner) if owner is not None else None
-        if line is None or line.link is None or line.leaving:
-            return None
-        return None if (line.host_id, shard) in self._doubted else line
+        return line if line is not None and line.link is not None and not line.leaving else None
 
     def serves(self, line: Line, shard: int) -> bool:
         """Whether that line is open and routing names its host for that shard."""

@@ -166,12 +166,11 @@ class MemoryLeaseStore:
         database.check()
         self._stands(lease)
         leases, owners = database.leases, database.owners
+        wanted = range(SHARDS) if shards is None else set(shards)
         if dead is not None and dead in leases:
             leases[dead].dead = True
         for shard, owner in enumerate(owners):
-            if shards is not None and shard not in shards:
-                continue
-            if dead is not None and owner != dead:
+            if shard not in wanted or (dead is not None and owner != dead):
                 continue
             if owner is None or not self._alive(leases[owner]):
                 if owner is not None:

@@ -11,6 +11,7 @@ import pytest
 from beheard_hub.actors.host import Host
 from beheard_hub.domain.refusals import Code
 from beheard_hub.link_messages import Acked, Refused
+from beheard_hub.ports import Lease
 from beheard_hub.testing.memory_stores import Cut
 from tests.unit.actors.world import Peer, World, until
 
@@ -97,6 +98,27 @@ async def test_a_fenced_host_says_nothing_more(world: World, host: Host, peer: P
     assert not host.answering()
     refused = await peer.refused(peer.command("total"))
     assert refused.code == Code.SERVICE_UNAVAILABLE
+
+
+async def test_what_waited_for_its_cell_is_not_answered_without_the_lease(
+    world: World, host: Host, peer: Peer
+) -> None:
+    rid = peer.command("total")
+    host.write_behind.answer_until = world.clock.mono() - 1
+    assert (await peer.refused(rid)).code == Code.SERVICE_UNAVAILABLE
+
+
+async def test_a_host_stops_answering_before_it_gives_its_lease_back(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering: list[bool] = []
+
+    async def closed(lease: Lease) -> None:
+        answering.append(host.answering())
+
+    monkeypatch.setattr(host._ports.leases, "close", closed)
+    await host.drain()
+    assert answering == [False]
 
 
 async def test_a_resent_command_after_a_takeover_has_one_effect(world: World) -> None:
