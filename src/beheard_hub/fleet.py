@@ -23,8 +23,13 @@ from beheard_hub.bootstrap import (
 from beheard_hub.links.inprocess import InprocessNetwork
 from beheard_hub.observability import publishing
 from beheard_hub.observability.metrics import HOSTS, HOSTS_MISSING
+from beheard_hub.persistence.data_dir import kept_secret
 from beheard_hub.runtime import Runtime
 from beheard_hub.settings import Settings, SetupError, process_environment
+
+RAY_TOKEN = "ray-token"  # noqa: S105 (a file name)
+"""File of the data directory: without it nobody talks to a Ray of our own, which runs whatever it
+is sent and listens on every address of the machine."""
 
 _log = telemetry.logger("supervisor")
 
@@ -194,7 +199,11 @@ async def start_runtime(settings: Settings) -> Path | None:
     files on this machine. Raises ConnectionError."""
     if settings.cluster.link != "socket":
         return None
+    token_file = settings.server.data_dir.expanduser().absolute() / RAY_TOKEN
+    if settings.cluster.ray_address is None:
+        kept_secret(token_file)
     options = RayOptions(
+        token_file=token_file,
         address=settings.cluster.ray_address,
         cpus=settings.cluster.hosts,
         dashboard_port=settings.cluster.dashboard_port,

@@ -44,6 +44,9 @@ class RayOptions(msgspec.Struct, frozen=True, kw_only=True):
     dashboard_port: int | None = None
     """Of Ray's dashboard, on loopback only, for who has Ray's token; 0: any free one; None: there
     is none."""
+    token_file: Path | None = None
+    """Holds what a Ray of our own asks everybody for; None: Ray keeps one for all Rays of this
+    system user, in the user's home."""
 
 
 AUTH_MODE, TOKEN = "RAY_AUTH_MODE", "token"
@@ -54,6 +57,9 @@ OWN_RAY: Mapping[str, str] = {
 }
 """What a Ray of our own is told by its environment, unless the operator says otherwise: no usage
 reports to its makers, and hosts as urgent as the hub (Ray's workers run at nice 15 otherwise)."""
+TOKEN_PATH = "RAY_AUTH_TOKEN_PATH"  # noqa: S105 (a variable of Ray)
+TOKEN_VARIABLES = (AUTH_MODE, "RAY_AUTH_TOKEN", TOKEN_PATH)
+"""Where the operator has set one of these, Ray asks for that."""
 
 
 async def start_ray(options: RayOptions, environ: MutableMapping[str, str] | None = None) -> Path:
@@ -64,9 +70,11 @@ async def start_ray(options: RayOptions, environ: MutableMapping[str, str] | Non
     with it a Ray of our own gets `OWN_RAY`. A cluster is left as it is. To be called in the main
     thread, which alone may say who hears a signal. Raises ConnectionError.
     """
-    if environ is not None:
-        for name, value in OWN_RAY.items() if options.address is None else ():
+    if environ is not None and options.address is None:
+        for name, value in OWN_RAY.items():
             environ.setdefault(name, value)
+        if options.token_file is not None and not any(map(environ.get, TOKEN_VARIABLES)):
+            environ[TOKEN_PATH] = str(options.token_file)
     common: dict[str, Any] = {
         "namespace": NAMESPACE,
         "log_to_driver": False,
