@@ -223,6 +223,8 @@ KEY_COLUMNS = frozenset(
         "id", "sessionId", "userId", "forUserId", "sourceUserId", "vesselId", "sharedVesselId",
         "relationshipId", "partnerId", "attemptId", "stage", "round", "seq", "commandId",
         "createdById", "invitedById", "shard", "invitationId", "linkedUserId", "researcherId",
+        "revokedAt", "expiresAt",
     }
 )  # fmt: skip
-"""All that the writer may read of anybody's rows, to find the row it changes."""
+"""All that the writer may read of anybody's rows, to find the row it changes, or that it must not
+change any more."""

@@ -76,6 +76,28 @@ async def test_an_invitation_that_is_linked_is_linked_by_nobody_else(world: Worl
         assert await refused(world, {"92": ["b"]}, link) == "BH001"
 
 
+@pytest.mark.parametrize("ended", ["revokedAt", "expiresAt"])
+async def test_an_invitation_that_is_over_is_claimed_by_nobody(world: World, ended: str) -> None:
+    async with world.undone():
+        await invited(world)
+        over = f"""UPDATE practice."Invitation" SET "{ended}" = '2026-01-01' WHERE id = 'fresh'"""
+        await world.sql.execute("RESET ROLE")
+        await world.sql.execute(over)
+        opened, linked = claim(91, "a", "fresh")
+        assert await refused(world, {"91": ["a"]}, opened) == "42501"
+        assert await refused(world, {"91": ["a"]}, linked) == "BH001"
+        back = update("practice.Invitation", ["id"], {"id": "fresh", "revokedAt": "2026-02-01"})
+        assert await world.flush({"": ["staff"]}, back) == "ok", "its inviter still may"
+
+
+async def test_a_reply_that_was_under_way_is_charged_after_the_end(world: World) -> None:
+    async with world.undone():
+        await world.sql.execute("""UPDATE practice."Invitation" SET "expiresAt" = '2026-01-01'""")
+        charge = update("practice.Invitation", ["id"], {"id": "a", "usage": USED})
+        assert await world.flush({"1": ["a"]}, charge) == "ok"
+        assert await refused(world, {"2": ["b"]}, charge) == "BH001"
+
+
 async def test_of_two_racing_claims_one_wins(database: TestDatabase) -> None:
     connections = [await asyncpg.connect(database.owner_url) for _ in range(2)]
     worlds = [World(connection) for connection in connections]
