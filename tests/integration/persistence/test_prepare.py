@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import sys
 from pathlib import Path
 
 import asyncpg
@@ -12,7 +14,7 @@ from beheard_hub.persistence.embedded import EmbeddedPostgres
 from beheard_hub.persistence.migrate import migrations
 from beheard_hub.persistence.prepare import prepare, talkative
 from beheard_hub.settings import Database as DatabaseSettings
-from beheard_hub.settings import SetupError
+from beheard_hub.settings import SetupError, process_environment
 from tests.conftest import TestDatabase, execute
 
 EMBEDDED = DatabaseSettings(url=None, login_secret=None)
@@ -77,6 +79,35 @@ async def test_a_start_that_is_cut_off_is_waited_for_and_leaves_no_server_behind
     [pid] = pids
     assert pid is not None
     assert EmbeddedPostgres(tmp_path).pid() is None
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+async def test_a_command_that_is_ended_ends_its_server(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    environ = {**process_environment(), "BEHEARD_DATA_DIR": str(tmp_path)}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "beheard_hub", "migrate",
+        env=environ, stdout=asyncio.subprocess.DEVNULL, preexec_fn=hear_everything,
+    )  # fmt: skip
+    async with asyncio.timeout(30):
+        while not is_begun(tmp_path):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        process.send_signal(number)
+        assert await process.wait() == 130
+    assert EmbeddedPostgres(tmp_path).cluster.exists()
+    assert EmbeddedPostgres(tmp_path).pid() is None
+
+
+def is_begun(data_dir: Path) -> bool:
+    """Whether the server is being made."""
+    return any(data_dir.glob("postgres*"))
+
+
+def hear_everything() -> None:
+    """Tests that run in the background, or by `nohup`, ignore what a terminal sends."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 async def test_a_failure_leaves_no_server_behind(tmp_path: Path) -> None:
