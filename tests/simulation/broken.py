@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 from unittest import mock
@@ -31,7 +31,6 @@ from beheard_hub.testing.memory_stores import (
     MemoryDatabase,
     MemoryFlushStore,
     MemoryLeaseStore,
-    MemorySessionStore,
 )
 
 
@@ -185,12 +184,6 @@ async def _never_scanned(self: Reminders, shards: Sequence[int]) -> None:
     return
 
 
-def _by_the_clock(reminders: Callable[..., Awaitable[Any]]) -> Any:
-    return lambda self, shards, now, at_once, after, limit: reminders(
-        self, shards, now, (), after, limit
-    )
-
-
 BUILDS: Mapping[str, Build] = {
     "acked before the commit": Build(WriteBehind, "_commit", _ack_first),
     "a retried batch gets a new number": Build(WriteBehind, "_commit", _renumbered),
@@ -213,9 +206,6 @@ BUILDS: Mapping[str, Build] = {
     "a subscription skips its catch-up": Build(Subscriptions, "_catch_up", _live_at_once),
     "a gateway believes every event": Build(Listeners, "event", _believed),
     "waiting commands leave youngest first": Build(Router, "_release", _youngest_first),
-    "what is due at once waits for a clock": Build(
-        MemorySessionStore, "reminders", _by_the_clock(MemorySessionStore.reminders)
-    ),
     "reminders are never scanned": Build(Reminders, "scan", _never_scanned),
 }
 

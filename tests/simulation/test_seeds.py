@@ -23,6 +23,7 @@ REPLAYED = range(10)
 JUDGED = range(40)
 MENDED = {
     895: "a host whose clock was ahead died, and nobody was answered until the others caught up",
+    1456: "a command overtook another one while their shard came back to the host",
     1908: "a read that had waited for its cell was answered after the lease was given back",
 }
 """Seeds that found something once, and what it was."""

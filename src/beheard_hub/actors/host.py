@@ -27,6 +27,7 @@ from beheard_hub.actors.outs import Outs, refusing
 from beheard_hub.actors.placement import Placement
 from beheard_hub.actors.presence import Presence
 from beheard_hub.actors.reminders import Reminders
+from beheard_hub.actors.sent_away import SentAway
 from beheard_hub.actors.standing import StandingRenderer
 from beheard_hub.actors.subscriptions import Subscriptions
 from beheard_hub.actors.tally import Tally
@@ -81,6 +82,7 @@ class Host:
         self._background = Background()
         self._loops: list[asyncio.Task[None]] = []
         self._tally = Tally()
+        self._sent_away = SentAway(ports.clock.mono)
         self._arrivals = Arrivals(ports.clock)
         self.came_after = self._arrivals.after  # ports.Mailbox
         # What `start` makes:
@@ -225,6 +227,7 @@ class Host:
         """The line is gone: its subscriptions are too."""
         self.peers.discard(peer)
         self._tally.detached(peer)
+        self._sent_away.detached(peer)
         if hasattr(self, "subscriptions"):
             self.subscriptions.detached(peer)
 
@@ -247,9 +250,8 @@ class Host:
             if spec.sessionless == bool(message.session_id):
                 peer.send(refusing(message.rid, NO_SESSION if spec.sessionless else NOT_FOUND))
                 return
-            home = home_of(message.session_id, message.user_id)
-            if self.placement.generation(shard_of(home)) == 0:
-                peer.send(Moved(message.rid))
+            shard = shard_of(home_of(message.session_id, message.user_id))
+            if self._sent_away.sends(peer, message, shard, self.placement.generation(shard)):
                 return
         turn = turn_of(kind, spec, peer, message)
         if spec.by_invitation:

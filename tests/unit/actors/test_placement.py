@@ -9,6 +9,7 @@ import pytest
 
 from beheard_hub.actors.host import Host
 from beheard_hub.actors.placement import free_shards, portion, surplus
+from beheard_hub.actors.sent_away import HEARD_SECONDS_MAX
 from beheard_hub.domain.kernel import Command
 from beheard_hub.domain.sharding import shard_of
 from beheard_hub.link_messages import Acked, Leaving, Moved, ToGateway
@@ -170,6 +171,32 @@ async def test_a_host_that_leaves_shares_out_all_it_has_after_its_last_flush(
     await host.placement.watch()
     assert await host.adopt("h2") == 0
     assert not host.placement.generations, "it takes nothing any more"
+
+
+async def test_a_command_does_not_overtake_one_that_was_sent_away_before_it(
+    world: World, host: Host, peer: Peer
+) -> None:
+    shard = shard_of("s1")
+    del host.placement.generations[shard]
+    first = peer.command("step", command_id="first")
+    host.placement.generations[shard] = 1
+    assert isinstance(await peer.answer(first), Moved)
+    assert isinstance(await peer.answer(peer.command("step", command_id="next")), Moved)
+    other = Peer(host)
+    await other.acked(other.command("step", command_id="of another gateway"))
+    rids = [peer.command("step", command_id=name) for name in ("first", "next")]
+    assert [(await peer.acked(rid)).data["total"] for rid in rids] == [2, 3]
+
+
+async def test_nobody_waits_long_for_one_that_was_sent_away(
+    world: World, host: Host, peer: Peer
+) -> None:
+    shard = shard_of("s1")
+    del host.placement.generations[shard]
+    assert isinstance(await peer.answer(peer.command("step", command_id="given up")), Moved)
+    host.placement.generations[shard] = 1
+    world.clock.advance(HEARD_SECONDS_MAX + 0.1)
+    await peer.acked(peer.command("step", command_id="next"))
 
 
 async def test_a_host_that_is_alone_keeps_its_shards_to_the_end(world: World, host: Host) -> None:
