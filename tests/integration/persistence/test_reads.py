@@ -17,7 +17,10 @@ from tests.integration.persistence import scene
 from tests.integration.persistence.scene import SESSION, A, B
 
 FOREIGN = {A: B, B: A}
-SETUP = {"setup", "acting", "operations", "proof", "export", "embeddings", "erasure"}
+SETUP = {
+    "setup", "acting", "operations", "proof", "export", "embeddings", "erasure", "practice_setup",
+    "practice_export",
+}  # fmt: skip
 OWN_KINDS = ("message", "reading", "event", "boundary", "document", "draft", "need")
 LISTS = {
     "message.list": 5,
