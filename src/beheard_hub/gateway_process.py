@@ -19,6 +19,7 @@ from beheard_hub import telemetry
 from beheard_hub.gateway import metrics
 from beheard_hub.gateway.auth import KEY_FILE, LocalKey, TokenIdentities, TokenVerifier
 from beheard_hub.gateway.gauges import probe
+from beheard_hub.gateway.guests import GuestKey, GuestsToo
 from beheard_hub.gateway.jwks import JwksVerifier, fetch_by_http
 from beheard_hub.gateway.rates import Rates
 from beheard_hub.gateway.server import Gateway, build_gateway
@@ -42,16 +43,20 @@ GATEWAY_CONNECTIONS_MAX = 4
 
 
 def verifier(settings: Settings, runtime: Runtime, clock: Clock) -> TokenVerifier:
-    """Whoever signs tokens: the configured identity provider, or the hub's own key."""
+    """Whoever signs tokens: the configured identity provider, or the hub's own key; and beside
+    either the hub, for its guests."""
     identity = settings.identity
+    others: TokenVerifier
     if identity.jwks_url is None:
-        return LocalKey.open(runtime.path, clock)
-    return JwksVerifier(
-        fetch_by_http(identity.jwks_url),
-        issuer=identity.issuer or "",
-        audience=identity.audience or "",
-        clock=clock,
-    )
+        others = LocalKey.open(runtime.path, clock)
+    else:
+        others = JwksVerifier(
+            fetch_by_http(identity.jwks_url),
+            issuer=identity.issuer or "",
+            audience=identity.audience or "",
+            clock=clock,
+        )
+    return GuestsToo(GuestKey(runtime.secret, clock), others)
 
 
 def make_gateway(runtime: Runtime, db: Database, dialer: LinkDialer) -> Gateway:

@@ -378,23 +378,23 @@ class Identities(Protocol):
 
 
 class Accounts(Protocol):
-    """User rows of external identities."""
+    """User rows of external identities, and of guests, who have none. Raises StoreUnavailable."""
 
-    async def provision(
-        self, provider: str, subject: str, name: str | None, email: str | None = None
-    ) -> tuple[str, str, str | None]:
-        """(user id, role, name), made on first sight; two first sights at once give one user.
+    async def provision(self, provider: str, subject: str, name: str | None) -> Known:
+        """Made on first sight; two first sights at once give one user."""
 
-        Raises StoreUnavailable.
-        """
+    async def recognise(self, user_id: str, used_after: datetime) -> Known | None:
+        """That user, or the one whom that guest was merged into; None where there is none, or none
+        who was seen since `used_after`. Counts as a use."""
 
 
 class Exports(Protocol):
     """What a user may take along (spec 4.5)."""
 
     def lines(self, user_id: str) -> AsyncIterator[bytes]:
-        """Everything that the user owns, as whole JSON Lines. Raises StoreUnavailable, also in the
-        middle. Cancelling ends it."""
+        """All that the user owns, as whole JSON Lines. Raises StoreUnavailable, also midway."""
 
 
+Known = tuple[str, str, str | None]
+"""User id, role, name."""
 Sleep = Callable[[float], Awaitable[None]]

@@ -10,6 +10,9 @@ from datetime import timedelta
 # Identity of requests (spec 5.2)
 COMMAND_ID_CHARS_MAX = 64
 
+# Guests (spec 08): how long a token of theirs is good after its last use
+GUEST_UNUSED_MAX = timedelta(days=90)
+
 # Sockets (spec 5.2)
 FRAME_BYTES_MAX = 256 * 1024
 PAGE_BYTES_MAX = 256 * 1024

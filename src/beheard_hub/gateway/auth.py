@@ -1,7 +1,8 @@
 """From a bearer token to a user (spec 5.1): verify, then find or make the user's row.
 
 Two verifiers: `LocalKey`, the hub's own ES256 key, made on first start; `jwks.JwksVerifier` for an
-identity provider. Both accept exactly one algorithm per key. Whatever is wrong with a token, the
+identity provider. Both accept exactly one algorithm per key. Guests hold tokens of a third kind
+(`guests`). Whatever is wrong with a token, the
 answer is `Unauthenticated` and nothing else, and no token is in any exception or repr.
 """
 
@@ -13,6 +14,7 @@ import math
 import os
 import tempfile
 from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
@@ -22,7 +24,8 @@ import msgspec
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from beheard_hub.ports import Accounts, Clock, Identity, Unauthenticated
+from beheard_hub.domain.limits import GUEST_UNUSED_MAX
+from beheard_hub.ports import Accounts, Clock, Identity, Known, Unauthenticated
 
 LOCAL_ISSUER = "beheard-hub"
 LOCAL_AUDIENCE = "beheard"
@@ -47,6 +50,8 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True):
     """Only tokens of the hub's own key may say this."""
     expires_at: float
     """Unix seconds."""
+    is_user: bool = False
+    """`subject` is the id of a user: a token that the hub gave to a guest."""
 
     def __repr__(self) -> str:
         return "Claims"
@@ -75,15 +80,38 @@ def read_claims(
 
     Raises Unauthenticated.
     """
+    found = decoded(token, key, algorithm, issuer=issuer, audience=audience)
+    expires_at = check_times(found, now)
+    role = found.get("role") if trust_role else None
+    return Claims(
+        provider=provider,
+        subject=check_subject(found["sub"]),
+        name=_name(found.get("name")),
+        role=role if role in ROLES else None,
+        expires_at=expires_at,
+    )
+
+
+def decoded(
+    token: str,
+    key: Any,
+    algorithm: str,
+    *,
+    issuer: str,
+    audience: str,
+    required: Sequence[str] = ("exp", "sub", "iss", "aud"),
+) -> Mapping[str, Any]:
+    """What a token says whose signature, `iss` and `aud` are good, with all that is `required`; its
+    times are not looked at. Raises Unauthenticated."""
     try:
-        found = jwt.decode(
+        found: Mapping[str, Any] = jwt.decode(
             token,
             key,
             algorithms=[algorithm],
             audience=audience,
             issuer=issuer,
             options={
-                "require": ["exp", "sub", "iss", "aud"],
+                "require": list(required),
                 "verify_exp": False,
                 "verify_nbf": False,
                 "verify_iat": False,
@@ -91,21 +119,25 @@ def read_claims(
         )
     except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
         raise Unauthenticated from None
+    return found
+
+
+def check_times(found: Mapping[str, Any], now: float) -> float:
+    """Until when the token is good, in Unix seconds. Raises Unauthenticated where that is over or
+    has not begun."""
     expires_at = _seconds(found["exp"])
-    begins = _seconds(found.get("nbf", 0))
-    subject = found["sub"]
     made_at = _seconds(found.get("iat", 0))
-    begins = max(begins, made_at - CLOCKS_DIFFER_SECONDS_MAX)
-    if now >= expires_at or now < begins or not _good_subject(subject):
+    begins = max(_seconds(found.get("nbf", 0)), made_at - CLOCKS_DIFFER_SECONDS_MAX)
+    if now >= expires_at or now < begins:
         raise Unauthenticated
-    role = found.get("role") if trust_role else None
-    return Claims(
-        provider=provider,
-        subject=subject,
-        name=_name(found.get("name")),
-        role=role if role in ROLES else None,
-        expires_at=expires_at,
-    )
+    return expires_at
+
+
+def check_subject(subject: object) -> str:
+    """The subject, which is text that a row can hold. Raises Unauthenticated."""
+    if not isinstance(subject, str) or not _good_subject(subject):
+        raise Unauthenticated
+    return subject
 
 
 def _seconds(value: object) -> float:
@@ -251,8 +283,14 @@ class TokenIdentities:
             self._known.popitem(last=False)
         return identity
 
-    async def _provision(self, claims: Claims) -> tuple[str, str, str | None]:
-        return await self._accounts.provision(claims.provider, claims.subject, claims.name)
+    async def _provision(self, claims: Claims) -> Known:
+        if not claims.is_user:
+            return await self._accounts.provision(claims.provider, claims.subject, claims.name)
+        used_after = self._clock.now() - GUEST_UNUSED_MAX
+        found = await self._accounts.recognise(claims.subject, used_after)
+        if found is None:
+            raise Unauthenticated
+        return found
 
     def forget(self, user_id: str) -> None:
         """See the port."""

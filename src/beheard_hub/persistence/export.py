@@ -112,6 +112,7 @@ LEFT_BEHIND: Mapping[str, str] = {
     "practice.Scenario": "the hub's own; what may be shown of it is public",
     "practice.QuotaPreset": "the hub's own",
     "hub.Erasure": "that the user is leaving, or has left",
+    "hub.MergedGuest": "ids of the user's own rows as a guest, which are no more",
     "hub.HostLease": "about hosts",
     "hub.ShardOwner": "about hosts",
     "hub.Migration": "about the schema",

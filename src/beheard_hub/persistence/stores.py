@@ -17,6 +17,7 @@ from beheard_hub.ports import (
     DueReminder,
     Fenced,
     HostEntry,
+    Known,
     Lease,
     RoutingTable,
     StoredEvent,
@@ -210,14 +211,19 @@ class PostgresAccounts:
 
     async def provision(
         self, provider: str, subject: str, name: str | None, email: str | None = None
-    ) -> tuple[str, str, str | None]:
-        """(user id, role, name) of an external identity, made on first sight; two first sights at
-        once give one user. Raises StoreUnavailable."""
+    ) -> Known:
+        """See `ports.Accounts`."""
         async with self._db.as_nobody(writes=True) as tx:
             row = await tx.fetchrow(sql.text("user.provision"), provider, subject, name, email)
         if row is None:
             raise LookupError("hub.provision_user answered nothing")
         return row["userId"], row["role"], row["name"]
+
+    async def recognise(self, user_id: str, used_after: datetime) -> Known | None:
+        """See `ports.Accounts`."""
+        async with self._db.as_nobody(writes=True) as tx:
+            row = await tx.fetchrow(sql.text("user.recognise"), user_id, used_after)
+        return (row["userId"], row["role"], row["name"]) if row else None
 
     async def invitation_preview(self, invitation_id: str) -> Mapping[str, Any] | None:
         """What anybody may see who holds the id (spec 2.3, invitation.get), or None."""

@@ -158,6 +158,7 @@ WALLS: Mapping[str, Wall] = {
     'hub."Erasure"': Wall(
         reads={"stranger": {"c"}}, row="c", key="userId", inserts="c", updates="c"
     ),
+    'hub."MergedGuest"': Wall(reads=NOBODY, key="guestId"),
     'practice."Scenario"': Wall(
         reads={
             "owner": {"9001", "9002"},

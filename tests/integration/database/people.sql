@@ -87,6 +87,7 @@ INSERT INTO hub."AuditLog" (id, "actorId", "actorRole", action, outcome)
   SELECT u, u, 'user', 'x', 'ok' FROM seat;
 INSERT INTO hub."HostLease" ("hostId", epoch, endpoint, "expiresAt")
   VALUES ('host', 1000, 'nowhere', now() + interval '1 day');
+INSERT INTO hub."MergedGuest" ("guestId", "userId") SELECT u, u FROM seat;
 -- a practises by an invitation of staff, c by one of the administrator, b by own will. The numbers of
 -- a's session and messages begin with 1, b's with 2, c's with 3.
 INSERT INTO practice."Scenario" (id, name, description, slug, "partnerPersona",

@@ -77,6 +77,7 @@ STAYS: Mapping[str, str] = {
     'practice."UsageLog"': "the account of tokens outlives the user",
     'hub."AuditLog"': "ids and codes; the log outlives the account",
     'hub."Erasure"': "that there was an erasure, and when",
+    'hub."MergedGuest"': "ids: a guest's leads to the tombstone",
 }
 """Tables in which the user's id stays, and why."""
 

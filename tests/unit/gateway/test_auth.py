@@ -25,7 +25,7 @@ from beheard_hub.gateway.auth import (
     TokenIdentities,
 )
 from beheard_hub.gateway.jwks import JwksVerifier, fetch_by_http
-from beheard_hub.ports import StoreUnavailable, Unauthenticated
+from beheard_hub.ports import Known, StoreUnavailable, Unauthenticated
 
 ISSUER, AUDIENCE = "https://id.example", "beheard"
 
@@ -57,6 +57,9 @@ class CountingAccounts:
     ) -> tuple[str, str, str | None]:
         self.calls.append((provider, subject, name))
         return f"id-of-{subject}", "USER", name
+
+    async def recognise(self, user_id: str, used_after: datetime) -> Known | None:
+        return None
 
 
 @pytest.fixture

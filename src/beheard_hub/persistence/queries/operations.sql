@@ -196,6 +196,11 @@ FROM hub.invitation_preview($1) p;
 -- args: provider, subject, name, email
 SELECT p."userId", p.role, p.name FROM hub.provision_user($1, $2, $3, $4) p;
 
+-- name: user.recognise
+-- The user of a token of the hub itself, if it was used since then; this use counts.
+-- args: user_id, used_after
+SELECT r."userId", r.role, r.name FROM hub.recognise($1, $2) r;
+
 -- name: census.sessions
 SELECT s.status::text AS status, count(*)::int AS found FROM "Session" s GROUP BY s.status;
 

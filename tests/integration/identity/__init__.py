@@ -1,0 +1,1 @@
+"""Who somebody is: guests, linked identities, merged rows (spec 08)."""
