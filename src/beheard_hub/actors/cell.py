@@ -53,8 +53,8 @@ class Turn:
     """One command of a client or of the hub itself, until it is answered."""
 
     __slots__ = (
-        "began", "callers", "data", "digest", "done", "hash", "id", "internal", "kind", "name",
-        "on_done", "session_id", "span", "spec", "user_id",
+        "asker", "began", "callers", "data", "digest", "done", "hash", "id", "internal", "kind",
+        "name", "on_done", "session_id", "span", "spec", "user_id",
     )  # fmt: skip
 
     def __init__(
@@ -73,6 +73,8 @@ class Turn:
         self.hash = b"" if internal is not None else hash_of(command_id)
         self.internal = internal
         """The internal command itself; None for a client's."""
+        self.asker: Mapping[str, Json] | None = None
+        """What is stored of its caller, where the command asks for that (`Command.asker`)."""
         self.began = time.monotonic()
         self.callers: list[tuple[GatewayPeer, int]] = []
         """Who waits: the first one, then those who sent the same id again meanwhile."""

@@ -29,6 +29,7 @@ from beheard_hub.actors.presence import Presence
 from beheard_hub.actors.reminders import Reminders
 from beheard_hub.actors.sent_away import SentAway
 from beheard_hub.actors.standing import StandingRenderer
+from beheard_hub.actors.strangers import ask_who, introduce, is_strange
 from beheard_hub.actors.subscriptions import Subscriptions
 from beheard_hub.actors.tally import Tally
 from beheard_hub.actors.tending import Tending
@@ -233,8 +234,7 @@ class Host:
 
     def received(self, peer: GatewayPeer, message: ToHost) -> None:
         """One message of that gateway."""
-        handler = self._handlers.get(type(message))
-        if handler is not None:
+        if (handler := self._handlers.get(type(message))) is not None:
             handler(peer, message)
 
     def _command(self, peer: GatewayPeer, message: CommandTo) -> None:
@@ -285,6 +285,8 @@ class Host:
             self.turns.outs.refuse(None, turn, outcome)
         elif outcome.kind is not turn.kind:
             self.turns.outs.refuse(None, turn, NOT_FOUND)
+        elif is_strange(outcome, turn):
+            self._run_for(turn, lambda: self._ask_who(outcome, turn))
         elif outcome.dropped or (turn.internal is None and not self.answering()):
             self.turns.outs.refuse(None, turn, UNAVAILABLE)
         elif turn.internal is not None:
@@ -313,12 +315,12 @@ class Host:
             self._in_session(turn)
 
     async def _introduce(self, cell: Cell, turn: Turn) -> None:
-        """A live session meets somebody whose name it does not know."""
-        loaded = await self._ports.sessions.load([(cell.key, [turn.user_id])])
-        if loaded[0] is not None:
-            cell.names.update(loaded[0].names)
-        cell.names.setdefault(turn.user_id, None)
+        await introduce(self._ports.sessions, cell, turn)
         self._in_session(turn)
+
+    async def _ask_who(self, cell: Cell, turn: Turn) -> None:
+        await ask_who(self._ports.sessions, cell, turn)
+        self._activated(turn, cell)
 
     def _subscribe(self, peer: GatewayPeer, message: SubscribeTo) -> None:
         if self.placement.generation(shard_of(message.session_id)) == 0:

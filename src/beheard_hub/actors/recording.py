@@ -18,6 +18,9 @@ from beheard_hub.domain.notifying import notification
 from beheard_hub.domain.sharding import shard_of
 from beheard_hub.persistence.batch import Part, pack_row
 
+SESSIONS = frozenset({"Session", "practice.ConversationSession"})
+"""Tables of which a new row is a new session."""
+
 
 class Event(msgspec.Struct, frozen=True):
     """A notice with its seq, before it is rendered for its user."""
@@ -146,7 +149,7 @@ def _session_of(turn: Turn, decision: Decision[Any]) -> str:
     if turn.session_id:
         return turn.session_id
     for row in decision.rows:
-        if isinstance(row, Insert) and row.table == "Session":
+        if isinstance(row, Insert) and row.table in SESSIONS:
             return str(row.values["id"])
     return ""
 

@@ -137,7 +137,7 @@ class Turns:
             return
         command = Command(
             id=turn.id, name=turn.name, user_id=turn.user_id, data=data,
-            session_id=turn.session_id,
+            session_id=turn.session_id, asker=turn.asker,
         )  # fmt: skip
         self.decide(cell, turn, command)
 

@@ -48,6 +48,9 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     data: Any
     session_id: str = ""
     """Empty for commands without a session (session.create and the lists)."""
+    asker: Mapping[str, Json] | None = None
+    """What is stored of a caller who is no member, read with this request
+    (`CommandSpec.asks_who`)."""
 
 
 class Insert(msgspec.Struct, frozen=True, tag="i", tag_field="op"):
@@ -197,6 +200,9 @@ class CommandSpec(msgspec.Struct, frozen=True, kw_only=True):
     """Commits alone; a unique violation in its rows is CONFLICT (spec 01)."""
     anyone: bool = False
     """The caller need not be a member (invitation.accept, .decline)."""
+    asks_who: bool = False
+    """What is stored of a caller who is no member is read with each request: ``callers`` of the
+    facts, by user id. It decides what they may."""
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):

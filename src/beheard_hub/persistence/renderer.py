@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -50,6 +50,10 @@ AS_ADMIN = frozenset({"library.list", "by_id.library_item"})
 """Queries that are asked as an administrator: the database looks whether the user is one."""
 ONE_ROW = frozenset({"session.get", "invitation.get"})
 """Reads of one thing: NOT_FOUND where there is none."""
+AS_ROLE = "as_role"
+"""Argument of a read: the role in which its rows are read, where that is not the user's own."""
+ROLES: Mapping[str | None, Literal["staff", "admin"]] = {"STAFF": "staff", "ADMIN": "admin"}
+"""Roles in which more is read; the database looks whether the user has it."""
 BEFORE_ANYBODY = frozenset({"invitation.preview"})
 """Queries that nobody in particular may ask."""
 
@@ -92,6 +96,8 @@ class PostgresRenderer:
         """See the port. Raises KeyError for a read that the kind does not know."""
         views = self._kinds[kind]
         actor = Actor(user_id, session_id=session_id)
+        if (role := ROLES.get(read.args.get(AS_ROLE))) is not None:
+            actor = Actor(user_id, role, session_id)
         parts = await self._parts(actor, views.queries(read.query), read.args)
         if read.query in ONE_ROW and not parts["rows"]:
             return Refusal(Code.NOT_FOUND)

@@ -27,6 +27,8 @@ from beheard_hub.ports import (
 LOAD_SESSIONS_MAX = 25
 """Sessions per `hub.load_sessions` (spec 4.2)."""
 LEASE_LOST = "BH002"
+KINDS = {"load_sessions": "mediation", "practice.load": "practice"}
+"""Query that loads sessions → of which kind they are."""
 
 
 class PostgresLeaseStore:
@@ -92,9 +94,13 @@ class PostgresSessionStore:
             callers: dict[str, list[str]] = {}
             for session_id, ids in part:
                 callers.setdefault(session_id, []).extend(ids)
+            practices = {key: who for key, who in callers.items() if _is_number(key)}
+            others = {key: who for key, who in callers.items() if key not in practices}
             async with self._db.as_nobody() as tx:
-                rows = await tx.fetch(sql.text("load_sessions"), list(callers), callers)
-            found |= {row["sessionId"]: _loaded(row) for row in rows}
+                for query, asked in (("load_sessions", others), ("practice.load", practices)):
+                    if asked:
+                        rows = await tx.fetch(sql.text(query), list(asked), asked)
+                        found |= {row["sessionId"]: _loaded(row, KINDS[query]) for row in rows}
         return [found.get(session_id) for session_id, _ in wanted]
 
     async def receipt(self, session_id: str, user_id: str, command_id: str) -> StoredReceipt | None:
@@ -232,10 +238,15 @@ class PostgresAccounts:
         return dict(row) if row else None
 
 
-def _loaded(row: asyncpg.Record) -> Loaded:
+def _is_number(session_id: str) -> bool:
+    """Whether it is the id of a practice (spec 08); those of mediation are UUIDs."""
+    return session_id.isascii() and session_id.isdecimal()
+
+
+def _loaded(row: asyncpg.Record, kind: str = "") -> Loaded:
     return Loaded(
         session_id=row["sessionId"],
-        facts=row["facts"],
+        facts={**row["facts"], "kind": kind} if kind else row["facts"],
         names=row["names"],
         seqs=row["seqs"],
         receipts=row["receipts"],

@@ -16,7 +16,14 @@ from beheard_hub.ai.memory_intent import Intent
 from beheard_hub.domain.kernel import Json, Work
 from beheard_hub.facilitation import CommonItem, Item, SharedNeed, Transformation
 from beheard_hub.ports import Actor
-from beheard_hub.reactions import administration, channels, inbox, retrieval, suggesting
+from beheard_hub.reactions import (
+    administration,
+    channels,
+    inbox,
+    practice_work,
+    retrieval,
+    suggesting,
+)
 from beheard_hub.reactions.recording import note_items, note_sent
 from beheard_hub.reactions.tools import Tools, as_ai
 
@@ -222,6 +229,7 @@ WORK: Mapping[str, Handler] = {
     "notifications.find": inbox.find,
     "ably.token": channels.token_request,
     "library.look": look,
+    **practice_work.WORK,
 }
 
 SHARED = frozenset({"needs.share", "strategies.suggest"})

@@ -16,6 +16,9 @@ from beheard_hub.actors.host import Host, Ports
 from beheard_hub.domain.kernel import Json, Read
 from beheard_hub.domain.mediation.directory import DIRECTORY
 from beheard_hub.domain.mediation.kind import MEDIATION
+from beheard_hub.domain.practice.directory import PracticeDirectoryKind
+from beheard_hub.domain.practice.kind import PracticeKind
+from beheard_hub.domain.practice.protocol import Policy
 from beheard_hub.domain.refusals import Refusal
 from beheard_hub.facilitation import Bundle, Delta, SharedNeed, Spoken
 from beheard_hub.link_messages import (
@@ -30,9 +33,10 @@ from beheard_hub.link_messages import (
     ToGateway,
     UnsubscribeTo,
 )
+from beheard_hub.persistence import mediation_views, practice_views
 from beheard_hub.persistence.database import Database
 from beheard_hub.persistence.flush_store import PostgresFlushStore
-from beheard_hub.persistence.mediation_views import rendered_kinds
+from beheard_hub.persistence.numbers import BlockNumbers, reserve_in
 from beheard_hub.persistence.renderer import PostgresRenderer
 from beheard_hub.persistence.stores import (
     PostgresAccounts,
@@ -249,7 +253,9 @@ class House:
         ids, embedder = SystemIds(), FakeEmbedder()
         clock = clock or SystemClock()
         reads = PostgresReadStore(db)
-        kinds = rendered_kinds(StoredSummaries(sessions, MEDIATION))
+        mediation = mediation_views.rendered_kinds(StoredSummaries(sessions, MEDIATION))
+        kinds = {**mediation, **practice_views.rendered_kinds()}
+        self.numbers, policy = BlockNumbers(reserve_in(db)), Policy()
         self.database = database
         self.reads = HeldReads(reads)
         self.renderer = HeldRenderer(PostgresRenderer(reads, accounts, embedder, kinds))
@@ -260,7 +266,11 @@ class House:
             embedder=embedder, clock=clock, ids=ids, **tools,
         )  # fmt: skip
         ports = Ports(
-            kinds=Kinds([MEDIATION], [DIRECTORY]), flushes=self.flushes,
+            kinds=Kinds(
+                [MEDIATION, PracticeKind(self.numbers, policy)],
+                [DIRECTORY, PracticeDirectoryKind(self.numbers, policy)],
+            ),
+            flushes=self.flushes,
             leases=PostgresLeaseStore(db), sessions=sessions, renderer=self.renderer,
             clock=clock, ids=ids,
         )  # fmt: skip
@@ -269,11 +279,13 @@ class House:
 
     async def start(self) -> None:
         self.reactor.bind(self.host)
+        await self.numbers.open()
         await self.host.start("memory", self.reactor)
 
     async def stop(self) -> None:
         await self.host.drain()
         await self.reactor.stop()
+        await self.numbers.close()
         await self.flushes.inner.close()
 
     async def pair(self) -> Pair:

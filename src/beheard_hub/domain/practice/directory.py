@@ -232,6 +232,8 @@ class PracticeDirectoryKind:
 
     name = "practice_directory"
     commands: Mapping[str, CommandSpec] = {name: _spec(name) for name in TABLE}
+    at_once: frozenset[str] = frozenset()
+    notifies: frozenset[str] = frozenset()
 
     def __init__(self, numbers: Numbers, policy: Policy) -> None:
         self._numbers = numbers

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
 
 import msgspec
 
@@ -15,17 +14,11 @@ from beheard_hub.domain.practice.handlers.session import SESSION
 from beheard_hub.domain.practice.protocol import COMMANDS, Policy
 from beheard_hub.domain.practice.state import Asker, Numbers, State, pack, unpack
 from beheard_hub.domain.practice.turn import Handler, Turn
+from beheard_hub.domain.practice.vocabulary import EXCHANGE
 from beheard_hub.domain.refusals import Refusal
 from beheard_hub.domain.validation import compile_checks, refused, validate
 
 HANDLERS: Mapping[str, Handler] = {**EXCHANGES, **SESSION}
-
-
-class Askers(Protocol):
-    """Who gives a command; a port: roles are read anew with every request, outside of a session."""
-
-    def of(self, command: Command) -> Asker:
-        """The caller of this command; of an internal one, nobody in particular."""
 
 
 def _spec(name: str) -> CommandSpec:
@@ -36,6 +29,7 @@ def _spec(name: str) -> CommandSpec:
         data=row.data,
         reads=row.reads,
         anyone=row.others is not None,
+        asks_who=row.others is not None,
     )
 
 
@@ -44,10 +38,12 @@ class PracticeKind:
 
     name = "practice"
     commands: Mapping[str, CommandSpec] = {name: _spec(name) for name in COMMANDS}
+    at_once = frozenset({EXCHANGE})
+    notifies: frozenset[str] = frozenset()
+    """Whoever rehearses is there; who is not reads it later."""
 
-    def __init__(self, numbers: Numbers, askers: Askers, policy: Policy) -> None:
+    def __init__(self, numbers: Numbers, policy: Policy) -> None:
         self._numbers = numbers
-        self._askers = askers
         self._policy = policy
 
     def blank(self, session_id: str) -> State:
@@ -73,7 +69,7 @@ class PracticeKind:
 
     def decide(self, state: State, command: Command, now: datetime, ids: Ids) -> Decision[State]:
         """One turn."""
-        asker = self._askers.of(command)
+        asker = Asker() if command.asker is None else msgspec.convert(command.asker, Asker)
         turn = Turn(state, command, asker, self._policy, now, ids, self._numbers)
         return machine.decide(turn, HANDLERS)
 

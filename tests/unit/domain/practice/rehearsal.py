@@ -48,8 +48,10 @@ class Roles:
     def __init__(self) -> None:
         self.of_user: dict[str, Asker] = {}
 
-    def of(self, command: Command) -> Asker:
-        return self.of_user.get(command.user_id, Asker(GUEST))
+    def of(self, user_id: str) -> Mapping[str, Any]:
+        """As a host reads it."""
+        found: Mapping[str, Any] = msgspec.to_builtins(self.of_user.get(user_id, Asker(GUEST)))
+        return found
 
 
 class Rehearsal:
@@ -67,7 +69,7 @@ class Rehearsal:
         self.ids, self.numbers, self.commands = CountingIds(), CountingNumbers(), count(1)
         self.roles, self.policy = Roles(), policy or Policy()
         self.roles.of_user[ANNA] = Asker(GUEST if invited else USER)
-        self.kind = PracticeKind(self.numbers, self.roles, self.policy)
+        self.kind = PracticeKind(self.numbers, self.policy)
         self.now = START
         self.tables = MemoryTables()
         self.told: list[tuple[str, Mapping[str, Any]]] = []
@@ -119,7 +121,14 @@ class Rehearsal:
             return clean
         number = f"c{next(self.commands)}"
         answer = self.decide(
-            Command(id=number, name=name, user_id=by, data=clean, session_id=self.state.id)
+            Command(
+                id=number,
+                name=name,
+                user_id=by,
+                data=clean,
+                session_id=self.state.id,
+                asker=self.roles.of(by),
+            )
         )
         return answer.data if isinstance(answer, Reply) else answer
 
