@@ -4,6 +4,7 @@ tables."""
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import asyncpg
 import pytest
@@ -28,7 +29,7 @@ async def stage(
         await house.stop()
 
 
-async def refused(phone: Phone, name: str, session_id: str = "", **data: object) -> str:
+async def refused(phone: Phone, name: str, session_id: str = "", **data: Any) -> str:
     answer = await phone.try_(name, session_id, **data)
     assert isinstance(answer, Refused), answer
     return answer.code
@@ -59,7 +60,7 @@ async def test_of_what_there_is_not_nothing_begins(stage: Stage) -> None:
     anna, guest = await stage.person(), await stage.person("GUEST")
     scenario = await stage.scenario()
     assert await refused(anna, "practice.start", scenarioId=99_999) == Code.NOT_FOUND
-    wrong = {"scenarioId": scenario, "presetName": "no such"}
+    wrong: dict[str, Any] = {"scenarioId": scenario, "presetName": "no such"}
     assert await refused(anna, "practice.start", **wrong) == Code.VALIDATION_ERROR
     assert await refused(guest, "practice.start", scenarioId=scenario) == Code.FORBIDDEN
 
@@ -106,7 +107,11 @@ async def test_notes_are_kept_where_their_invitation_is_seen(stage: Stage) -> No
     other, boss = await stage.person("STAFF"), await stage.person("ADMIN")
     invitation, session = await stage.invited(anna, rita)
     _, elsewhere = await stage.invited(await stage.person("GUEST"), rita)
-    about = {"invitationId": invitation, "sessionId": session, "content": "waits now"}
+    about: dict[str, Any] = {
+        "invitationId": invitation,
+        "sessionId": session,
+        "content": "waits now",
+    }
     note = (await rita.do("note.add", **about))["note"]
     assert (note["content"], note["sessionId"]) == ("waits now", session)
     assert await refused(rita, "note.add", **{**about, "sessionId": elsewhere}) == Code.NOT_FOUND
