@@ -29,7 +29,7 @@ from beheard_hub.actors.presence import Presence
 from beheard_hub.actors.reminders import Reminders
 from beheard_hub.actors.sent_away import SentAway
 from beheard_hub.actors.standing import StandingRenderer
-from beheard_hub.actors.strangers import ask_who, introduce, is_strange
+from beheard_hub.actors.strangers import Learn, ask_who, introduce, is_strange
 from beheard_hub.actors.subscriptions import Subscriptions
 from beheard_hub.actors.tally import Tally
 from beheard_hub.actors.tending import Tending
@@ -269,7 +269,8 @@ class Host:
         if cell is None:
             self.activation.park(turn.session_id, then, caller)
         elif caller and caller not in cell.names:
-            self._run_for(turn, lambda: self._introduce(cell, turn))
+            again = functools.partial(self._in_session, turn)
+            self._run_for(turn, lambda: self._met(introduce, cell, turn, again))
         elif not caller and not cell.is_member(turn.user_id):
             self.activation.pretend(then)
         else:
@@ -286,7 +287,8 @@ class Host:
         elif outcome.kind is not turn.kind:
             self.turns.outs.refuse(None, turn, NOT_FOUND)
         elif is_strange(outcome, turn):
-            self._run_for(turn, lambda: self._ask_who(outcome, turn))
+            again = functools.partial(self._activated, turn, outcome)
+            self._run_for(turn, lambda: self._met(ask_who, outcome, turn, again))
         elif outcome.dropped or (turn.internal is None and not self.answering()):
             self.turns.outs.refuse(None, turn, UNAVAILABLE)
         elif turn.internal is not None:
@@ -314,13 +316,9 @@ class Host:
         else:
             self._in_session(turn)
 
-    async def _introduce(self, cell: Cell, turn: Turn) -> None:
-        await introduce(self._ports.sessions, cell, turn)
-        self._in_session(turn)
-
-    async def _ask_who(self, cell: Cell, turn: Turn) -> None:
-        await ask_who(self._ports.sessions, cell, turn)
-        self._activated(turn, cell)
+    async def _met(self, learn: Learn, cell: Cell, turn: Turn, then: Callable[[], None]) -> None:
+        await learn(self._ports.sessions, cell, turn)
+        then()
 
     def _subscribe(self, peer: GatewayPeer, message: SubscribeTo) -> None:
         if self.placement.generation(shard_of(message.session_id)) == 0:

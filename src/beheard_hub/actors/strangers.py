@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from beheard_hub.actors.cell import Cell, Turn
 from beheard_hub.ports import SessionStore
+
+Learn = Callable[[SessionStore, Cell, Turn], Awaitable[None]]
 
 
 def is_strange(cell: Cell, turn: Turn) -> bool:
