@@ -45,6 +45,7 @@ class Listener(Phone):
     def __init__(self) -> None:
         super().__init__()
         self.pieces = 0
+        self.session_id = ""
 
     def _heard(self, text: bytes) -> None:
         if text.startswith(b'{"type":"delta"'):
@@ -90,7 +91,7 @@ async def meet(url: str, token: Callable[[str], str], number: int) -> Sequence[L
     a = await Listener.connect(url, token(f"loud-a{number}"))
     b = await Listener.connect(url, token(f"loud-b{number}"))
     made = msgspec.json.decode((await a.command("session.create", {"inviteName": "Sam"})).data)
-    session_id = made["session"]["id"]
+    session_id = a.session_id = b.session_id = made["session"]["id"]
     await a.subscribe(session_id)
     await b.command("invitation.accept", {"invitationId": made["invitationId"]})
     await b.subscribe(session_id)
@@ -110,6 +111,13 @@ async def meet_all(url: str, token: Callable[[str], str], base: int) -> list[Lis
     return found
 
 
+async def part(listeners: Sequence[Listener]) -> None:
+    """All leave, and their answers end: a paused session waits for none."""
+    for a in listeners[::2]:
+        await a.command("session.pause", {}, a.session_id)
+    await asyncio.gather(*(listener.close() for listener in listeners))
+
+
 async def one_round(url: str, pairs: list[Pair], token: Callable[[str], str], number: int) -> Round:
     """The same load without and with answers."""
     await steady(pairs, PER_SECOND, WARM_SECONDS)
@@ -118,7 +126,7 @@ async def one_round(url: str, pairs: list[Pair], token: Callable[[str], str], nu
     before = sum(listener.pieces for listener in listeners)
     streaming = await steady(pairs, PER_SECOND, SECONDS)
     pieces = sum(listener.pieces for listener in listeners) - before
-    await asyncio.gather(*(listener.close() for listener in listeners))
+    await part(listeners)
     return Round(_shares(quiet), _shares(streaming), pieces / streaming.seconds)
 
 

@@ -43,7 +43,7 @@ AGAIN_TYPES = frozenset({"api_error", "overloaded_error", "rate_limit_error", "t
 """The same for an error inside a stream, whose status was good."""
 STREAMS_UNHURRIED = 40
 """As many answers at once are read as they come."""
-READS_PER_SECOND_MAX = 1_000
+READS_PER_SECOND_MAX = 500
 """Of all answers together where there are more: a person sees two pieces a second then."""
 UNACCEPTABLE = frozenset({400, 413, 422})
 """Statuses that are about the request: it would be refused again."""
@@ -212,13 +212,10 @@ class Transport:
         try:
             async with await self._within(first, creating) as stream:
                 response: Any = stream.response
-                response.stream = Strided(response.stream, self._stride, self._sleep)
-                events = aiter(anthropic.AsyncStream.raw_events(response))
-                while True:
-                    due = self._mono() + self._limits.pause_between_words_seconds_max
-                    event = await self._within(due if tally.text else first, anext(events, None))
-                    if event is None:
-                        return
+                response.stream = Strided(
+                    response.stream, self._stride, self._sleep, lambda: self._patience(first, tally)
+                )
+                async for event in anthropic.AsyncStream.raw_events(response):
                     text = tally.take(told(event.event, event.data))
                     if text:
                         yield text
@@ -236,9 +233,17 @@ class Transport:
             self._streams -= 1
 
     def _stride(self) -> float:
-        """Seconds between two looks at one answer; none while few are read."""
-        beyond = self._streams - STREAMS_UNHURRIED
-        return self._streams / READS_PER_SECOND_MAX if beyond > 0 else 0.0
+        """Seconds between two looks at one answer; none while few are read. With jitter: answers
+        that began together would be read together, and everybody else would wait for all."""
+        if self._streams <= STREAMS_UNHURRIED:
+            return 0.0
+        return self._streams / READS_PER_SECOND_MAX * self._uniform(0.5, 1.5)
+
+    def _patience(self, first: float, tally: _Tally) -> float:
+        """Seconds that the provider may be silent now; `first` is when its first word is due."""
+        if tally.text:
+            return self._limits.pause_between_words_seconds_max
+        return max(0.0, first - self._mono())
 
     async def _within(self, due: float, waiting: Awaitable[_T]) -> _T:
         """Waits until `due` at most. Raises TimeoutError."""
@@ -248,18 +253,26 @@ class Transport:
 
 class Strided(httpx2.AsyncByteStream):
     """A body that is read in strides: what came in the meantime is one chunk. To wake up for every
-    few words of a thousand answers would cost more than the words."""
+    few words of a thousand answers would cost more than the words, and so would a time-out for each
+    of them: it is the next chunk that is waited for, for `patience` seconds."""
 
     def __init__(
-        self, body: httpx2.AsyncByteStream, stride: Callable[[], float], sleep: Sleep
-    ) -> None:
+        self, body: httpx2.AsyncByteStream, stride: Callable[[], float], sleep: Sleep,
+        patience: Callable[[], float],
+    ) -> None:  # fmt: skip
         self._body = body
         self._stride = stride
         self._sleep = sleep
+        self._patience = patience
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        """The chunks."""
-        async for chunk in self._body:
+        """The chunks. Raises TimeoutError."""
+        chunks = aiter(self._body)
+        while True:
+            async with asyncio.timeout(self._patience()):
+                chunk = await anext(chunks, None)
+            if chunk is None:
+                return
             yield chunk
             if seconds := self._stride():
                 await self._sleep(seconds)

@@ -30,7 +30,7 @@ async def read(stride: float) -> tuple[bytes, list[float]]:
     async def sleep(seconds: float) -> None:
         pauses.append(seconds)
 
-    body = Strided(Body(), lambda: stride, sleep)
+    body = Strided(Body(), lambda: stride, sleep, lambda: 1.0)
     return b"".join([chunk async for chunk in body]), pauses
 
 
@@ -44,5 +44,5 @@ async def test_without_a_stride_nothing_waits() -> None:
 
 async def test_closing_closes_what_is_read() -> None:
     body = Body()
-    await Strided(body, lambda: 0.0, asyncio.sleep).aclose()
+    await Strided(body, lambda: 0.0, asyncio.sleep, lambda: 1.0).aclose()
     assert body.closed
