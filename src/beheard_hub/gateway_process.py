@@ -69,7 +69,11 @@ def make_gateway(runtime: Runtime, db: Database, dialer: LinkDialer) -> Gateway:
     return build_gateway(
         routing=PostgresLeaseStore(db),
         dialer=dialer,
-        identities=TokenIdentities(verifier(settings, runtime, clock), PostgresAccounts(db), clock),
+        identities=TokenIdentities(
+            verifier(settings, runtime, clock),
+            PostgresAccounts(db, settings.identity.admin_emails),
+            clock,
+        ),
         clock=clock,
         allowed_origins=settings.server.allowed_origins,
         exports=PostgresExports(db),

@@ -380,12 +380,13 @@ class Identities(Protocol):
 class Accounts(Protocol):
     """User rows of external identities, and of guests, who have none. Raises StoreUnavailable."""
 
-    async def provision(self, provider: str, subject: str, name: str | None) -> Known:
-        """Made on first sight; two first sights at once give one user."""
+    async def provision(
+        self, provider: str, subject: str, name: str | None, email: str | None = None
+    ) -> Known:
+        """Made on first sight; two first sights at once give one user. `email` is verified."""
 
     async def recognise(self, user_id: str, used_after: datetime) -> Known | None:
-        """That user, or the one whom that guest was merged into; None where there is none, or none
-        who was seen since `used_after`. Counts as a use."""
+        """That user, or whom that guest became; None if not seen since. Counts as a use."""
 
 
 class Exports(Protocol):
@@ -395,6 +396,5 @@ class Exports(Protocol):
         """All that the user owns, as whole JSON Lines. Raises StoreUnavailable, also midway."""
 
 
-Known = tuple[str, str, str | None]
-"""User id, role, name."""
+Known = tuple[str, str, str | None]  # user id, role, name
 Sleep = Callable[[float], Awaitable[None]]

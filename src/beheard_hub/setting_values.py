@@ -73,6 +73,14 @@ def origins(value: str) -> tuple[str, ...]:
     return found
 
 
+def emails(value: str) -> tuple[str, ...]:
+    """Addresses, by comma; made lower case."""
+    found = tuple(part.strip().lower() for part in value.split(",") if part.strip())
+    if not all(re.fullmatch(r"[^\s@]+@[^\s@]+", address) for address in found):
+        raise ValueError("e-mail addresses, separated by commas")
+    return found
+
+
 def rate(text_of_one: str) -> tuple[str, tuple[int, float, int]]:
     """``messages=30/60s`` or ``commands=20/1s:40``: name, tokens, seconds, burst (else as many as
     the tokens). Raises ValueError, KeyError."""

@@ -19,6 +19,7 @@ from beheard_hub.setting_values import (
     Parse,
     ably_key,
     bind,
+    emails,
     file,
     locale,
     one_of,
@@ -103,11 +104,12 @@ class Cluster(Section, frozen=True):
 
 
 class Identity(Section, frozen=True):
-    """Who signs tokens; without `jwks_url` the hub's own key does."""
+    """Who signs tokens (without `jwks_url` the hub's own key), and whose log-in makes an ADMIN."""
 
     jwks_url: str | None
     issuer: str | None
     audience: str | None
+    admin_emails: tuple[str, ...]
 
 
 class Ai(Section, frozen=True):
@@ -237,6 +239,8 @@ VARIABLES: Sequence[Variable] = (
     Variable("BEHEARD_JWKS_URL", "identity.jwks_url", web_url, None, "keys of the token issuer"),
     Variable("BEHEARD_JWT_ISSUER", "identity.issuer", text, None, "iss of every token"),
     Variable("BEHEARD_JWT_AUDIENCE", "identity.audience", text, None, "aud of every token"),
+    Variable("ADMIN_EMAILS", "identity.admin_emails", emails, (),
+             "by comma: who logs in with one, verified by the issuer, becomes ADMIN", secret=True),
     Variable("BEHEARD_FACILITATOR", "ai.facilitator", one_of("anthropic", "offline"),
              _by_key, "who facilitates; anthropic where its key is set"),
     Variable("ANTHROPIC_API_KEY", "ai.anthropic_api_key", text, None, "key of the provider",
@@ -342,9 +346,8 @@ def _check_requirements(raw: Mapping[str, str]) -> None:
             raise SettingsError(f"{setting} needs {needed} too.", f"Set {needed}.")
     for name, value, barred in EXCLUDES:
         if raw.get(name, "").lower() == value and barred in raw:
-            raise SettingsError(
-                f"{name}={value} and {barred} contradict each other.", "Set one of them."
-            )
+            sentence = f"{name}={value} and {barred} contradict each other."
+            raise SettingsError(sentence, "Set one of them.")
 
 
 def masked(settings: Settings) -> Sequence[tuple[str, str, str]]:

@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import math
 import os
+import re
 import tempfile
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -35,6 +36,8 @@ ROLES = ("GUEST", "USER", "STAFF", "ADMIN")
 CLOCKS_DIFFER_SECONDS_MAX = 60.0
 SUBJECT_CHARS_MAX = 255
 NAME_CHARS_MAX = 200
+EMAIL_CHARS_MAX = 320
+_ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
 IDENTITIES_CACHED_MAX = 10_000
 IDENTITY_CACHED_SECONDS = 60.0
 GONE_REMEMBERED_MAX = 1_000
@@ -50,6 +53,8 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True):
     """Only tokens of the hub's own key may say this."""
     expires_at: float
     """Unix seconds."""
+    email: str | None = None
+    """In lower case; only where the issuer has verified it."""
     is_user: bool = False
     """`subject` is the id of a user: a token that the hub gave to a guest."""
 
@@ -89,6 +94,7 @@ def read_claims(
         name=_name(found.get("name")),
         role=role if role in ROLES else None,
         expires_at=expires_at,
+        email=verified_email(found),
     )
 
 
@@ -97,12 +103,12 @@ def decoded(
     key: Any,
     algorithm: str,
     *,
-    issuer: str,
-    audience: str,
+    issuer: str | Sequence[str],
+    audience: str | Sequence[str],
     required: Sequence[str] = ("exp", "sub", "iss", "aud"),
 ) -> Mapping[str, Any]:
-    """What a token says whose signature, `iss` and `aud` are good, with all that is `required`; its
-    times are not looked at. Raises Unauthenticated."""
+    """What a token says whose signature, `iss` and `aud` are good (each one of those given), with
+    all that is `required`; its times are not looked at. Raises Unauthenticated."""
     try:
         found: Mapping[str, Any] = jwt.decode(
             token,
@@ -140,6 +146,18 @@ def check_subject(subject: object) -> str:
     return subject
 
 
+def verified_email(found: Mapping[str, Any]) -> str | None:
+    """The address in a token, in lower case, where the issuer says that it has verified it: in so
+    many words, or as text (Apple does)."""
+    email, verified = found.get("email"), found.get("email_verified")
+    if not isinstance(email, str) or not (verified is True or verified == "true"):
+        return None
+    email = email.lower()  # which may be longer
+    if len(email) > EMAIL_CHARS_MAX or not is_text(email) or not _ADDRESS.fullmatch(email):
+        return None
+    return email
+
+
 def _seconds(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise Unauthenticated
@@ -150,16 +168,16 @@ def _seconds(value: object) -> float:
 
 
 def _good_subject(subject: object) -> bool:
-    return isinstance(subject, str) and 0 < len(subject) <= SUBJECT_CHARS_MAX and _is_text(subject)
+    return isinstance(subject, str) and 0 < len(subject) <= SUBJECT_CHARS_MAX and is_text(subject)
 
 
 def _name(value: object) -> str | None:
-    if not isinstance(value, str) or not _is_text(value):
+    if not isinstance(value, str) or not is_text(value):
         return None
     return value.strip()[:NAME_CHARS_MAX] or None
 
 
-def _is_text(value: str) -> bool:
+def is_text(value: str) -> bool:
     """Neither NUL nor a lone surrogate: Postgres would refuse both."""
     return "\0" not in value and not any("\ud800" <= char <= "\udfff" for char in value)
 
@@ -285,7 +303,9 @@ class TokenIdentities:
 
     async def _provision(self, claims: Claims) -> Known:
         if not claims.is_user:
-            return await self._accounts.provision(claims.provider, claims.subject, claims.name)
+            return await self._accounts.provision(
+                claims.provider, claims.subject, claims.name, claims.email
+            )
         used_after = self._clock.now() - GUEST_UNUSED_MAX
         found = await self._accounts.recognise(claims.subject, used_after)
         if found is None:

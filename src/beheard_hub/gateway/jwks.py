@@ -69,23 +69,14 @@ class JwksVerifier:
     """Implements `auth.TokenVerifier`."""
 
     def __init__(self, fetch: Fetch, *, issuer: str, audience: str, clock: Clock) -> None:
-        self._fetch = fetch
+        self._keys = KeySet(fetch, clock)
         self._issuer = issuer
         self._audience = audience
         self._clock = clock
-        self._keys: dict[str, tuple[Any, str]] = {}
-        self._fetched_at: float | None = None
-        self._tried_at: float | None = None
-        self._one_at_a_time = asyncio.Lock()
 
     async def verify(self, token: str) -> Claims:
-        """See `TokenVerifier`. Raises StoreUnavailable while no key was ever had, for an unknown
-        `kid` that the provider could not be asked about, and once its keys are a day old."""
-        try:
-            kid = jwt.get_unverified_header(token).get("kid", "")
-        except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
-            raise Unauthenticated from None
-        key, algorithm = await self._key(kid if isinstance(kid, str) else "")
+        """See `TokenVerifier`. Raises StoreUnavailable as `KeySet.key_of` does."""
+        key, algorithm = await self._keys.key_of(token)
         return read_claims(
             token,
             key,
@@ -95,6 +86,30 @@ class JwksVerifier:
             provider=self._issuer,
             now=self._clock.now().timestamp(),
         )
+
+
+class KeySet:
+    """The keys of one provider."""
+
+    def __init__(self, fetch: Fetch, clock: Clock) -> None:
+        self._fetch = fetch
+        self._clock = clock
+        self._keys: dict[str, tuple[Any, str]] = {}
+        self._fetched_at: float | None = None
+        self._tried_at: float | None = None
+        self._one_at_a_time = asyncio.Lock()
+
+    async def key_of(self, token: str) -> tuple[Any, str]:
+        """The key that the token says it is signed with, and the one algorithm for it.
+
+        Raises Unauthenticated, and StoreUnavailable while no key was ever had, for an unknown `kid`
+        that the provider could not be asked about, and once its keys are a day old.
+        """
+        try:
+            kid = jwt.get_unverified_header(token).get("kid", "")
+        except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
+            raise Unauthenticated from None
+        return await self._key(kid if isinstance(kid, str) else "")
 
     async def _key(self, kid: str) -> tuple[Any, str]:
         if kid not in self._keys or self._old():

@@ -212,17 +212,21 @@ class PostgresReadStore:
 class PostgresAccounts:
     """Implements `ports.Accounts`, and the one look-up that needs no account."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, admin_emails: Sequence[str] = ()) -> None:
+        """Whoever logs in with one of `admin_emails`, in lower case, becomes an administrator."""
         self._db = db
+        self._admin_emails = admin_emails
 
     async def provision(
         self, provider: str, subject: str, name: str | None, email: str | None = None
     ) -> Known:
         """See `ports.Accounts`."""
         async with self._db.as_nobody(writes=True) as tx:
-            row = await tx.fetchrow(sql.text("user.provision"), provider, subject, name, email)
+            row = await tx.fetchrow(
+                sql.text("user.log_in"), provider, subject, name, email, self._admin_emails
+            )
         if row is None:
-            raise LookupError("hub.provision_user answered nothing")
+            raise LookupError("hub.log_in answered nothing")
         return row["userId"], row["role"], row["name"]
 
     async def recognise(self, user_id: str, used_after: datetime) -> Known | None:
@@ -230,6 +234,16 @@ class PostgresAccounts:
         async with self._db.as_nobody(writes=True) as tx:
             row = await tx.fetchrow(sql.text("user.recognise"), user_id, used_after)
         return (row["userId"], row["role"], row["name"]) if row else None
+
+    async def link(self, user_id: str, provider: str, subject: str, email: str) -> tuple[str, str]:
+        """(outcome, user id) of linking an identity that this user proved: `hub.link_identity` says
+        which outcomes there are, and by which of them nothing was done. One transaction; a guest
+        who was merged is that other user from then on. Raises StoreUnavailable."""
+        async with self._db.acting_as(Actor(user_id, "user"), writes=True) as tx:
+            row = await tx.fetchrow(sql.text("user.link"), provider, subject, email)
+        if row is None:
+            raise LookupError("hub.link_identity answered nothing")
+        return row["outcome"], row["userId"]
 
     async def invitation_preview(self, invitation_id: str) -> Mapping[str, Any] | None:
         """What anybody may see who holds the id (spec 2.3, invitation.get), or None."""

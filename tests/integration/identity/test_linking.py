@@ -13,7 +13,6 @@ import pytest
 
 from beheard_hub.persistence.database import Database
 from beheard_hub.persistence.stores import PostgresAccounts
-from beheard_hub.ports import Actor
 from tests.conftest import TestDatabase
 
 USER_COLUMNS = """
@@ -91,12 +90,7 @@ IN_MEDIATION = {
 async def link(
     db: Database, who: str, subject: str = "subject of u", email: str = "New@Home.test"
 ) -> tuple[str, str]:
-    async with db.acting_as(Actor(who, "user"), writes=True) as tx:
-        row = await tx.fetchrow(
-            "SELECT * FROM hub.link_identity($1, $2, $3)", "https://id.example", subject, email
-        )
-    assert row is not None
-    return tuple(row)
+    return await PostgresAccounts(db).link(who, "https://id.example", subject, email)
 
 
 async def named(owner: asyncpg.Connection, user: str) -> set[tuple[str, str]]:

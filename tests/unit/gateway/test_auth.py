@@ -352,3 +352,22 @@ def test_tokens_of_the_hub_name_their_issuer(key: LocalKey) -> None:
 def test_claims_hide_their_words() -> None:
     claims = Claims(provider="p", subject="s", name="Alice", role=None, expires_at=1.0)
     assert "Alice" not in repr(claims)
+
+
+@pytest.mark.parametrize(
+    ("said", "email"),
+    [
+        ({"email": "Ann@Home.test", "email_verified": True}, "ann@home.test"),
+        ({"email": "ann@home.test", "email_verified": "true"}, "ann@home.test"),
+        ({"email": "ann@home.test"}, None),
+        ({"email": "ann@home.test", "email_verified": False}, None),
+        ({"email": "ann@home.test", "email_verified": 1}, None),
+        ({"email": "ann", "email_verified": True}, None),
+        ({"email": 7, "email_verified": True}, None),
+        ({"email_verified": True}, None),
+    ],
+)
+async def test_an_address_counts_where_the_provider_has_verified_it(
+    verifier: JwksVerifier, provider: Provider, said: dict[str, Any], email: str | None
+) -> None:
+    assert (await verifier.verify(provider.token(**said))).email == email

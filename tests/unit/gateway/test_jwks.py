@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -82,12 +83,19 @@ def clock() -> HandClock:
     return HandClock()
 
 
-@pytest.fixture
-async def issuer(clock: HandClock) -> AsyncIterator[Issuer]:
+@contextlib.asynccontextmanager
+async def listening(clock: HandClock) -> AsyncIterator[Issuer]:
+    """An issuer for as long as it is looked at."""
     made = Issuer(clock)
     server = await asyncio.start_server(made, "127.0.0.1", 0)
     async with server:
         made.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/jwks"
+        yield made
+
+
+@pytest.fixture
+async def issuer(clock: HandClock) -> AsyncIterator[Issuer]:
+    async with listening(clock) as made:
         yield made
 
 

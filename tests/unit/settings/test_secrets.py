@@ -13,6 +13,7 @@ SECRETS = [variable.name for variable in VARIABLES if variable.secret]
 SHAPES = {
     "DATABASE_URL": f"postgresql://owner:{CANARY}@db.example/hub?password={CANARY}",
     "ABLY_API_KEY": f"app.key:{CANARY}",
+    "ADMIN_EMAILS": f"{CANARY}@home.test",
 }
 """What a secret looks like where not every text will do."""
 

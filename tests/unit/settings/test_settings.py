@@ -53,6 +53,7 @@ def test_nothing_set_gives_the_documented_defaults() -> None:
         ("BEHEARD_LINK_BIND", "0.0.0.0", "node, or an IP address"),
         ("BEHEARD_LINK_BIND", "::", "node, or an IP address"),
         ("BEHEARD_LINK_BIND", "eth0", "node, or an IP address"),
+        ("ADMIN_EMAILS", "boss@home.test,boss", "e-mail addresses"),
     ],
 )
 def test_a_wrong_value_is_refused_by_name_and_limit(name: str, value: str, may_be: str) -> None:
@@ -133,6 +134,7 @@ def test_no_secret_is_ever_shown() -> None:
     secret = "s3cret-s3cret-s3cret"
     environ = {row.name: secret for row in settings.VARIABLES if row.secret}
     environ["ABLY_API_KEY"] = f"app.key:{secret}"
+    environ["ADMIN_EMAILS"] = f"{secret}@home.test"
     environ["DATABASE_URL"] = f"postgresql://owner:{secret}@db.example:5432/hub?password={secret}"
     shown = masked(load(environ))
     assert secret not in repr(shown)
@@ -195,3 +197,10 @@ def test_rates_are_set_one_by_one() -> None:
 def test_a_rate_that_is_none(given: str, wanted: str) -> None:
     with pytest.raises(SettingsError, match=wanted):
         load({"BEHEARD_RATES": given})
+
+
+def test_addresses_of_administrators_are_lower_case_and_nobody_reads_them() -> None:
+    found = load({"ADMIN_EMAILS": " Boss@Home.test, second@home.test,"})
+    assert found.identity.admin_emails == ("boss@home.test", "second@home.test")
+    assert load(settings.effective(found)) == found
+    assert {value for name, value, _ in masked(found) if name == "ADMIN_EMAILS"} == {"********"}

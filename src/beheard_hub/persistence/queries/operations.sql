@@ -191,10 +191,15 @@ SELECT p."inviterName",
        p."createdAt", p."expiresAt"
 FROM hub.invitation_preview($1) p;
 
--- name: user.provision
--- The user of an external identity, made on first sight.
--- args: provider, subject, name, email
-SELECT p."userId", p.role, p.name FROM hub.provision_user($1, $2, $3, $4) p;
+-- name: user.log_in
+-- The user of an external identity, made on first sight; an administrator by a verified e-mail.
+-- args: provider, subject, name, email, admin_emails
+SELECT p."userId", p.role, p.name FROM hub.log_in($1, $2, $3, $4, $5) p;
+
+-- name: user.link
+-- Links an identity that the actor proved, or merges a guest with the user whose it is.
+-- args: provider, subject, email
+SELECT l.outcome, l."userId" FROM hub.link_identity($1, $2, $3) l;
 
 -- name: user.recognise
 -- The user of a token of the hub itself, if it was used since then; this use counts.

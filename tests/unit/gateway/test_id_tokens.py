@@ -1,0 +1,202 @@
+"""ID tokens in the shapes of Google, GitHub and Apple, from an issuer of our own (spec 08)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from beheard_hub.gateway.auth import CLOCKS_DIFFER_SECONDS_MAX
+from beheard_hub.gateway.id_tokens import PROVIDERS, IdTokens, Proven, Provider
+from beheard_hub.gateway.jwks import fetch_by_http
+from beheard_hub.ports import StoreUnavailable, Unauthenticated
+from tests.unit.gateway.test_auth import HandClock
+from tests.unit.gateway.test_jwks import EC_KEY, RSA_KEY, SMALL_KEY, Issuer, listening
+
+IOS, ANDROID = "ios.beheard.example", "android.beheard.example"
+GOOGLE, APPLE, GITHUB = PROVIDERS["google"], PROVIDERS["apple"], PROVIDERS["github"]
+SHAPES: Mapping[str, dict[str, Any]] = {
+    "google": {
+        "iss": "https://accounts.google.com", "azp": ANDROID, "aud": IOS, "hd": "home.test",
+        "sub": "10769150350006150715113082367", "email": "Ann@Home.test", "email_verified": True,
+        "at_hash": "HK6E_P6Dh8Y93mRNtsDB1Q", "name": "Ann", "picture": "https://pictures.test/ann",
+    },
+    "apple": {
+        "iss": "https://appleid.apple.com", "aud": IOS, "sub": "001999.8b7c.1130",
+        "email": "abc123@privaterelay.appleid.com", "email_verified": "true",
+        "is_private_email": "true", "nonce_supported": True, "auth_time": 1767225600,
+        "nonce": "n-0S6_WzA2Mj", "c_hash": "Xyz",
+    },
+    "github": {
+        "iss": "https://github.com/login/oauth", "aud": [IOS], "sub": "583231",
+        "email": "octocat@home.test", "email_verified": True, "preferred_username": "octocat",
+    },
+}  # fmt: skip
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+async def issuer(clock: HandClock) -> AsyncIterator[Issuer]:
+    async with listening(clock) as made:
+        yield made
+
+
+@pytest.fixture
+def tokens(issuer: Issuer, clock: HandClock) -> IdTokens:
+    """Google, as far as anybody can tell."""
+    return reader(GOOGLE, issuer, clock)
+
+
+def reader(provider: Provider, issuer: Issuer, clock: HandClock) -> IdTokens:
+    return IdTokens(provider, (IOS, ANDROID), clock, fetch_by_http(issuer.url))
+
+
+def shaped(issuer: Issuer, name: str = "google", key: Any = RSA_KEY, **changes: Any) -> str:
+    """A good token of that shape, but for what is changed; ... leaves a claim out."""
+    now = issuer.clock.now().timestamp()
+    said = {**SHAPES[name], "iat": now, "exp": now + 600, **changes}
+    kept = {claim: value for claim, value in said.items() if value is not ...}
+    kid, algorithm = ("e1", "ES256") if key is EC_KEY else ("r1", "RS256" if key else "none")
+    return jwt.encode(kept, key, algorithm=algorithm, headers={"kid": kid})
+
+
+async def refused(tokens: IdTokens, token: str, nonce: str | None = None) -> None:
+    """No, and not a word more."""
+    with pytest.raises(Unauthenticated) as caught:
+        await tokens.read(token, nonce)
+    assert str(caught.value) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "proven"),
+    [
+        ("google", Proven(GOOGLE.issuers[0], "10769150350006150715113082367", "ann@home.test")),
+        ("apple", Proven(APPLE.issuers[0], "001999.8b7c.1130", "abc123@privaterelay.appleid.com")),
+        ("github", Proven(GITHUB.issuers[0], "583231", "octocat@home.test")),
+    ],
+)
+@pytest.mark.parametrize("key", [RSA_KEY, EC_KEY], ids=["RS256", "ES256"])
+async def test_the_shapes_of_three_providers(
+    issuer: Issuer, clock: HandClock, name: str, proven: Proven, key: Any
+) -> None:
+    tokens = reader(PROVIDERS[name], issuer, clock)
+    assert await tokens.read(shaped(issuer, name, key)) == proven
+    for other in PROVIDERS.keys() - {name}:
+        await refused(tokens, shaped(issuer, other, key))
+
+
+async def test_google_has_two_names_and_an_identity_has_one(
+    tokens: IdTokens, issuer: Issuer
+) -> None:
+    found = await tokens.read(shaped(issuer, iss="accounts.google.com"))
+    assert found.provider == "https://accounts.google.com"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"iss": "https://accounts.google.com.evil.test"},
+        {"iss": ...},
+        {"aud": "another app"},
+        {"aud": []},
+        {"aud": ...},
+        {"aud": [IOS, "another app"], "azp": ...},
+        {"aud": [IOS, "another app"], "azp": "another app"},
+        {"azp": "another app"},
+        {"sub": ""},
+        {"sub": 583231},
+        {"sub": ...},
+        {"sub": "x" * 256},
+        {"exp": ...},
+        {"exp": "tomorrow"},
+        {"iat": ...},
+        {"iat": 2e9},
+        {"nbf": 2e9},
+        {"email": ...},
+        {"email": None},
+        {"email": ""},
+        {"email": "ann"},
+        {"email": "ann@home.test\0"},
+        {"email": "ann@home.test\n"},
+        {"email": "two people@home.test"},
+        {"email": "x" * 320 + "@home.test"},
+        {"email_verified": ...},
+        {"email_verified": None},
+        {"email_verified": False},
+        {"email_verified": "false"},
+        {"email_verified": "True"},
+        {"email_verified": 1},
+        {"email_verified": ["true"]},
+    ],
+    ids=str,
+)
+async def test_claims_that_are_refused(
+    tokens: IdTokens, issuer: Issuer, changes: dict[str, Any]
+) -> None:
+    assert (await tokens.read(shaped(issuer))).email == "ann@home.test"
+    await refused(tokens, shaped(issuer, **changes))
+
+
+async def test_several_apps_may_be_meant_where_one_of_ours_asked(
+    tokens: IdTokens, issuer: Issuer
+) -> None:
+    found = await tokens.read(shaped(issuer, aud=["another app", IOS], azp=IOS))
+    assert found.email == "ann@home.test"
+
+
+async def test_it_ends(tokens: IdTokens, issuer: Issuer, clock: HandClock) -> None:
+    token = shaped(issuer)
+    clock.pass_seconds(599)
+    await tokens.read(token)
+    clock.pass_seconds(1)
+    await refused(tokens, token)
+
+
+async def test_a_providers_clock_may_be_a_minute_ahead(
+    tokens: IdTokens, issuer: Issuer, clock: HandClock
+) -> None:
+    now = clock.now().timestamp()
+    await tokens.read(shaped(issuer, iat=now + CLOCKS_DIFFER_SECONDS_MAX))
+    await refused(tokens, shaped(issuer, iat=now + CLOCKS_DIFFER_SECONDS_MAX + 1))
+
+
+async def test_a_nonce_is_answered_where_one_was_given(issuer: Issuer, clock: HandClock) -> None:
+    tokens = reader(APPLE, issuer, clock)
+    token = shaped(issuer, "apple")
+    await tokens.read(token, "n-0S6_WzA2Mj")
+    await tokens.read(token)
+    for nonce in ("", "n-0S6_WzA2MJ", "ä"):
+        await refused(tokens, token, nonce)
+    await refused(tokens, shaped(issuer, "apple", nonce=...), "n-0S6_WzA2Mj")
+    await refused(tokens, shaped(issuer, "apple", nonce=7), "7")
+
+
+async def test_keys_of_others_and_weak_ones(tokens: IdTokens, issuer: Issuer) -> None:
+    head, _, seal = shaped(issuer).split(".")
+    body = shaped(issuer, sub="somebody else").split(".")[1]
+    another = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    for key in (another, SMALL_KEY):
+        await refused(tokens, shaped(issuer, key=key))
+    for garbage in (f"{head}.{body}.{seal}", f"{head}.{body}.", f"{head}.{body}", "", "a.b.c"):
+        await refused(tokens, garbage)
+    unsigned = shaped(issuer, key=None)
+    assert unsigned.endswith(".")
+    await refused(tokens, unsigned)
+
+
+async def test_without_the_providers_keys_nothing_is_said(issuer: Issuer, clock: HandClock) -> None:
+    issuer.status = b"503 Service Unavailable"
+    tokens = reader(GOOGLE, issuer, clock)
+    with pytest.raises(StoreUnavailable):
+        await tokens.read(shaped(issuer))
+
+
+def test_what_was_proven_hides_its_words() -> None:
+    assert "ann" not in repr(Proven("p", "ann", "ann@home.test"))
