@@ -8,7 +8,7 @@ one `Runtime`. What starts Ray is in `fleet.py`. Gateways have a root of their o
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
@@ -16,18 +16,23 @@ import msgspec
 from beheard_hub.actors.cell import Kinds
 from beheard_hub.actors.host import Host, Ports
 from beheard_hub.ai.places import operators_list
-from beheard_hub.ai.registry import EMBEDDERS, FACILITATORS, Means, embedder, facilitator
+from beheard_hub.ai.registry import EMBEDDERS, FACILITATORS, Means, embedder, facilitator, voice
 from beheard_hub.domain.mediation.directory import DIRECTORY
 from beheard_hub.domain.mediation.kind import MEDIATION
+from beheard_hub.domain.practice.directory import PracticeDirectoryKind
+from beheard_hub.domain.practice.kind import PracticeKind
+from beheard_hub.domain.practice.protocol import Policy
+from beheard_hub.domain.practice.state import Numbers
 from beheard_hub.embeddings.hints import Tell, TellingFlushes
 from beheard_hub.embeddings.worker import EmbeddingWorker
 from beheard_hub.facilitation import Facilitator, PlanningFacilitator
 from beheard_hub.links import tls
 from beheard_hub.observability import tracing
+from beheard_hub.persistence import mediation_views, practice_views
 from beheard_hub.persistence.database import Database
 from beheard_hub.persistence.flush_store import PostgresFlushStore
-from beheard_hub.persistence.mediation_views import rendered_kinds
-from beheard_hub.persistence.renderer import PostgresRenderer
+from beheard_hub.persistence.numbers import BlockNumbers, reserve_in
+from beheard_hub.persistence.renderer import KindOfSession, PostgresRenderer
 from beheard_hub.persistence.stores import (
     PostgresAccounts,
     PostgresLeaseStore,
@@ -37,12 +42,12 @@ from beheard_hub.persistence.stores import (
 from beheard_hub.persistence.summaries import StoredSummaries
 from beheard_hub.persistence.usage import PostgresUsage
 from beheard_hub.persistence.vectors import PostgresVectors, Share
-from beheard_hub.ports import Clock
+from beheard_hub.ports import Clock, SessionStore
 from beheard_hub.reactions.budgets import Budgets
 from beheard_hub.reactions.reactor import Reactor
 from beheard_hub.reactions.tools import SignToken, Tools
 from beheard_hub.runtime import Runtime, SystemClock, SystemIds
-from beheard_hub.settings import Push, Settings, SetupError
+from beheard_hub.settings import Ai, Push, Settings, SetupError
 
 if TYPE_CHECKING:
     from beheard_hub.push.ably import AblyCourier
@@ -81,10 +86,12 @@ class HostParts(msgspec.Struct, frozen=True):
     db: Database
     flushes: PostgresFlushStore
     courier: AblyCourier | None
+    numbers: BlockNumbers
 
     async def start(self, endpoint: str) -> None:
         """Opens the lease under `endpoint` and begins to serve. Raises StoreUnavailable."""
         self.reactor.bind(self.host)
+        await self.numbers.open()
         await self.host.start(endpoint, self.reactor)
 
     async def drain(self) -> None:
@@ -92,6 +99,9 @@ class HostParts(msgspec.Struct, frozen=True):
         await self.host.drain()
         await self.reactor.stop()
         await self.reactor.tools.facilitator.close()
+        if self.reactor.tools.voice is not None:
+            await self.reactor.tools.voice.close()
+        await self.numbers.close()
         await self.flushes.close()
         await self.db.close()
         await asyncio.to_thread(tracing.stop)
@@ -129,6 +139,25 @@ def push_courier(push: Push) -> AblyCourier | None:
     return AblyCourier(push.ably_api_key, push)
 
 
+def _kinds(numbers: Numbers) -> Kinds:
+    """All that sessions of this hub can be."""
+    policy = Policy()
+    return Kinds(
+        [MEDIATION, PracticeKind(numbers, policy)],
+        [DIRECTORY, PracticeDirectoryKind(numbers, policy)],
+    )
+
+
+def _views(sessions: SessionStore) -> Mapping[str, KindOfSession]:
+    """How each of them is shown."""
+    mediation = mediation_views.rendered_kinds(StoredSummaries(sessions, MEDIATION))
+    return {**mediation, **practice_views.rendered_kinds()}
+
+
+def _budgets(ai: Ai, clock: Clock, db: Database) -> Budgets:
+    return Budgets(clock, PostgresUsage(db), user=ai.budget_user, hub=ai.budget_hub)
+
+
 async def build_host(
     runtime: Runtime,
     host_id: str,
@@ -143,23 +172,26 @@ async def build_host(
     db = await Database.open(runtime.runtime_url, size_max=HOST_CONNECTIONS_MAX)
     sessions, reads = PostgresSessionStore(db), PostgresReadStore(db)
     embedding = embedder(settings.embeddings)
-    kinds = rendered_kinds(StoredSummaries(sessions, MEDIATION))
+    numbers = BlockNumbers(reserve_in(db))
     flushes = PostgresFlushStore(runtime.runtime_url)
     ports = Ports(
-        kinds=Kinds([MEDIATION], [DIRECTORY]),
+        kinds=_kinds(numbers),
         flushes=TellingFlushes(flushes, tell),
         leases=PostgresLeaseStore(db),
         sessions=sessions,
-        renderer=PostgresRenderer(reads, PostgresAccounts(db), embedding, kinds),
+        renderer=PostgresRenderer(reads, PostgresAccounts(db), embedding, _views(sessions)),
         clock=clock,
         ids=ids,
     )
     courier = push_courier(settings.push)
-    speaker = around(facilitator(Means(settings=settings.ai, embedder=embedding, clock=clock)))
+    means = Means(settings=settings.ai, embedder=embedding, clock=clock)
+    speaker = around(facilitator(means))
     tools = Tools(
         reads=reads,
         sessions=sessions,
         facilitator=speaker,
+        voice=voice(means),
+        numbers=numbers,
         planner=speaker.plan if isinstance(speaker, PlanningFacilitator) else None,
         embedder=embedding,
         clock=clock,
@@ -168,16 +200,11 @@ async def build_host(
         answer_seconds_max=settings.ai.answer_seconds_max,
         locale=settings.ai.locale,
         places=operators_list(settings.ai),
-        budgets=Budgets(
-            clock,
-            PostgresUsage(db),
-            user=settings.ai.budget_user,
-            hub=settings.ai.budget_hub,
-        ),
+        budgets=_budgets(settings.ai, clock, db),
         sign_token=token_signer(settings.push, clock),
         courier=courier,
     )
-    return HostParts(Host(host_id, ports, on_fenced), Reactor(tools), db, flushes, courier)
+    return HostParts(Host(host_id, ports, on_fenced), Reactor(tools), db, flushes, courier, numbers)
 
 
 # ---- embedding

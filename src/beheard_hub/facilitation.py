@@ -73,6 +73,8 @@ class Piece(msgspec.Struct, frozen=True):
     text: str
     reset: bool = False
     """Earlier pieces of the message do not count; with an empty text none does."""
+    lane: str | None = None
+    """In a practice: who speaks, ``partner`` or ``coach``."""
 
 
 class Spoken(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +83,8 @@ class Spoken(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     prompt_version: str
     usage: Usage = Usage()
+    model: str = ""
+    """Which one said it, where that is stored with the words."""
     offer_feel_heard: bool = False
     """Stage 1: the facilitator thinks the question may be offered; it never answers it."""
     offer_support: str | None = None

@@ -165,6 +165,8 @@ class DeltaFrom(_Message, frozen=True, tag="delta"):
     index: int
     text: str
     reset: bool = False
+    lane: str | None = None
+    """In a practice: who speaks."""
 
 
 class PresenceFrom(_Message, frozen=True, tag="pres"):

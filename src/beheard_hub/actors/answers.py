@@ -7,6 +7,8 @@ shows what all the others show, and the next piece follows for all of them alike
 
 from __future__ import annotations
 
+import msgspec
+
 from beheard_hub.domain.sharding import shard_of
 from beheard_hub.ports import Piece
 
@@ -69,7 +71,7 @@ class Answers:
         text = "".join(answer.texts)
         answer.texts = [text]
         newest = answer.newest
-        return Piece(newest.reply_to, newest.message_id, newest.index, text, reset=True)
+        return msgspec.structs.replace(newest, text=text, reset=True)
 
     def over(self, thread: Thread, message_id: str) -> None:
         """This answer is stored or given up."""

@@ -330,5 +330,6 @@ class Subscriptions:
 
 def _delta(subs: list[int], session_id: str, piece: Piece) -> DeltaFrom:
     return DeltaFrom(
-        subs, session_id, piece.reply_to, piece.message_id, piece.index, piece.text, piece.reset
-    )
+        subs, session_id, piece.reply_to, piece.message_id, piece.index, piece.text, piece.reset,
+        piece.lane,
+    )  # fmt: skip

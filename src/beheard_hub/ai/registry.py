@@ -12,12 +12,15 @@ import msgspec
 from beheard_hub.ai.anthropic import AnthropicFacilitator
 from beheard_hub.ai.anthropic.probe import probe
 from beheard_hub.ai.anthropic.transport import Limits, Transport, make_client
+from beheard_hub.ai.anthropic.voice import AnthropicVoice
 from beheard_hub.ai.embedding import LocalEmbedder
 from beheard_hub.ai.offline import OfflineFacilitator
+from beheard_hub.ai.offline.voice import OfflineVoice
 from beheard_hub.ai.openai_embedding import OpenAiEmbedder
 from beheard_hub.embeddings.vocabulary import VectorModel
 from beheard_hub.facilitation import Facilitator
 from beheard_hub.ports import Clock, Embedder
+from beheard_hub.practice.scripts import Voice
 from beheard_hub.settings import Ai, Embeddings
 
 
@@ -29,10 +32,10 @@ class Means(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
 
 
-def _anthropic(means: Means) -> Facilitator:
+def _transport(means: Means) -> Transport:
     settings = means.settings
     assert settings.anthropic_api_key is not None, "settings.REQUIRES"
-    transport = Transport(
+    return Transport(
         make_client(settings.anthropic_api_key, settings.anthropic_base_url),
         mono=means.clock.mono,
         sleep=asyncio.sleep,
@@ -43,6 +46,10 @@ def _anthropic(means: Means) -> Facilitator:
             answer_seconds_max=settings.answer_seconds_max,
         ),
     )
+
+
+def _anthropic(means: Means) -> Facilitator:
+    settings, transport = means.settings, _transport(means)
     return AnthropicFacilitator(transport, large=settings.model_large, small=settings.model_small)
 
 
@@ -57,6 +64,13 @@ FACILITATORS: Mapping[str, Callable[[Means], Facilitator]] = {
 """Provider name → how it is made."""
 
 
+VOICES: Mapping[str, Callable[[Means], Voice]] = {
+    "anthropic": lambda means: AnthropicVoice(_transport(means), model=means.settings.model_large),
+    "offline": lambda _: OfflineVoice(),
+}
+"""The same for who speaks in practices; each has connections of its own."""
+
+
 PROBES: Mapping[str, Callable[[Ai], Coroutine[Any, Any, tuple[str, str]]]] = {"anthropic": probe}
 """Provider name → whether it would answer: a sentence, and advice where it would not. Providers
 that ask nobody need none."""
@@ -65,6 +79,11 @@ that ask nobody need none."""
 def facilitator(means: Means) -> Facilitator:
     """The one that the settings name."""
     return FACILITATORS[means.settings.facilitator](means)
+
+
+def voice(means: Means) -> Voice:
+    """That of the provider that the settings name."""
+    return VOICES[means.settings.facilitator](means)
 
 
 class Embedding(Embedder, VectorModel, Protocol):

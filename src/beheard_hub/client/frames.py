@@ -94,6 +94,7 @@ class Delta(_Frame, frozen=True, tag="delta"):
     text: str = ""
     reply_to: str | None = None
     reset: bool | None = None
+    lane: str | None = None
 
 
 class Presence(_Frame, frozen=True, tag="presence"):

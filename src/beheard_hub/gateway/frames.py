@@ -149,6 +149,8 @@ class Delta(_Frame, frozen=True, tag="delta"):
     index: int
     text: str
     reset: bool = False
+    lane: str | None = None
+    """In a practice: ``partner`` or ``coach``."""
 
     def absorbing(self, later: Delta) -> Delta:
         """Both in one: whoever takes it in shows the same in the end."""

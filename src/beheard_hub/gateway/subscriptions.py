@@ -309,6 +309,7 @@ class Subscriptions:
             index=message.index,
             text=message.text,
             reset=message.reset,
+            lane=message.lane,
         )
         for sub in self._audience(line, message.subs):
             sub.shown = frame if message.text else None

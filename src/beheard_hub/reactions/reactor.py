@@ -22,10 +22,11 @@ from beheard_hub.domain.mediation.vocabulary import (
     DRAFT_CHECK,
     PUSH,
 )
+from beheard_hub.domain.practice.vocabulary import EXCHANGE
 from beheard_hub.domain.refusals import Code, Refusal
 from beheard_hub.observability.metrics import REMINDER_LATE_SECONDS, REMINDERS_FAILED
 from beheard_hub.ports import Mailbox, StoreUnavailable
-from beheard_hub.reactions import drafts, extracting, leaving, pushing, turns
+from beheard_hub.reactions import drafts, extracting, leaving, practising, pushing, turns
 from beheard_hub.reactions import work as works
 from beheard_hub.reactions.budgets import BudgetReached
 from beheard_hub.reactions.pushing import Pushes
@@ -313,6 +314,7 @@ HANDLERS: Mapping[str, Handler] = {
     "inactivity": _timer,
     "follow_up": _timer,
     **leaving.HANDLERS,
+    **practising.HANDLERS,
     "renamed": _renamed,
     PUSH: _push,
     DEVICE_GONE: _device_gone,
@@ -329,6 +331,7 @@ PLACES: Mapping[str, int] = {
 keep no timer waiting."""
 LANES: Mapping[str, str] = {
     AI_TURN: "answers",
+    EXCHANGE: "answers",
     AI_EXTRACT: "models",
     DRAFT_CHECK: "models",
     "common_ground": "models",

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from beheard_hub.domain.limits import DELTA_MILLISECONDS_MIN
 from beheard_hub.facilitation import Delta, FacilitatorFailed, Spoken
 from beheard_hub.observability.metrics import AI_FIRST_WORD_SECONDS
-from beheard_hub.ports import Clock, Sleep
+from beheard_hub.ports import Clock, Mailbox, Piece, Sleep
 
 TEXT_CHARS_MAX = 10_000
 """What a "Message" row can hold (spec 03.3)."""
@@ -44,6 +44,31 @@ class Rhythm:
             yield
         finally:
             self._running -= 1
+
+
+@contextlib.contextmanager
+def telling(
+    mailbox: Mailbox, session_id: str, user_id: str, reply_to: str, message_id: str,
+    lane: str | None = None,
+) -> Iterator[Emit]:  # fmt: skip
+    """Tells the pieces of one answer. What was shown is called back where the answer will not be
+    stored, however it comes to that: it may be made from what its owner has taken back."""
+    shown = False
+
+    def emit(index: int, text: str, reset: bool) -> None:
+        nonlocal shown
+        shown = bool(text)
+        piece = Piece(reply_to, message_id, index, text, reset, lane)
+        mailbox.delta(session_id, user_id, piece)
+
+    try:
+        yield emit
+    except BaseException:
+        if shown:
+            emit(0, "", True)
+        raise
+    finally:
+        mailbox.answered(session_id, user_id, message_id)
 
 
 async def speak(

@@ -10,8 +10,10 @@ import msgspec
 
 from beheard_hub.ai.places import Places
 from beheard_hub.courier import Courier
+from beheard_hub.domain.practice.state import Numbers
 from beheard_hub.facilitation import Embedder, Facilitator, PlanRequest
 from beheard_hub.ports import Actor, Clock, Ids, ReadStore, SessionStore, Sleep
+from beheard_hub.practice.scripts import Voice
 from beheard_hub.reactions.budgets import Budgets
 from beheard_hub.reactions.standing import Revocations
 from beheard_hub.reactions.streaming import Rhythm
@@ -57,6 +59,10 @@ class Tools(msgspec.Struct, frozen=True, kw_only=True):
     revocations: Revocations = msgspec.field(default_factory=Revocations)
     """What was taken back in the sessions of this host."""
     budgets: Budgets = msgspec.field(default_factory=Budgets)
+    voice: Voice | None = None
+    """Speaks the lanes of practices."""
+    numbers: Numbers | None = None
+    """Of this host: messages of practices are told under theirs while they come."""
     locale: str = "en"
     """Whose places to turn to are shown in danger, like ``en-GB`` or ``de``: the hub's
     (BEHEARD_LOCALE), because nothing in the data model says where a user is."""

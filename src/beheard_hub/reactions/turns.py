@@ -12,8 +12,7 @@ and `retrieval.unanswered` asks for the others.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -32,11 +31,11 @@ from beheard_hub.domain.mediation.internal import BudgetReached as BudgetSpent
 from beheard_hub.domain.mediation.vocabulary import ROLE_USER
 from beheard_hub.facilitation import FacilitatorFailed, PlanRequest, Spoken
 from beheard_hub.observability.metrics import AI_TURNS, AI_TURNS_RUNNING
-from beheard_hub.ports import Actor, Mailbox, Piece, StoreUnavailable
+from beheard_hub.ports import Actor, Mailbox, StoreUnavailable
 from beheard_hub.reactions import retrieval, work
 from beheard_hub.reactions.budgets import BudgetReached
 from beheard_hub.reactions.recording import note_sent, recording
-from beheard_hub.reactions.streaming import Emit, speak
+from beheard_hub.reactions.streaming import speak, telling
 from beheard_hub.reactions.tools import Tools, as_ai
 
 FEEL_HEARD_FIRST = 4
@@ -137,7 +136,7 @@ async def _answered(tools: Tools, mailbox: Mailbox, session_id: str, due: Due) -
     message_id, reply_to = tools.ids.ordered(), answered[-1] if answered else ""
     note_sent(tools, assembled, messageId=message_id, probes=list(probes(heard.text)))
     call = tools.facilitator.open_stage if opening else tools.facilitator.reply
-    with _telling(mailbox, actor, reply_to, message_id) as emit:
+    with telling(mailbox, session_id, actor.id, reply_to, message_id) as emit:
         spoken = await speak(
             call(assembled.bundle), emit, tools.clock, tools.sleep, tools.first_word_seconds_max,
             tools.rhythm,
@@ -152,28 +151,6 @@ async def _answered(tools: Tools, mailbox: Mailbox, session_id: str, due: Due) -
             consent=await _wording(tools, actor, spoken.ask_to_share),
             offer_feel_heard=spoken.offer_feel_heard and await _may_offer(tools, actor, heard),
         )
-
-
-@contextlib.contextmanager
-def _telling(mailbox: Mailbox, actor: Actor, reply_to: str, message_id: str) -> Iterator[Emit]:
-    """Tells the pieces of one answer. What was shown is called back where the answer will not be
-    stored, however it comes to that: it may be made from what its owner has taken back."""
-    shown = False
-
-    def emit(index: int, text: str, reset: bool) -> None:
-        nonlocal shown
-        shown = bool(text)
-        piece = Piece(reply_to, message_id, index, text, reset)
-        mailbox.delta(actor.session_id, actor.id, piece)
-
-    try:
-        yield emit
-    except BaseException:
-        if shown:
-            emit(0, "", True)
-        raise
-    finally:
-        mailbox.answered(actor.session_id, actor.id, message_id)
 
 
 async def _wording(

@@ -263,7 +263,7 @@ class House:
         self.facilitator = RecordingFacilitator()
         self.tools = Tools(
             reads=self.reads, sessions=sessions, facilitator=self.facilitator,
-            embedder=embedder, clock=clock, ids=ids, **tools,
+            embedder=embedder, clock=clock, ids=ids, numbers=self.numbers, **tools,
         )  # fmt: skip
         ports = Ports(
             kinds=Kinds(

@@ -13,6 +13,7 @@ import asyncpg
 from tests.integration.consent.house import House, Phone
 
 _numbers = itertools.count(1)
+JSON = {"quota", "usage", "metadata", "properties"}
 NOBODY_USED = json.dumps({"inputTokens": 0, "outputTokens": 0, "totalTokens": 0})
 
 
@@ -75,4 +76,7 @@ class Stage:
         found = await self.owner.fetch(
             f'SELECT * FROM practice."{table}" WHERE {column} = $1 ORDER BY {order}', int(session)
         )
-        return [dict(row) for row in found]
+        return [
+            {k: json.loads(v) if k in JSON and v is not None else v for k, v in row.items()}
+            for row in found
+        ]

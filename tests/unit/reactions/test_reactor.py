@@ -11,13 +11,13 @@ from beheard_hub.domain.kernel import Command, Due, Loaded, Work
 from beheard_hub.domain.refusals import Code, Refusal
 from beheard_hub.facilitation import CommonItem, Delta, FacilitatorFailed
 from beheard_hub.ports import StoreUnavailable
-from beheard_hub.reactions import turns
+from beheard_hub.reactions import practising, turns
 from beheard_hub.reactions.reactor import HANDLERS, RETRY_SECONDS, SETTLE_SECONDS
 from tests.unit.reactions.fakes import ANA, SAM, SESSION, START, Held, World, ai_turn, message
 
 NO_TIMERS = {
     "ai_extract", "ai_turn", "common_ground", "renamed", "erase_seat", "erase_account", "push",
-    "device_gone", "draft_check",
+    "device_gone", "draft_check", *practising.HANDLERS,
 }  # fmt: skip
 COMMAND = Command(id="c1", name="draft", user_id=ANA, session_id=SESSION, data=None)
 

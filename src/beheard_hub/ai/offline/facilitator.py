@@ -57,7 +57,7 @@ class OfflineFacilitator:
         text = table("openings")[f"stage{bundle.stage}"].format(
             hello=hello, partner=bundle.partner_name or NOBODY_NAMED
         )
-        for piece in _pieces(text):
+        for piece in pieces(text):
             yield Delta(piece)
         yield Spoken(text=text, prompt_version=f"offline/open-{bundle.stage}/{VERSION}")
 
@@ -66,7 +66,7 @@ class OfflineFacilitator:
         turn = replies.turn_of(bundle, read_thread(bundle, self._seed))
         answer = replies.answer(turn)
         text = capitalised(answer.text)
-        for piece in _pieces(text):
+        for piece in pieces(text):
             yield Delta(piece)
         yield Spoken(
             text=text,
@@ -114,7 +114,7 @@ class OfflineFacilitator:
         return extraction.extract(bundle)
 
 
-def _pieces(text: str) -> Iterator[str]:
+def pieces(text: str) -> Iterator[str]:
     """The text in groups of words; joined they are the text, line breaks included."""
     start, seen = 0, 0
     for index, char in enumerate(text):

@@ -20,6 +20,5 @@ What holds over all of it, proven over random histories (`tests/unit/domain/prac
   `durationSeconds`, and the time of an end is that of its cause, not that of its being noticed.
 * A state holds ids, flags, counts and times; text travels through decisions only.
 
-Nothing here is wired into hosts, gateways or stores yet: docs/decisions/0046-practice.md says what
-is decided and what is still to come.
+docs/decisions/0046-practice.md says what is decided.
 """

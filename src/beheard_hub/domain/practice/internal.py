@@ -24,6 +24,8 @@ class Replied(Internal, frozen=True, kw_only=True):
     model: str
     input_tokens: int
     output_tokens: int
+    message_id: int | None = None
+    """The number under which its words were told while they came; None: they were not."""
 
     def __repr__(self) -> str:
         return f"Replied({self.lane})"

@@ -53,6 +53,11 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True):
     the partner's voice."""
     then: str | None
     """Who speaks next in the same exchange; None: the exchange is complete."""
+    history_tokens_max: int
+    """Of what was said before it speaks, by estimate; the oldest is left out."""
+    answer_tokens_max: int
+    temperature: float
+    """0 to 1; where a model takes one."""
 
 
 LANES: Mapping[str, Lane] = {
@@ -61,10 +66,12 @@ LANES: Mapping[str, Lane] = {
         Lane(
             name=PARTNER, sees=frozenset({ROLE_USER, PARTNER}), prompt="partnerSystemPrompt",
             model="partnerModel", quotes=False, then=COACH,
+            history_tokens_max=12_000, answer_tokens_max=400, temperature=0.9,
         ),
         Lane(
             name=COACH, sees=frozenset({ROLE_USER, PARTNER, COACH}), prompt="coachSystemPrompt",
             model="coachModel", quotes=True, then=None,
+            history_tokens_max=16_000, answer_tokens_max=500, temperature=0.5,
         ),
     )
 }  # fmt: skip

@@ -24,7 +24,7 @@ HEAD = """# The protocol of practice
 
 Generated from `domain/practice/protocol.py` and `events.py`; do not edit. To make it anew:
 `python -m beheard_hub.domain.practice.render > docs/practice-protocol.md`.
-Not wired yet: [decision 46](decisions/0046-practice.md).
+What is decided: [decision 46](decisions/0046-practice.md).
 """
 IDLE = "no_exchange"
 
@@ -56,10 +56,18 @@ def _lanes() -> str:
             f"`{lane.prompt}`, `{lane.model}`",
             "yes" if lane.quotes else "no",
             f"`{lane.then}`" if lane.then is not None else "-",
+            f"{lane.history_tokens_max:,} and {lane.answer_tokens_max:,}",
         )
         for lane in LANES.values()
     ]
-    head = ("lane", "sees messages of", "prompt and model", "ends with a quote", "then")
+    head = (
+        "lane",
+        "sees messages of",
+        "prompt and model",
+        "ends with a quote",
+        "then",
+        "tokens of history, answer",
+    )
     return _table(head, rows)
 
 

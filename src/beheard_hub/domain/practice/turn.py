@@ -64,9 +64,12 @@ class Turn:
         row = counted(name, properties, state.user_id, state.id, self.now, self.ids)
         self.rows.append(row)
 
-    def say(self, role: str, content: str, metadata: Mapping[str, Json]) -> tuple[int, Ref]:
+    def say(
+        self, role: str, content: str, metadata: Mapping[str, Json], number: int | None = None
+    ) -> tuple[int, Ref]:
         """A new message, told with its full text; its number and the place where it is shown."""
-        number = self.numbers.number(MESSAGE)
+        if number is None:
+            number = self.numbers.number(MESSAGE)
         row: dict[str, Json] = {
             "id": number,
             "sessionId": int(self.state.id),

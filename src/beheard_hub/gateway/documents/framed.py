@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from beheard_hub.domain.limits import COMMAND_ID_CHARS_MAX
+from beheard_hub.domain.practice.vocabulary import COACH, PARTNER
 from beheard_hub.domain.refusals import CODES, Code
 from beheard_hub.gateway import frames
 from beheard_hub.gateway.documents import shapes
@@ -100,6 +101,7 @@ WORDS: Mapping[str, Word] = {
     "index": Word(COUNT, "Counts the pieces of one answer.", 0),
     "text": Word(TEXT, "The piece.", "That sounds "),
     "reset": Word(BOOL, "Throw away the pieces so far.", True),
+    "lane": Word(words_of(PARTNER, COACH), "In a practice: who speaks.", PARTNER),
     "reconnectAfterMs": Word(COUNT, "When to connect again, in milliseconds.", 800),
 }
 """Field or ``Frame.field`` → what it is."""

@@ -62,7 +62,8 @@ def replied(turn: Turn) -> Outcome:
         return None
     assert data.lane == exchange.lane, "a reminder asks one lane"
     assert data.content.strip(), "a call that said nothing is a failure"
-    turn.say(data.lane, data.content, {"model": data.model, "answers": str(exchange.message_id)})
+    made = {"model": data.model, "answers": str(exchange.message_id)}
+    turn.say(data.lane, data.content, made, data.message_id)
     _charge(turn, data)
     following = LANES[exchange.lane].then
     if following is not None:
