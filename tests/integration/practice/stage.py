@@ -10,7 +10,7 @@ from typing import Any
 
 import asyncpg
 
-from tests.integration.consent.house import House, Phone
+from tests.integration.consent.house import Phone
 
 _numbers = itertools.count(1)
 JSON = {"quota", "usage", "metadata", "properties"}
@@ -18,9 +18,10 @@ NOBODY_USED = json.dumps({"inputTokens": 0, "outputTokens": 0, "totalTokens": 0}
 
 
 class Stage:
-    """What a test sets up around one house."""
+    """What a test sets up around one host."""
 
-    def __init__(self, house: House, owner: asyncpg.Connection) -> None:
+    def __init__(self, house: Any, owner: asyncpg.Connection) -> None:
+        """`house`: a `House`, or the parts of a host as the hub makes them."""
         self.house, self.owner = house, owner
 
     async def person(self, role: str = "USER") -> Phone:
