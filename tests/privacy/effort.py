@@ -16,7 +16,7 @@ from beheard_hub.persistence import sql
 from beheard_hub.persistence.database import Transaction
 from beheard_hub.persistence.flush_store import PostgresFlushStore
 
-POLLED = frozenset(map(sql.text, ("lease.routing", "reminders.due", "user.provision")))
+POLLED = frozenset(map(sql.text, ("lease.routing", "reminders.due", "user.log_in")))
 """What the hub asks from time to time: by itself, or about who it is that asks."""
 
 

@@ -65,8 +65,8 @@ async def _set_up(stage: Rehearsal) -> _Probe:
     await stage.act("nobody")
     users = []
     for _ in range(2):
-        args = {"provider": "self-proof", "subject": _new()}
-        [row] = await stage.query("user.provision", args)
+        args = {"provider": "self-proof", "subject": _new(), "admin_emails": []}
+        [row] = await stage.query("user.log_in", args)
         users.append(row["userId"])
     probe = _Probe(_new(), _new(), (users[0], users[1]), (_new(), _new()))
     await stage.act("ops")

@@ -233,7 +233,7 @@ async def test_a_full_queue_unsubscribes_and_comes_back_without_a_hole(
         await line.until_closed()
 
     async with standing_in(script) as there, Hub.connect(there.url, "t") as hub:
-        stream = hub.session("s").events(after=0)
+        stream = hub.session("s").events(after=0, confirm=False)
         await hub.command("x")
         taken = await seqs(stream, 6)
     assert taken == [1, 2, 3, 4, 5, 6]
