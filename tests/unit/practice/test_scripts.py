@@ -64,7 +64,7 @@ def test_the_coach_hears_all_and_is_asked_about_what_is_quoted() -> None:
         (COMMENT, (ROLE_USER, PARTNER, ROLE_USER, PARTNER), ["user"]),
         (COMMENT, (COACH, ROLE_USER, PARTNER), ["user"]),
     ],
-    ids=str,
+    ids=lambda one: getattr(one, "name", str(one)),
 )
 def test_turns_alternate_and_the_first_and_the_last_are_the_users(
     lane: Lane, roles: Sequence[str], turns: Sequence[str]
@@ -75,7 +75,7 @@ def test_turns_alternate_and_the_first_and_the_last_are_the_users(
 @pytest.mark.parametrize(
     ("lane", "roles"),
     [(PART, ()), (PART, (COACH,)), (PART, (ROLE_USER, PARTNER)), (COMMENT, TWO[:3])],
-    ids=str,
+    ids=lambda one: getattr(one, "name", str(one)),
 )
 def test_a_lane_that_is_not_asked_has_no_script(lane: Lane, roles: Sequence[str]) -> None:
     with pytest.raises(LookupError):
