@@ -1,0 +1,55 @@
+"""Who a token speaks for, and the rows behind it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+Known = tuple[str, str, str | None]
+"""User id, role, name."""
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """Who a verified token speaks for."""
+
+    user_id: str
+    role: str
+    name: str | None
+    expires_at: float
+    """Unix seconds."""
+
+
+class Unauthenticated(Exception):
+    """The token is not valid; which way it is not is never said."""
+
+
+class Identities(Protocol):
+    """From a bearer token to a user row, made on first sight (spec 5.1)."""
+
+    async def identify(self, token: str) -> Identity:
+        """Raises Unauthenticated, StoreUnavailable."""
+
+    def forget(self, user_id: str) -> None:
+        """This user has left: no token speaks for them any more."""
+
+
+class Accounts(Protocol):
+    """User rows of external identities, and of guests, who have none. Raises StoreUnavailable."""
+
+    async def provision(
+        self, provider: str, subject: str, name: str | None, email: str | None = None
+    ) -> Known:
+        """Made on first sight; two first sights at once give one user. `email` is verified."""
+
+    async def recognise(self, user_id: str, used_after: datetime) -> Known | None:
+        """That user, or whom that guest became; None if not seen since. Counts as a use."""
+
+
+class Exports(Protocol):
+    """What a user may take along (spec 4.5)."""
+
+    def lines(self, user_id: str) -> AsyncIterator[bytes]:
+        """All that the user owns, as whole JSON Lines. Raises StoreUnavailable, also midway."""
