@@ -1,43 +1,38 @@
 """A host: thousands of session actors in one process, without Ray, sockets or SQL.
 
-The way of a command is in `turns.py`, its way to Postgres in `persistence/write_behind.py`; this
-file connects them with the links (`received`), the reactions (`submit_internal`, `delta`), the
-reminders and the shards. A host answers only while its lease surely holds; once fenced it drops
-everything and is over.
+The way of a command is in `entrance.py` and `turns.py`, its way to Postgres in
+`persistence/write_behind.py`; this file connects them with the links (`received`), the reactions
+(`submit_internal`, `delta`), the reminders and the shards. A host answers only while its lease
+surely holds; once fenced it drops everything and is over.
 """
 
 from __future__ import annotations
 
 import asyncio
-import functools
 import gc
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from beheard_hub.actors.activation import NOT_FOUND, UNAVAILABLE, Activation
+from beheard_hub.actors.activation import UNAVAILABLE, Activation
 from beheard_hub.actors.arrivals import Arrivals
 from beheard_hub.actors.attending import attend
 from beheard_hub.actors.background import Background
-from beheard_hub.actors.cell import DIRECTORY, Cell, Turn, internal_turn, turn_of
 from beheard_hub.actors.departures import Departures
-from beheard_hub.actors.directory import Directory
+from beheard_hub.actors.entrance import Entrance
 from beheard_hub.actors.host_ports import Ports
 from beheard_hub.actors.notifier import Notifier
 from beheard_hub.actors.outs import Outs, refusing
 from beheard_hub.actors.placement import Placement
 from beheard_hub.actors.presence import Presence
 from beheard_hub.actors.reminders import Reminders
-from beheard_hub.actors.sent_away import SentAway
 from beheard_hub.actors.standing import StandingRenderer
-from beheard_hub.actors.strangers import Learn, ask_who, introduce, is_strange
 from beheard_hub.actors.subscriptions import Subscriptions
 from beheard_hub.actors.tally import Tally
 from beheard_hub.actors.tending import Tending
 from beheard_hub.actors.turns import Turns
 from beheard_hub.actors.unconfirmed import Unconfirmed
 from beheard_hub.domain.kernel import Command
-from beheard_hub.domain.refusals import Code, Refusal
-from beheard_hub.domain.sharding import home_of, shard_of
+from beheard_hub.domain.sharding import shard_of
 from beheard_hub.link_messages import (
     CommandTo,
     HereTo,
@@ -64,9 +59,6 @@ __all__ = ["Host", "Ports"]
 
 DRAIN_SECONDS_MAX = 10.0
 
-NO_SESSION = Refusal(Code.VALIDATION_ERROR, details={"sessionId": "this command has none"})
-UNKNOWN_COMMAND = Refusal(Code.VALIDATION_ERROR, details={"name": "is not a command"})
-
 _log = logger("host")
 
 
@@ -83,7 +75,6 @@ class Host:
         self._background = Background()
         self._loops: list[asyncio.Task[None]] = []
         self._tally = Tally()
-        self._sent_away = SentAway(ports.clock.mono)
         self._arrivals = Arrivals(ports.clock)
         self.came_after = self._arrivals.after  # ports.Mailbox
         # What `start` makes:
@@ -94,7 +85,7 @@ class Host:
         self.presence: Presence
         self.subscriptions: Subscriptions
         self.turns: Turns
-        self._directory: Directory
+        self._entrance: Entrance
         self._notifier: Notifier
         self._reminders: Reminders
         self._handlers: Mapping[type, Callable[[GatewayPeer, Any], None]] = {
@@ -149,7 +140,10 @@ class Host:
         )
         self.turns.settled = self._reminders.settled
         self.turns.followed = [Departures(self.peers), self.subscriptions.announcer.effects]
-        self._directory = Directory(ports.sessions, background, self.turns)
+        self._entrance = Entrance(
+            ports.kinds, ports.sessions, self.placement, self.activation, self.turns, background,
+            ports.clock, self.answering,
+        )  # fmt: skip
         self._loops = [background.spawn(self.write_behind.run())]
         await self.placement.watch()
         tending = Tending(
@@ -228,9 +222,9 @@ class Host:
         """The line is gone: its subscriptions are too."""
         self.peers.discard(peer)
         self._tally.detached(peer)
-        self._sent_away.detached(peer)
         if hasattr(self, "subscriptions"):
             self.subscriptions.detached(peer)
+            self._entrance.detached(peer)
 
     def received(self, peer: GatewayPeer, message: ToHost) -> None:
         """One message of that gateway."""
@@ -240,85 +234,8 @@ class Host:
     def _command(self, peer: GatewayPeer, message: CommandTo) -> None:
         if self.stopping or self.write_behind.full or not self.answering():
             peer.send(refusing(message.rid, UNAVAILABLE))
-            return
-        kind = self._ports.kinds.of_command(message.name)
-        if kind is None or message.name.startswith("internal."):
-            peer.send(refusing(message.rid, UNKNOWN_COMMAND))
-            return
-        spec = kind.commands[message.name]
-        if not spec.by_invitation:
-            if spec.sessionless == bool(message.session_id):
-                peer.send(refusing(message.rid, NO_SESSION if spec.sessionless else NOT_FOUND))
-                return
-            shard = shard_of(home_of(message.session_id, message.user_id))
-            if self._sent_away.sends(peer, message, shard, self.placement.generation(shard)):
-                return
-        turn = turn_of(kind, spec, peer, message)
-        if spec.by_invitation:
-            self._run_for(turn, lambda: self._by_invitation(turn))
-        elif spec.sessionless:
-            self._directory.submit(turn)
         else:
-            self._in_session(turn)
-
-    def _in_session(self, turn: Turn) -> None:
-        """Into the cell, or behind its activation."""
-        cell = self.activation.get(turn.session_id)
-        caller = turn.user_id if turn.spec is not None and turn.spec.anyone else ""
-        then = functools.partial(self._activated, turn)
-        if cell is None:
-            self.activation.park(turn.session_id, then, caller)
-        elif caller and caller not in cell.names:
-            again = functools.partial(self._in_session, turn)
-            self._run_for(turn, lambda: self._met(introduce, cell, turn, again))
-        elif not caller and not cell.is_member(turn.user_id):
-            self.activation.pretend(then)
-        else:
-            self._activated(turn, cell)
-
-    def _run_for(self, turn: Turn, work: Callable[[], Awaitable[None]]) -> None:
-        self._background.spawn(self.turns.outs.run_for(None, turn, work))
-
-    def _activated(self, turn: Turn, outcome: Cell | Refusal) -> None:
-        if self.placement.generation(shard_of(turn.session_id)) == 0:
-            self._moved(turn)
-        elif isinstance(outcome, Refusal):
-            self.turns.outs.refuse(None, turn, outcome)
-        elif outcome.kind is not turn.kind:
-            self.turns.outs.refuse(None, turn, NOT_FOUND)
-        elif is_strange(outcome, turn):
-            again = functools.partial(self._activated, turn, outcome)
-            self._run_for(turn, lambda: self._met(ask_who, outcome, turn, again))
-        elif outcome.dropped or (turn.internal is None and not self.answering()):
-            self.turns.outs.refuse(None, turn, UNAVAILABLE)
-        elif turn.internal is not None:
-            self.turns.decide(outcome, turn, turn.internal)
-        else:
-            self.turns.command(outcome, turn)
-
-    def _moved(self, turn: Turn) -> None:
-        turn.finish("moved")
-        for peer, rid in turn.callers:
-            peer.send(Moved(rid, turn.session_id))
-
-    async def _by_invitation(self, turn: Turn) -> None:
-        """The invitation's own session decides, wherever it lives."""
-        invitation = turn.data.get("invitationId")
-        session_id = None
-        if isinstance(invitation, str):
-            session_id = await self._ports.sessions.session_of_invitation(invitation)
-        if session_id is None:
-            self.turns.outs.refuse(None, turn, NOT_FOUND)
-            return
-        turn.session_id = session_id
-        if self.placement.generation(shard_of(session_id)) == 0:
-            self._moved(turn)
-        else:
-            self._in_session(turn)
-
-    async def _met(self, learn: Learn, cell: Cell, turn: Turn, then: Callable[[], None]) -> None:
-        await learn(self._ports.sessions, cell, turn)
-        then()
+            self._entrance.command(peer, message)
 
     def _subscribe(self, peer: GatewayPeer, message: SubscribeTo) -> None:
         if self.placement.generation(shard_of(message.session_id)) == 0:
@@ -337,23 +254,8 @@ class Host:
 
     def submit_internal(self, session_id: str, command: Command) -> None:
         """Puts an internal command into the session's mailbox; it may be lost (see the port)."""
-        if self.stopping or self.fenced_off or self.write_behind.full:
-            return
-        if self.placement.generation(shard_of(session_id)) == 0:
-            return
-        if session_id.startswith(DIRECTORY):
-            self._directory.submit(internal_turn(self._ports.kinds.directory, "", command))
-            return
-
-        def then(outcome: Cell | Refusal) -> None:
-            if isinstance(outcome, Cell) and not outcome.dropped:
-                self._activated(internal_turn(outcome.kind, session_id, command), outcome)
-
-        cell = self.activation.get(session_id)
-        if cell is not None:
-            then(cell)
-        else:
-            self.activation.park(session_id, then)
+        if not (self.stopping or self.fenced_off or self.write_behind.full):
+            self._entrance.internal(session_id, command)
 
     def delta(self, session_id: str, user_id: str, piece: Piece) -> None:
         """See the port."""
