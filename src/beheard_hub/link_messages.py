@@ -45,6 +45,8 @@ class SubscribeTo(_Message, frozen=True, tag="sub"):
     user_id: str
     session_id: str
     after: int | None = None
+    observer: bool = False
+    """The user is no member, and watches (`CommandSpec.observes`)."""
 
 
 class UnsubscribeTo(_Message, frozen=True, tag="unsub"):

@@ -14,7 +14,8 @@ from beheard_hub.actors.host import Host
 from beheard_hub.actors.placement import Placement
 from beheard_hub.actors.recording import Entry, Event, iso
 from beheard_hub.actors.reminders import Reminders
-from beheard_hub.actors.subscriptions import Subscription, Subscriptions
+from beheard_hub.actors.subscription import Subscription
+from beheard_hub.actors.subscriptions import Subscriptions
 from beheard_hub.actors.turns import Turns
 from beheard_hub.domain.kernel import Loaded, Notice
 from beheard_hub.domain.limits import LEASE_SECONDS

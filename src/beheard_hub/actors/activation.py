@@ -138,11 +138,15 @@ class Activation:
                 return outcome
 
     async def cell_of(self, key: str, user_id: str) -> Cell | Refusal:
-        """The cell, if this user is a member by what is committed; NOT_FOUND takes as long whether
-        there is such a cell or not. Cancelling leaves the load running."""
+        """The cell, if this user is a member by what is committed (`cell_where`)."""
+        return await self.cell_where(key, lambda cell: user_id in cell.kind.members(cell.committed))
+
+    async def cell_where(self, key: str, holds: Callable[[Cell], bool]) -> Cell | Refusal:
+        """The cell, if that holds for it; NOT_FOUND takes as long whether there is such a cell or
+        not. Cancelling leaves the load running."""
         live = self.get(key) is not None
         outcome = await self.cell(key)
-        if isinstance(outcome, Refusal) or user_id in outcome.kind.members(outcome.committed):
+        if isinstance(outcome, Refusal) or holds(outcome):
             return outcome
         return await _once(self.pretend) if live else NOT_FOUND
 

@@ -56,10 +56,10 @@ class Entrance:
     def command(self, peer: GatewayPeer, message: CommandTo) -> None:
         """One command of a client, as its gateway hands it on."""
         kind = self._kinds.of_command(message.name)
-        if kind is None or message.name.startswith("internal."):
+        spec = None if kind is None else kind.commands[message.name]
+        if kind is None or spec is None or spec.observes or spec.name.startswith("internal."):
             peer.send(refusing(message.rid, UNKNOWN_COMMAND))
             return
-        spec = kind.commands[message.name]
         if not spec.by_invitation:
             if spec.sessionless == bool(message.session_id):
                 peer.send(refusing(message.rid, NO_SESSION if spec.sessionless else NOT_FOUND))

@@ -21,6 +21,7 @@ from beheard_hub.actors.departures import Departures
 from beheard_hub.actors.entrance import Entrance
 from beheard_hub.actors.host_ports import Ports
 from beheard_hub.actors.notifier import Notifier
+from beheard_hub.actors.observers import Observers
 from beheard_hub.actors.outs import Outs, refusing
 from beheard_hub.actors.placement import Placement
 from beheard_hub.actors.presence import Presence
@@ -122,13 +123,34 @@ class Host:
             ports.limits,
         )  # fmt: skip
         renderer = StandingRenderer(ports.renderer)
+        observers = Observers(self.activation, ports.sessions, renderer, ports.clock, ports.ids)
         self.subscriptions = Subscriptions(
             self.activation, ports.sessions, renderer, background, self.answering, ports.sleep,
-            self.presence,
+            self.presence, observers,
         )  # fmt: skip
         for peer in self.peers:
             self.subscriptions.attached(peer)
         self._reminders = Reminders(ports.sessions, ports.clock, reactions, ports.kinds.at_once)
+        self._make_turns(reactions, renderer)
+        self._loops = [background.spawn(self.write_behind.run())]
+        await self.placement.watch()
+        tending = Tending(
+            self.activation, self.placement, self._reminders, self.answering,
+            ports.limits.swept_at_once_max, ports.sleep,
+        )  # fmt: skip
+        announcer = self.subscriptions.announcer
+        attending = attend(
+            [announcer.tick, self.subscriptions.tick, self._notifier.tick], ports.sleep
+        )
+        for loop in (self.placement.run(), tending.run(), attending):
+            self._loops.append(background.spawn(loop))
+        gc.collect()
+        gc.freeze()
+        return self.lease
+
+    def _make_turns(self, reactions: Reactions, renderer: StandingRenderer) -> None:
+        """What decides commands, and their way there."""
+        ports, background = self._ports, self._background
         self.turns = Turns(
             self.write_behind, self.activation, ports.sessions, background, ports.clock, ports.ids
         )
@@ -144,18 +166,6 @@ class Host:
             ports.kinds, ports.sessions, self.placement, self.activation, self.turns, background,
             ports.clock, self.answering,
         )  # fmt: skip
-        self._loops = [background.spawn(self.write_behind.run())]
-        await self.placement.watch()
-        tending = Tending(
-            self.activation, self.placement, self._reminders, self.answering,
-            ports.limits.swept_at_once_max, ports.sleep,
-        )  # fmt: skip
-        attending = attend([self.subscriptions.announcer.tick, self._notifier.tick], ports.sleep)
-        for loop in (self.placement.run(), tending.run(), attending):
-            self._loops.append(background.spawn(loop))
-        gc.collect()
-        gc.freeze()
-        return self.lease
 
     def answering(self) -> bool:
         """Whether the lease surely still holds (own clock, read before the flush was sent)."""
@@ -199,6 +209,7 @@ class Host:
             "packed": len(self.activation.packed),
             "parked": self.activation.parked,
             "subscriptions": len(self.subscriptions),
+            "observers": len(self.subscriptions.observers),
             "gateways": len(self.peers),
             "buffered": self.write_behind.entries,
             "buffered_bytes": self.write_behind.bytes,
@@ -243,7 +254,8 @@ class Host:
         elif self.stopping or not self.answering():
             peer.send(refusing(None, UNAVAILABLE, message.sub))
         else:
-            self._arrivals.came(message.session_id, message.user_id)
+            if not message.observer:
+                self._arrivals.came(message.session_id, message.user_id)
             self.subscriptions.subscribe(peer, message)
 
     def _received(self, peer: GatewayPeer, message: ReceivedTo) -> None:

@@ -4,6 +4,9 @@ A subscription remembers the newest seq that it was sent. A live event goes out 
 next one; otherwise the subscription stops being live and reads the log until it has caught up. So
 there is no hole and no repeat, whatever overtakes what. Deltas go to those who are live; whoever
 becomes so in the middle of an answer begins with the text so far (`answers.py`).
+
+Observers (`observers.py`) are shown what one member is, rendered once, in one message for each
+gateway; beside it they have the transcript in their snapshot.
 """
 
 from __future__ import annotations
@@ -16,9 +19,11 @@ from beheard_hub.actors.announcer import Announcer
 from beheard_hub.actors.answers import Answers
 from beheard_hub.actors.background import Background
 from beheard_hub.actors.cell import Cell, View
+from beheard_hub.actors.observers import Observers
 from beheard_hub.actors.presence import Presence
 from beheard_hub.actors.recording import Event, iso
 from beheard_hub.actors.rendering import resolve
+from beheard_hub.actors.subscription import Subscription
 from beheard_hub.domain.kernel import Json
 from beheard_hub.domain.refusals import Code, Refusal
 from beheard_hub.domain.sharding import shard_of
@@ -51,27 +56,13 @@ FAULT = Refusal(Code.INTERNAL_ERROR)
 _log = logger("host")
 
 
-class Subscription:
-    """One connection's ear at one session."""
-
-    __slots__ = ("closed", "live", "peer", "sent_seq", "session_id", "sub", "user_id")
-
-    def __init__(self, peer: GatewayPeer, message: SubscribeTo) -> None:
-        self.peer = peer
-        self.sub = message.sub
-        self.user_id = message.user_id
-        self.session_id = message.session_id
-        self.sent_seq = 0
-        self.live = False
-        self.closed = False
-
-
 class Subscriptions:
     """All subscriptions of one host."""
 
     def __init__(
         self, activation: Activation, store: SessionStore, renderer: Renderer,
         background: Background, answering: Callable[[], bool], sleep: Sleep, presence: Presence,
+        observers: Observers,
     ) -> None:  # fmt: skip
         self._activation = activation
         self._store = store
@@ -80,6 +71,7 @@ class Subscriptions:
         self._answering = answering
         self._sleep = sleep
         self.answers = Answers()
+        self.observers = observers
         self.announcer = Announcer(presence, activation, self._listening)
         self._of_user: dict[tuple[str, str], list[Subscription]] = {}
         self._of_peer: dict[GatewayPeer, dict[int, Subscription]] = {}
@@ -104,9 +96,9 @@ class Subscriptions:
         if (old := known.pop(message.sub, None)) is not None:
             self._close(old, clean=False)
         subscription = known[message.sub] = Subscription(peer, message)
-        key = (subscription.session_id, subscription.user_id)
-        self._of_user.setdefault(key, []).append(subscription)
-        self.announcer.presence.came(*key)
+        if subscription.observer is None:
+            self._of_user.setdefault(subscription.key, []).append(subscription)
+            self.announcer.presence.came(*subscription.key)
         self._work(subscription, self._open(subscription, message.after))
 
     def unsubscribe(self, peer: GatewayPeer, sub: int, *, clean: bool) -> None:
@@ -117,9 +109,10 @@ class Subscriptions:
             self._close(subscription, clean=clean)
 
     def whose(self, peer: GatewayPeer, sub: int) -> Subscription | None:
-        """The subscription with that number, once it is live."""
+        """The member's subscription with that number, once it is live: observers say nothing."""
         subscription = self._of_peer.get(peer, {}).get(sub)
-        return subscription if subscription is not None and subscription.live else None
+        heard = subscription is not None and subscription.live and subscription.observer is None
+        return subscription if heard else None
 
     def says(self, peer: GatewayPeer, message: PresenceTo) -> None:
         """What a device does."""
@@ -139,16 +132,47 @@ class Subscriptions:
     def _close(self, subscription: Subscription, *, clean: bool) -> None:
         subscription.closed = True
         subscription.live = False
-        key = (subscription.session_id, subscription.user_id)
-        rest = [s for s in self._of_user.get(key, ()) if s is not subscription]
+        rest = [s for s in self._of_user.get(subscription.key, ()) if s is not subscription]
         if rest:
-            self._of_user[key] = rest
+            self._of_user[subscription.key] = rest
         else:
-            self._of_user.pop(key, None)
-        self.announcer.closed(subscription, clean=clean)
+            self._of_user.pop(subscription.key, None)
+        if subscription.observer is None:
+            self.announcer.closed(subscription, clean=clean)
+        else:
+            self.observers.gone(subscription)
 
     def _listening(self, session_id: str, user_id: str) -> Sequence[Subscription]:
-        return self._of_user.get((session_id, user_id), ())
+        """The devices of that user."""
+        ears = self._of_user.get((session_id, user_id), ())
+        return [ear for ear in ears if ear.observer is None]
+
+    # ---- observers
+
+    def tick(self) -> None:
+        """Time passed."""
+        if self.observers.due():
+            self._background.spawn(self._ask_observers())
+
+    async def _ask_observers(self) -> None:
+        """Whoever may watch no longer is told so, and nothing else any more."""
+        try:
+            over = await self.observers.ask_again()
+        except StoreUnavailable:
+            return  # asked with the next round
+        for subscription, refusal in over:
+            self._refuse(subscription, refusal)
+
+    async def _admitted(self, subscription: Subscription) -> Cell | Refusal:
+        if subscription.observer is None:
+            return await self._activation.cell_of(subscription.session_id, subscription.user_id)
+        cell = await self.observers.admit(subscription)
+        if isinstance(cell, Cell):
+            if subscription.closed:
+                self.observers.gone(subscription)
+            else:
+                self._of_user.setdefault(subscription.key, []).append(subscription)
+        return cell
 
     # ---- what goes out
 
@@ -207,7 +231,7 @@ class Subscriptions:
         self._background.spawn(answered())
 
     async def _open(self, subscription: Subscription, after: int | None) -> None:
-        outcome = await self._activation.cell_of(subscription.session_id, subscription.user_id)
+        outcome = await self._admitted(subscription)
         if subscription.closed:
             return
         if isinstance(outcome, Refusal):
@@ -218,7 +242,7 @@ class Subscriptions:
             await self._snapshot(subscription)
         else:
             await self._replay(subscription, after, newest)
-        if not subscription.closed:
+        if not subscription.closed and subscription.observer is None:
             self.announcer.opened(subscription, outcome)
         await self._catch_up(subscription)
 
@@ -299,6 +323,8 @@ class Subscriptions:
                 seq = cell.committed_seqs.get(user_id, 0)
                 shape = cell.kind.snapshot(state, user_id, cell.names)
                 data = await self._rendered(cell, state, user_id, shape)
+                if data is not None and subscription.observer is not None:
+                    data = await self._with_transcript(subscription, cell, state, data)
                 if data is not None and not subscription.closed:
                     subscription.sent_seq = seq
                     subscription.peer.send(
@@ -309,6 +335,20 @@ class Subscriptions:
                 self._refuse(subscription, cell)
                 return
             await self._sleep(RETRY_SECONDS)
+
+    async def _with_transcript(
+        self, subscription: Subscription, cell: Cell, state: Any, data: Json
+    ) -> Json | None:
+        """The snapshot and what was said, as far as that is in it; None if it cannot be read."""
+        try:
+            transcript = await self.observers.transcript(cell, state, subscription)
+        except StoreUnavailable:
+            await self._sleep(RETRY_SECONDS)
+            return None
+        if isinstance(transcript, Refusal):
+            self._refuse(subscription, transcript)
+            return None
+        return {**data, "transcript": transcript}
 
     async def _rendered(self, cell: Cell, state: Any, user_id: str, data: Json) -> Json | None:
         view = View(cell, state, user_id)

@@ -203,6 +203,9 @@ class CommandSpec(msgspec.Struct, frozen=True, kw_only=True):
     asks_who: bool = False
     """What is stored of a caller who is no member is read with each request: ``callers`` of the
     facts, by user id. It decides what they may."""
+    observes: bool = False
+    """No command of a client: it is asked when somebody who is no member wants to watch the session
+    live, and again while they do. Its answer is a `Read`, shown with the snapshot, or a refusal."""
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):

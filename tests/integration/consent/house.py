@@ -222,6 +222,12 @@ class Phone:
         self.host.received(self, SubscribeTo(sub, self.user_id, session_id, after))
         return sub
 
+    def watch(self, session_id: str, after: int | None = None) -> int:
+        """Subscribes as an observer."""
+        sub = next(self._rids)
+        self.host.received(self, SubscribeTo(sub, self.user_id, session_id, after, observer=True))
+        return sub
+
     def deafen(self, sub: int) -> None:
         self.host.received(self, UnsubscribeTo(sub))
 

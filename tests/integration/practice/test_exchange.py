@@ -77,7 +77,13 @@ async def whole(stage: Stage, session: str, roles: Sequence[str]) -> None:
     assert sorted(row["streamType"] for row in used) == sorted(r for r in roles if r != "user")
     [row] = await stage.rows("ConversationSession", session)
     total = sum(entry["inputTokens"] + entry["outputTokens"] for entry in used)
-    assert (row["totalMessages"], row["usage"]["totalTokens"]) == (len(roles), total)
+    charged = await stage.owner.fetchval(
+        """SELECT coalesce(i.usage, s.usage) ->> 'totalTokens'
+           FROM practice."ConversationSession" s
+           LEFT JOIN practice."Invitation" i ON i.id = s."invitationId" WHERE s.id = $1""",
+        int(session),
+    )
+    assert (row["totalMessages"], int(charged)) == (len(roles), total)
     for entry in used:
         cost = COSTS[entry["streamType"]]
         assert entry["inputTokens"] == cost.input + cost.cached
@@ -238,7 +244,7 @@ async def test_what_an_invitation_gives_is_charged_to_it(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("lane", LANES)
-async def test_the_next_host_goes_on_where_one_has_gone(
+async def test_the_next_host_goes_on_where_one_has_gone_also_for_who_watches(
     database: TestDatabase, db: Database, owner: asyncpg.Connection, lane: str
 ) -> None:
     before, after = ScriptedVoice(), ScriptedVoice()
@@ -246,18 +252,25 @@ async def test_the_next_host_goes_on_where_one_has_gone(
     first = House(database, db, voice=before)
     await first.start()
     stage = Stage(first, owner)
-    anna = await stage.person()
-    session = await stage.started(anna)
+    anna, rita = await stage.person("GUEST"), await stage.person("STAFF")
+    _, session = await stage.invited(anna, rita)
+    rita.watch(session, after=0)
     await anna.do("practice.send", session, content="Hello?")
     await asyncio.wait_for(before.begun.wait(), SECONDS_MAX)
+    await rita.hears(lambda message: isinstance(message, DeltaFrom) and message.lane == lane)
     await first.stop()
     assert await waiting(stage, session) == 1
     second = House(database, db, voice=after)
     await second.start()
     try:
-        phone = Phone(second.host, anna.user_id)
+        phone, observer = (Phone(second.host, who.user_id) for who in (anna, rita))
         phone.listen(session, after=0)
-        await told(phone, "practice.exchange_complete")
+        observer.watch(session, after=len(rita.events()))
+        for who in (phone, observer):
+            await told(who, "practice.exchange_complete")
+        watched = [event.seq for event in (*rita.events(), *observer.events())]
+        assert watched == [event.seq for event in phone.events()]
+        assert screen(observer) == screen(phone)
         await whole(stage, session, SPOKEN)
         assert await waiting(stage, session) == 0
     finally:

@@ -30,6 +30,7 @@ def _spec(name: str) -> CommandSpec:
         reads=row.reads,
         anyone=row.others is not None,
         asks_who=row.others is not None,
+        observes=row.observes,
     )
 
 
@@ -84,7 +85,7 @@ class PracticeKind:
     def snapshot(
         self, state: State, user_id: str, names: Mapping[str, str | None]
     ) -> Mapping[str, Json]:
-        """The state of a `snapshot` frame, the same for who observes."""
+        """The state of a `snapshot` frame; who observes gets the transcript besides."""
         return views.snapshot(state)
 
     def from_state(

@@ -49,6 +49,8 @@ def _admitted(turn: Turn) -> Refusal | None:
             return Refusal(Code.FORBIDDEN)
     if not reaches(turn.asker.role, row.role):
         return Refusal(Code.FORBIDDEN)
+    if row.observes and not state.observed:
+        return Refusal(Code.FORBIDDEN)  # the participant was not told
     if not row.reads and invitation_is_over(state, turn.now):
         return Refusal(Code.INVITATION_EXPIRED)
     if state.status not in row.statuses:
@@ -61,11 +63,6 @@ def may_read(state: State, asker: Asker) -> bool:
     which staff made themselves; administrators read all of these."""
     least = STAFF if asker.invited else ADMIN
     return state.invitation_id is not None and reaches(asker.role, least)
-
-
-def may_observe(state: State, asker: Asker) -> bool:
-    """Whether somebody may watch it live: staff, if the participant was told that they may."""
-    return state.observed and may_read(state, asker)
 
 
 def _differences(before: State, after: State) -> list[Row]:

@@ -122,6 +122,9 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """Stored statuses that allow it; else SESSION_NOT_ACTIVE."""
     reads: bool = False
     """Answers also after the end, and after the invitation has run out."""
+    observes: bool = False
+    """No command: what somebody asks who subscribes ``as`` an observer. The invitation must say so,
+    because only then the participant was told."""
 
 
 ANY = OPEN | FINAL
@@ -132,6 +135,7 @@ COMMANDS: Mapping[str, Row] = {
     "practice.complete": Row(statuses=OPEN),
     "practice.get": Row(statuses=ANY, others=STAFF, reads=True),
     "practice.messages": Row(data=c.PracticeMessages, statuses=ANY, others=STAFF, reads=True),
+    "practice.observe": Row(role=STAFF, statuses=ANY, others=STAFF, reads=True, observes=True),
 }
 
 INTERNAL: Mapping[str, type[i.Internal]] = {

@@ -30,6 +30,7 @@ class Plan(msgspec.Struct, frozen=True):
 READS: Mapping[str, Plan] = {
     "practice.list": Plan(SESSION_REF, "sessions", "startedAt"),
     "practice.messages": Plan(MESSAGE_REF, "messages", "timestamp"),
+    "practice.observe": Plan(MESSAGE_REF, "messages", "timestamp"),
     "note.list": Plan(NOTE_REF, "notes", "timestamp"),
 }
 

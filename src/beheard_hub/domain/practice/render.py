@@ -73,10 +73,14 @@ def _lanes() -> str:
 
 def _commands() -> str:
     rows = [
-        (f"`{name}`", f"`{row.data.__name__}`", row.role, row.others or "-", _statuses(row))
+        (f"`{name}`", _data(row), row.role, row.others or "-", _statuses(row))
         for name, row in {**DIRECTORY, **COMMANDS}.items()
     ]
     return _table(("command", "data", "least role", "of others, for", "statuses"), rows)
+
+
+def _data(row: Row) -> str:
+    return "`subscribe` as observer" if row.observes else f"`{row.data.__name__}`"
 
 
 def _statuses(row: Row) -> str:

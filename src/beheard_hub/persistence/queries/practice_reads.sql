@@ -47,6 +47,18 @@ WHERE m."sessionId" = hub.practice_number($1) AND ($2::timestamptz IS NULL
 ORDER BY m.timestamp DESC, m.id DESC
 LIMIT $4::int;
 
+-- name: practice.observe
+-- The newest of the first `total` messages of one session, the newest first.
+-- args: session_id, total, limit
+SELECT m.id::text AS id, m."sessionId", m.role::text AS role, m.content, m.timestamp, m."audioUrl",
+       m.metadata
+FROM practice."Message" m
+WHERE m."sessionId" = hub.practice_number($1)
+ORDER BY m.timestamp DESC, m.id DESC
+OFFSET greatest(0, (SELECT count(*) FROM practice."Message" s
+  WHERE s."sessionId" = hub.practice_number($1)) - $2::int)
+LIMIT $3::int;
+
 -- name: note.list
 -- Notes on one invitation, by all who may see it, the newest first.
 -- args: invitation_id, before_at, before_id, limit

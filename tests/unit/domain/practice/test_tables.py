@@ -29,7 +29,7 @@ HANDLER_FILES = sorted((ROOT / "src/beheard_hub/domain/practice").rglob("handler
 def test_the_commands_of_the_spec() -> None:
     assert {*COMMANDS, *DIRECTORY} == {
         *("practice.start", "practice.send", "practice.retry", "practice.complete"),
-        *("practice.list", "practice.get", "practice.messages"),
+        *("practice.list", "practice.get", "practice.messages", "practice.observe"),
         *("note.add", "note.list", "note.delete"),
     }
 
@@ -55,7 +55,7 @@ def test_every_read_is_a_command() -> None:
     assert set(READS) == {
         name
         for name, row in {**COMMANDS, **DIRECTORY}.items()
-        if row.reads and "cursor" in row.data.__struct_fields__
+        if row.observes or (row.reads and "cursor" in row.data.__struct_fields__)
     }
 
 

@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from beheard_hub.domain.practice.machine import may_observe
 from beheard_hub.domain.practice.protocol import COMMANDS
 from beheard_hub.domain.practice.state import Asker
 from beheard_hub.domain.practice.vocabulary import ADMIN, GUEST, ROLES, STAFF, USER, reaches
@@ -72,8 +71,16 @@ def test_the_role_is_looked_at_with_every_command() -> None:
 @pytest.mark.parametrize("role", ROLES)
 def test_who_may_watch(role: str, invited: bool, observed: bool) -> None:
     play = Rehearsal(observed=observed)
-    watches = may_observe(play.state, Asker(role, invited=invited))
-    assert watches == (observed and (role == ADMIN or (role == STAFF and invited)))
+    play.exchange()
+    play.roles.of_user[RITA] = Asker(role, invited=invited)
+    if not reaches(role, STAFF if invited else ADMIN):
+        assert play.refused("practice.observe", by=RITA) is Code.NOT_FOUND
+    elif not observed:
+        assert play.refused("practice.observe", by=RITA) is Code.FORBIDDEN
+    else:
+        asked = play.do("practice.observe", by=RITA).args
+        assert (asked["total"], asked["as_role"]) == (play.state.total_messages, role)
+    assert play.refused("practice.observe") is Code.FORBIDDEN, "who rehearses is not watching"
     assert play.kind.snapshot(play.state, ANNA, {})["session"]["observed"] is observed
 
 

@@ -15,6 +15,9 @@ from beheard_hub.domain.practice.views import AS_ROLE, SESSION_REF, quota
 from beheard_hub.domain.practice.vocabulary import BY_USER, IDLE, OPEN
 from beheard_hub.domain.validation import refused
 
+TRANSCRIPT_MESSAGES_MAX = 100
+"""In the snapshot of an observer."""
+
 
 def complete(turn: Turn) -> Outcome:
     """practice.complete: an answer under way comes too late."""
@@ -35,6 +38,15 @@ def messages(turn: Turn) -> Outcome:
         return refused({"cursor": "a cursor of this list"})
     own = turn.command.user_id == turn.state.user_id
     return Read("practice.messages", {**page, AS_ROLE: None if own else turn.asker.role})
+
+
+def observe(turn: Turn) -> Outcome:
+    """practice.observe: the newest page of what had been said by this state; what comes later comes
+    as events. Older pages are asked for with its cursor, by practice.messages."""
+    page = page_args(None, TRANSCRIPT_MESSAGES_MAX)
+    assert page is not None, "there is a first page"
+    said = {"total": turn.state.total_messages}
+    return Read("practice.observe", {**page, **said, AS_ROLE: turn.asker.role})
 
 
 def timer(turn: Turn) -> Outcome:
@@ -62,6 +74,7 @@ SESSION: Mapping[str, Handler] = {
     "practice.complete": complete,
     "practice.get": get,
     "practice.messages": messages,
+    "practice.observe": observe,
     "internal.practice_timer": timer,
     "internal.practice_revoked": revoked,
 }
