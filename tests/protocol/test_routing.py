@@ -69,6 +69,7 @@ async def test_what_was_committed_before_the_death_is_a_duplicate(start_hub: Sta
 async def test_subscriptions_go_on_at_the_next_owner_from_the_last_seq(start_hub: StartHub) -> None:
     hub = await two_hosts(start_hub)
     client = await hub.listen()
+    await hub.listen("rita", **{"as": "observer"})
     hub.host.emit("s1", "alice", "one", {})
     assert (await client.expect("event"))["seq"] == 1
     hub.host.die()
@@ -76,7 +77,8 @@ async def test_subscriptions_go_on_at_the_next_owner_from_the_last_seq(start_hub
     second.emit("s1", "alice", "two", {})
     hub.world.owners = ["h2"] * SHARDS
     assert (await client.expect("event"))["seq"] == 2
-    assert second.subscribes[-1].after == 1
+    again = {(one.user_id, one.after, one.observer) for one in second.subscribes}
+    assert again == {("alice", 1, False), ("rita", 0, True)}
     second.emit("s1", "alice", "three", {})
     assert (await client.expect("event"))["seq"] == 3
 

@@ -197,7 +197,7 @@ class Connection:
 
     def _subscribe(self, action: rules.Subscribe) -> None:
         self._lobby.router.subscriptions.add(
-            self, self.protocol.user_id, action.session_id, action.after
+            self, self.protocol.user_id, action.session_id, action.after, action.observer
         )
 
     def _unsubscribe(self, action: rules.Unsubscribe) -> None:

@@ -78,6 +78,7 @@ class Subscribe(msgspec.Struct, frozen=True):
 
     session_id: str
     after: int | None
+    observer: bool = False
 
 
 class Unsubscribe(msgspec.Struct, frozen=True):
@@ -290,7 +291,8 @@ class ConnectionProtocol:
         return [Identify(frame.token)]
 
     def _subscribe(self, frame: frames.Subscribe, now: float) -> list[Action]:
-        return [Subscribe(frame.session_id, frame.after)]
+        observer = frame.as_ == frame_rules.OBSERVER
+        return [Subscribe(frame.session_id, frame.after, observer)]
 
     def _unsubscribe(self, frame: frames.Unsubscribe, now: float) -> list[Action]:
         unsubscribed = frames.Unsubscribed(session_id=frame.session_id)

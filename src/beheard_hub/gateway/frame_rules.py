@@ -19,6 +19,8 @@ NAME_CHARS_MAX = 64
 SEQ_MAX = 2**53
 STATUSES = ("active", "away", "typing")
 """What a device may say of itself (`presence`)."""
+OBSERVER = "observer"
+"""As what one may subscribe, other than as oneself."""
 
 SHAPES: Mapping[str, type[msgspec.Struct]] = {
     "auth": frames.Auth,
@@ -42,6 +44,7 @@ FIELDS: Mapping[str, str] = {
     "seq": "an integer from 0",
     "status": "active, away or typing",
     "device": f"text of at most {ID_CHARS_MAX} characters",
+    "as": f"{OBSERVER}, or nothing",
 }
 """What `error.details` says of a field that is not as it must be; never what was in it."""
 
@@ -55,6 +58,7 @@ CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "seq": lambda value: 0 <= value <= SEQ_MAX,
     "status": lambda value: value in STATUSES,
     "device": lambda value: value is None or len(value) <= ID_CHARS_MAX,
+    "as": lambda value: value in (None, OBSERVER),
 }
 """Limits of a field that already has the right type."""
 

@@ -47,6 +47,8 @@ class Subscribe(_Frame, frozen=True, tag="subscribe"):
     session_id: str
     after: int | None = None
     device: str | None = None
+    as_: str | None = msgspec.field(default=None, name="as")
+    """``observer`` where the session is somebody else's."""
 
 
 class Unsubscribe(_Frame, frozen=True, tag="unsubscribe"):

@@ -72,6 +72,7 @@ class Subscription:
         "last",
         "line",
         "number",
+        "observer",
         "partner",
         "paused",
         "replay_until",
@@ -83,12 +84,15 @@ class Subscription:
     )
 
     def __init__(
-        self, sink: Sink, user_id: str, session_id: str, after: int | None, deadline: float
-    ) -> None:
+        self, sink: Sink, user_id: str, session_id: str, after: int | None, observer: bool,
+        deadline: float,
+    ) -> None:  # fmt: skip
         self.sink = sink
         self.user_id = user_id
         self.session_id = session_id
         self.shard = shard_of(session_id)
+        self.observer = observer
+        """Watches a session of somebody else: whether they may, the owner says."""
         self.last = after
         self.line: Line | None = None
         """Where it is registered, or None while it waits to be."""
@@ -126,7 +130,9 @@ class Subscriptions:
 
     # ---- what connections ask
 
-    def add(self, sink: Sink, user_id: str, session_id: str, after: int | None) -> None:
+    def add(
+        self, sink: Sink, user_id: str, session_id: str, after: int | None, observer: bool = False
+    ) -> None:
         """Starts listening; an earlier subscription of this connection to the session ends."""
         own = self._by_sink.setdefault(sink, {})
         if (earlier := own.pop(session_id, None)) is not None:
@@ -135,7 +141,8 @@ class Subscriptions:
             sink.deliver(error_frame(Code.RATE_LIMITED, details={"sessionId": session_id}))
             return
         deadline = self._clock.mono() + self._bounds.owner_seconds_max
-        sub = own[session_id] = Subscription(sink, user_id, session_id, after, deadline)
+        sub = Subscription(sink, user_id, session_id, after, observer, deadline)
+        own[session_id] = sub
         self._register(sub)
 
     def remove(self, sink: Sink, session_id: str) -> None:
@@ -199,7 +206,7 @@ class Subscriptions:
         sub.line = line
         self._registered[sub.number] = sub
         try:
-            line.send(SubscribeTo(sub.number, sub.user_id, sub.session_id, sub.last))
+            line.send(SubscribeTo(sub.number, sub.user_id, sub.session_id, sub.last, sub.observer))
         except LinkClosed:
             self._unregister(sub)
             self._waiting[sub] = None

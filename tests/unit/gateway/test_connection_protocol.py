@@ -170,6 +170,7 @@ def test_the_third_malformed_frame_within_a_minute() -> None:
         ({"type": "subscribe"}, "sessionId"),
         ({"type": "subscribe", "sessionId": None}, "sessionId"),
         ({"type": "subscribe", "sessionId": "s", "after": "3"}, "after"),
+        ({"type": "subscribe", "sessionId": "s", "as": 1}, "as"),
         ({"type": "command", "id": 3, "name": "n", "data": {}}, "id"),
         ({"type": "command", "name": "n", "data": {}}, "id"),
         ({"type": "command", "id": "c", "data": {}}, "name"),
@@ -205,6 +206,9 @@ def test_the_actions_of_each_frame() -> None:
     protocol = live()
     assert protocol.frame({"type": "subscribe", "sessionId": "s", "after": 4}, 0.0) == [
         Subscribe("s", 4)
+    ]
+    assert protocol.frame({"type": "subscribe", "sessionId": "s", "as": "observer"}, 0.0) == [
+        Subscribe("s", None, observer=True)
     ]
     assert protocol.frame({"type": "unsubscribe", "sessionId": "s"}, 0.0) == [
         Unsubscribe("s"),

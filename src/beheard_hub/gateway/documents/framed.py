@@ -25,7 +25,7 @@ from beheard_hub.gateway.documents.schema import (
     words_of,
 )
 from beheard_hub.gateway.documents.words import ALICE, AT, LATER, SESSION, THING, Word, word
-from beheard_hub.gateway.frame_rules import STATUSES
+from beheard_hub.gateway.frame_rules import OBSERVER, STATUSES
 
 Frame = type[msgspec.Struct]
 
@@ -68,6 +68,7 @@ WORDS: Mapping[str, Word] = {
     "token": Word(TEXT, "A JWT; never in a URL.", "ey..."),
     "after": Word(COUNT, "The last seq that is there already.", 11),
     "device": Word(TEXT, "Names the device, for offline delivery.", "phone"),
+    "as": Word(words_of(OBSERVER), "For staff: watches somebody else's practice.", OBSERVER),
     "CommandFrame.id": Word(COMMAND_ID, "Of the client's choice; once per command.", "7f3a1c"),
     "CommandFrame.name": Word(TEXT, "One of the commands.", "message.send"),
     "CommandFrame.data": Word(OBJECT, "What the command asks for.", {"content": "We argued."}),
