@@ -199,6 +199,7 @@ async def build_host(
         first_word_seconds_max=settings.ai.first_word_seconds_max,
         answer_seconds_max=settings.ai.answer_seconds_max,
         locale=settings.ai.locale,
+        practice_link=settings.practice.link,
         places=operators_list(settings.ai),
         budgets=_budgets(settings.ai, clock, db),
         sign_token=token_signer(settings.push, clock),

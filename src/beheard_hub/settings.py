@@ -11,10 +11,23 @@ import os
 import re
 from collections.abc import Mapping, MutableMapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
+from beheard_hub.setting_sections import (
+    Ai,
+    Cluster,
+    Database,
+    Embeddings,
+    Identity,
+    Practice,
+    Push,
+    Section,
+    Server,
+    Settings,
+    Traces,
+)
 from beheard_hub.setting_values import (
     Parse,
     ably_key,
@@ -33,6 +46,11 @@ from beheard_hub.setting_values import (
     whole,
 )
 
+__all__ = [
+    "Ai", "Cluster", "Database", "Embeddings", "Identity", "Practice", "Push", "Section", "Server",
+    "Settings", "Traces",
+]  # fmt: skip
+
 
 class SetupError(Exception):
     """Something around the hub is not as it must be; exit code 2.
@@ -48,132 +66,6 @@ class SetupError(Exception):
 
 class SettingsError(SetupError):
     """A setting has a value that it may not have."""
-
-
-class Section(msgspec.Struct, frozen=True):
-    """Settings that belong together. Shows no value: some are secret. `masked` is for people."""
-
-    def __repr__(self) -> str:
-        return type(self).__name__
-
-
-class Server(Section, frozen=True):
-    """The one port, and where files live."""
-
-    host: str
-    port: int
-    """0 = any free port."""
-    data_dir: Path
-    allowed_origins: tuple[str, ...]
-    """Origins that browsers may come from; empty = same origin only."""
-    rates: tuple[str, ...]
-    """``name=tokens/seconds:burst`` of the rates that are not those of spec 5.3."""
-    limits: bool
-    """False lifts the rate limits; size limits stay."""
-    log: str
-    metrics_token: str | None
-    """Opens `/metrics` to peers that are not on this machine."""
-
-
-class Database(Section, frozen=True):
-    """Where the truth is."""
-
-    url: str | None
-    """The owner's URL; None = embedded."""
-    login_secret: str | None
-    """Secret of the run-time login role; None = made from the owner's URL."""
-
-
-class Cluster(Section, frozen=True):
-    """How the work is spread over processes."""
-
-    ray_address: str | None
-    dashboard_port: int | None
-    """Of Ray's dashboard, where Ray is our own; 0 = any free; None = none."""
-    hosts: int
-    gateways: int
-    link: Literal["socket", "inprocess"]
-    secret: str | None
-    """Proves hosts and gateways to each other; None = made in the data directory."""
-    link_bind: str | None
-    """Where hosts listen for gateways: an address, or `NODE`; None = unix sockets."""
-    link_cert: Path | None
-    """With `link_bind` all three are set: TLS of the links."""
-    link_key: Path | None
-    link_ca: Path | None
-
-
-class Identity(Section, frozen=True):
-    """Who signs tokens (without `jwks_url` the hub's own key), and whose log-in makes an ADMIN."""
-
-    jwks_url: str | None
-    issuer: str | None
-    audience: str | None
-    admin_emails: tuple[str, ...]
-
-
-class Ai(Section, frozen=True):
-    """The facilitator."""
-
-    facilitator: Literal["anthropic", "offline"]
-    anthropic_api_key: str | None
-    anthropic_base_url: str | None
-    model_large: str | None
-    """None = the provider's own default."""
-    model_small: str | None
-    locale: str
-    """Whose places to turn to are shown in danger."""
-    safety_resources: Path | None
-    """An operator's own list of such places; None = the hub's."""
-    first_word_seconds_max: int
-    """From the call of the model to its first word."""
-    answer_seconds_max: int
-    """From the first read to the last word."""
-    budget_user: int | None
-    """Tokens of a UTC day that one user's calls may cost; None = no bound."""
-    budget_hub: int | None
-
-
-class Embeddings(Section, frozen=True):
-    """Where vectors come from."""
-
-    kind: Literal["local", "openai-compatible"]
-    actors: int
-    """How many give stored texts their vectors; 0 = none in this hub."""
-    url: str | None
-    key: str | None
-    model: str | None
-
-
-class Push(Section, frozen=True):
-    """Ably; without a key there is the inbox only."""
-
-    ably_api_key: str | None
-    rest_host: str | None
-    port: int | None
-    tls: bool
-
-
-class Traces(Section, frozen=True):
-    """Where spans go."""
-
-    endpoint: str | None
-    """Of a collector of OpenTelemetry; None = no traces."""
-    percent: int
-    """How many of a hundred commands are traced."""
-
-
-class Settings(Section, frozen=True):
-    """All that can be set, checked."""
-
-    server: Server
-    database: Database
-    cluster: Cluster
-    identity: Identity
-    ai: Ai
-    embeddings: Embeddings
-    push: Push
-    traces: Traces
 
 
 class Variable(msgspec.Struct, frozen=True):
@@ -198,6 +90,12 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
 
 def _by_key(raw: Mapping[str, str]) -> str:
     return "anthropic" if "ANTHROPIC_API_KEY" in raw else "offline"
+
+
+def _own_link(raw: Mapping[str, str]) -> str:
+    return (
+        f"http://{raw.get('BEHEARD_HOST', '127.0.0.1')}:{raw.get('BEHEARD_PORT', '8787')}/practice"
+    )
 
 
 VARIABLES: Sequence[Variable] = (
@@ -278,6 +176,8 @@ VARIABLES: Sequence[Variable] = (
              "collector of OpenTelemetry (OTLP over HTTP) for traces; empty = none"),
     Variable("BEHEARD_TRACES_PERCENT", "traces.percent", whole(0, 100), 100,
              "how many of a hundred commands are traced"),
+    Variable("BEHEARD_PRACTICE_LINK", "practice.link", web_url, _own_link,
+             "where the app takes up an invitation to a practice; its token follows behind a #"),
 )  # fmt: skip
 
 REQUIRES: Sequence[tuple[str, str | None, str]] = (

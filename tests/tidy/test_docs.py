@@ -18,6 +18,7 @@ SOURCE = sorted((ROOT / "src").rglob("*.py"))
 DEFAULTS = {
     "BEHEARD_HOSTS": "cores, at least 2",
     "BEHEARD_FACILITATOR": "`anthropic` if its key is set, else `offline`",
+    "BEHEARD_PRACTICE_LINK": "`/practice` on the hub's own host and port",
 }
 """Where the default is computed, what the docs say of it."""
 LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}

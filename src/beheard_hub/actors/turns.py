@@ -48,6 +48,9 @@ from beheard_hub.ports import (
 from beheard_hub.telemetry import logger
 
 UNIQUE_VIOLATION = "23505"
+OVERTAKEN = frozenset({"BH001", "BH006", "42501"})
+"""A row is not there any more, may not be changed any more, or is not ours any more: what was read
+before the turn is over."""
 INFLIGHT_PER_SESSION_MAX = 256
 
 CONFLICT = Refusal(Code.CONFLICT)
@@ -288,8 +291,7 @@ class Turns:
         """One session's rows were refused; its cell comes back from Postgres."""
         cell = entries[0].cell
         for entry in entries:
-            conflict = entry.alone and refused.sqlstate == UNIQUE_VIOLATION
-            self._fail(entry, CONFLICT if conflict else _fault(entry, refused))
+            self._fail(entry, CONFLICT if _is_conflict(entry, refused) else _fault(entry, refused))
         for later in self._write_behind.drop(cell.key):
             assert isinstance(later, Entry)
             self._fail(later, UNAVAILABLE)
@@ -307,6 +309,13 @@ class Turns:
         self.outs.refuse(entry.cell, entry.turn, refusal)
         for released in entry.after:
             released(False)
+
+
+def _is_conflict(entry: Entry, refused: RowRefused) -> bool:
+    """Somebody else was quicker, and the command's row says that this may be."""
+    spec = entry.turn.spec
+    races = spec is not None and spec.races and refused.sqlstate in OVERTAKEN
+    return entry.alone and (races or refused.sqlstate == UNIQUE_VIOLATION)
 
 
 def _fault(entry: Entry, refused: RowRefused) -> Refusal:

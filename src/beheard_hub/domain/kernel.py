@@ -198,6 +198,9 @@ class CommandSpec(msgspec.Struct, frozen=True, kw_only=True):
     """Never receipted."""
     alone: bool = False
     """Commits alone; a unique violation in its rows is CONFLICT (spec 01)."""
+    races: bool = False
+    """Beside `alone`: rests on rows that were read outside the turn. Where the database finds them
+    changed, or not ours any more, that is CONFLICT too."""
     anyone: bool = False
     """The caller need not be a member (invitation.accept, .decline)."""
     asks_who: bool = False

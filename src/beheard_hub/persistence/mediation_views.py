@@ -17,13 +17,13 @@ def rendered_kinds(summaries: Summaries) -> Mapping[str, KindOfSession]:
     mediation = KindOfSession(
         queries=lambda name: reads.READS[name].queries,
         reply=_reply,
-        shape=_shape,
+        shape=shape_of,
         summaries=summaries,
     )
     directory = KindOfSession(
         queries=mediation.queries,
         reply=lambda read, parts, _view, user_id: _reply(read, parts, None, user_id),
-        shape=lambda kind, row, _view, user_id: _shape(kind, row, None, user_id),
+        shape=lambda kind, row, _view, user_id: shape_of(kind, row, None, user_id),
         summaries=summaries,
     )
     return {"mediation": mediation, "directory": directory}
@@ -34,7 +34,8 @@ def _reply(read: Read, parts: Parts, view: StateView | None, user_id: str) -> Ma
     return reads.reply(read, parts, state, user_id, names)
 
 
-def _shape(kind: str, row: Row, view: StateView | None, user_id: str) -> Mapping[str, Json]:
+def shape_of(kind: str, row: Row, view: StateView | None, user_id: str) -> Mapping[str, Json]:
+    """One row, as this user may see it."""
     if view is not None:
         return views.shape(kind, row, views.viewer_of(view.state, user_id))
     seat = "A" if row.get("viewerIsA", True) else "B"

@@ -6,12 +6,15 @@ the database answers in those that the user really has.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal
 
 from beheard_hub.domain.kernel import Json
 from beheard_hub.domain.practice.directory import NOTE, PLACE, START
+from beheard_hub.domain.practice.handlers.invitations import HELD, LOOK, MAKE
 from beheard_hub.ports import Actor
+from beheard_hub.practice import invitations
 from beheard_hub.reactions.tools import Tools
 
 Result = Mapping[str, Json]
@@ -48,8 +51,42 @@ async def note(tools: Tools, session_id: str, user_id: str, args: Mapping[str, A
     return {"researcherId": found[0] if found else None}
 
 
+async def inviting(tools: Tools, session_id: str, user_id: str, args: Mapping[str, Any]) -> Result:
+    """What an opening asks for, and a new secret with what leads to it."""
+    found = await opening(tools, session_id, user_id, args)
+    token = invitations.new_token()
+    link, scanned = invitations.links(tools.practice_link, token)
+    drawn = await asyncio.to_thread(invitations.drawn, scanned)
+    return {**found, "token": token, "link": link, "qrCode": drawn}
+
+
+async def invitation(
+    tools: Tools, session_id: str, user_id: str, args: Mapping[str, Any]
+) -> Result:
+    """What the hash of a token stands for."""
+    rows = await tools.reads.read(Actor(user_id), LOOK, {"token": args["token"]})
+    return {"invitation": rows[0] if rows else None}
+
+
+async def invitation_held(
+    tools: Tools, session_id: str, user_id: str, args: Mapping[str, Any]
+) -> Result:
+    """Whether it is the caller's to take back, and who is in its session."""
+    asked = {"invitation_id": args["invitationId"]}
+    found = [
+        row
+        for role in AS_STAFF
+        for row in await tools.reads.read(Actor(user_id, role), HELD, asked)
+    ]
+    nothing = {"revokedAt": None, "sessionId": None, "participantId": None}
+    return {"found": bool(found), **(found[0] if found else nothing)}
+
+
 WORK: Mapping[str, Callable[[Tools, str, str, Mapping[str, Any]], Awaitable[Result]]] = {
     START: opening,
     PLACE: note_place,
     NOTE: note,
+    MAKE: inviting,
+    LOOK: invitation,
+    HELD: invitation_held,
 }

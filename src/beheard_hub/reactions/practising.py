@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from beheard_hub import telemetry
 from beheard_hub.domain.kernel import Command, Due
-from beheard_hub.domain.practice.internal import Failed, Internal, Replied, Timer
+from beheard_hub.domain.practice.internal import Failed, Internal, Replied, Revoked, Timer
 from beheard_hub.domain.practice.protocol import LANES
 from beheard_hub.domain.practice.vocabulary import (
     COACH,
@@ -24,6 +24,7 @@ from beheard_hub.domain.practice.vocabulary import (
     MESSAGE,
     PARTNER,
     ROLE_USER,
+    TAKEN_BACK,
     TIME_LIMIT,
 )
 from beheard_hub.facilitation import FacilitatorFailed
@@ -133,5 +134,16 @@ async def _timer(reactor: Reactor, session_id: str, due: Due) -> None:
     reactor.submit(session_id, _command("internal.practice_timer", session_id, due, data))
 
 
-HANDLERS = {EXCHANGE: _exchange, EXPIRY: _timer, IDLE: _timer, TIME_LIMIT: _timer}
+async def _revoked(reactor: Reactor, session_id: str, due: Due) -> None:
+    data = Revoked(reminder_id=due.id, at=due.at)
+    reactor.submit(session_id, _command("internal.practice_revoked", session_id, due, data))
+
+
+HANDLERS = {
+    EXCHANGE: _exchange,
+    EXPIRY: _timer,
+    IDLE: _timer,
+    TIME_LIMIT: _timer,
+    TAKEN_BACK: _revoked,
+}
 """Kinds of reminders of practices → what runs them."""

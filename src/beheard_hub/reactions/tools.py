@@ -63,6 +63,8 @@ class Tools(msgspec.Struct, frozen=True, kw_only=True):
     """Speaks the lanes of practices."""
     numbers: Numbers | None = None
     """Of this host: messages of practices are told under theirs while they come."""
+    practice_link: str = "/practice"
+    """Where the app takes up an invitation (BEHEARD_PRACTICE_LINK)."""
     locale: str = "en"
     """Whose places to turn to are shown in danger, like ``en-GB`` or ``de``: the hub's
     (BEHEARD_LOCALE), because nothing in the data model says where a user is."""

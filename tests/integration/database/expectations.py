@@ -77,6 +77,8 @@ class Wall(msgspec.Struct, frozen=True, kw_only=True):
     none."""
     updates: str = ""
     """The same for updates."""
+    inserts_apart: bool = False
+    """A host may insert rows that are not like those of the seed; a test of its own says which."""
     key: str = "id"
     """Column that tells the rows apart."""
     among: frozenset[str] | None = None
@@ -87,6 +89,7 @@ WALLS: Mapping[str, Wall] = {
     'public."User"': Wall(
         reads={**OWN_AFFAIRS, "admin": {"a", "b", "c", "staff", "admin"}, "staff": set()},
         updates="a",
+        inserts_apart=True,
     ),
     'public."ContactMethod"': Wall(reads=OWN_AFFAIRS, inserts="a", updates="a"),
     'public."ExternalIdentity"': Wall(reads=OWN_AFFAIRS),

@@ -68,6 +68,28 @@ async def test_the_second_claim_of_an_invitation_meets_the_unique_constraint(wor
         assert await refused(world, {"92": ["b"]}, *claim(92, "b", "fresh")) == "23505"
 
 
+@pytest.mark.parametrize(
+    ("writer", "more", "outcome"),
+    [
+        ("g", {}, "ok"),
+        ("a", {}, "42501"),
+        ("g", {"role": "USER"}, "42501"),
+        ("g", {"role": "ADMIN"}, "42501"),
+        ("g", {"email": "somebody@canary.example"}, "42501"),
+        ("g", {"pushToken": "t"}, "42501"),
+    ],
+)
+async def test_a_host_makes_guests_and_nobody_else(
+    world: World, writer: str, more: dict[str, str], outcome: str
+) -> None:
+    op = insert("User", {"id": "g", "role": "GUEST", **more})
+    async with world.undone():
+        if outcome == "ok":
+            assert await world.flush({"": [writer]}, op) == "ok"
+        else:
+            assert await refused(world, {"": [writer]}, op) == outcome
+
+
 async def test_an_invitation_that_is_linked_is_linked_by_nobody_else(world: World) -> None:
     async with world.undone():
         await invited(world)

@@ -6,12 +6,17 @@ from __future__ import annotations
 from typing import Annotated
 
 from beheard_hub.domain.limits import (
+    INVITATION_DAYS,
+    INVITATION_DAYS_MAX,
+    INVITATION_LABEL_CHARS_MAX,
+    INVITATION_TOKEN_CHARS_MAX,
     NOTE_CHARS_MAX,
     PRESET_NAME_CHARS_MAX,
     ROW_NUMBER_MAX,
 )
 from beheard_hub.domain.limits import PRACTICE_MESSAGE_CHARS_MAX as CHARS_MAX
-from beheard_hub.domain.validation import CURSOR_CHARS_MAX, Data, Id, Number, Text
+from beheard_hub.domain.practice.vocabulary import VIA_QR
+from beheard_hub.domain.validation import CURSOR_CHARS_MAX, Data, Flag, Id, Number, OneOf, Text
 
 
 class Nothing(Data, frozen=True, kw_only=True):
@@ -65,3 +70,40 @@ class NoteDelete(Data, frozen=True, kw_only=True):
     """note.delete"""
 
     note_id: Annotated[str, Id()]
+
+
+class InvitationCreate(Data, frozen=True, kw_only=True):
+    """practice_invitation.create"""
+
+    label: Annotated[str | None, Text(INVITATION_LABEL_CHARS_MAX)] = None
+    scenario_id: Annotated[int, Number(1, ROW_NUMBER_MAX)]
+    preset_name: Annotated[str, Text(PRESET_NAME_CHARS_MAX)]
+    expires_in_days: Annotated[int, Number(1, INVITATION_DAYS_MAX)] = INVITATION_DAYS
+    observed: Annotated[bool, Flag()] = True
+
+
+class InvitationList(Data, frozen=True, kw_only=True):
+    """practice_invitation.list"""
+
+    cursor: Annotated[str | None, Text(CURSOR_CHARS_MAX)] = None
+    limit: Annotated[int, Number(1, 50)] = 20
+
+
+class InvitationId(Data, frozen=True, kw_only=True):
+    """practice_invitation.get and .revoke"""
+
+    invitation_id: Annotated[str, Id()]
+
+
+class InvitationValidate(Data, frozen=True, kw_only=True):
+    """practice_invitation.validate"""
+
+    token: Annotated[str, Text(INVITATION_TOKEN_CHARS_MAX)]
+    via: Annotated[str | None, OneOf((VIA_QR,))] = None
+    """How it came: the link in a QR code says so."""
+
+
+class InvitationClaim(Data, frozen=True, kw_only=True):
+    """practice_invitation.claim"""
+
+    token: Annotated[str, Text(INVITATION_TOKEN_CHARS_MAX)]

@@ -7,14 +7,12 @@ row-level security: an invitation that the researcher may not see is not found.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TypeAlias
 
 import msgspec
 
 from beheard_hub.domain.kernel import (
-    Answer,
     Command,
     CommandSpec,
     Decision,
@@ -23,14 +21,14 @@ from beheard_hub.domain.kernel import (
     Insert,
     Json,
     Loaded,
-    Read,
     Ref,
     Reply,
     Work,
     Worked,
 )
-from beheard_hub.domain.paging import page_args
 from beheard_hub.domain.practice import commands as c
+from beheard_hub.domain.practice.asking import Asked, Directory, Handler, Result, WorkHandler
+from beheard_hub.domain.practice.handlers.invitations import INVITING, INVITING_WORKED
 from beheard_hub.domain.practice.opening import opened
 from beheard_hub.domain.practice.protocol import DIRECTORY as TABLE
 from beheard_hub.domain.practice.protocol import Policy
@@ -49,35 +47,6 @@ PLACE = "practice.note_place"
 session is one of it, where one is named}."""
 NOTE = "practice.note"
 """Work: {noteId} → {researcherId} of a note that the caller sees, or null."""
-
-
-class Directory(msgspec.Struct, array_like=True):
-    """Who asks, as the user's own row says."""
-
-    user_id: str
-    role: str = GUEST
-    erased: bool = False
-    """The user is leaving, or has left."""
-
-
-class Asked(msgspec.Struct, frozen=True):
-    """One command, or one whose work is done, on its way to a decision."""
-
-    directory: Directory
-    command: Command
-    policy: Policy
-    now: datetime
-    ids: Ids
-    numbers: Numbers
-
-    def answered(self, answer: Answer) -> Decision[Directory]:
-        """Nothing but an answer."""
-        return Decision(self.directory, answer)
-
-
-Result: TypeAlias = Mapping[str, Json]
-Handler: TypeAlias = Callable[[Asked], Decision[Directory]]
-WorkHandler: TypeAlias = Callable[[Asked, Result], Decision[Directory]]
 
 
 # ---- sessions
@@ -115,16 +84,7 @@ def _started(asked: Asked, found: Result) -> Decision[Directory]:
 def _list(asked: Asked) -> Decision[Directory]:
     """practice.list: one's own; those of an invitation are listed with the invitation."""
     data: c.PracticeList = asked.command.data
-    return _page(asked, data, {AS_ROLE: None})
-
-
-def _page(
-    asked: Asked, data: c.PracticeList | c.NoteList, more: Mapping[str, Json]
-) -> Decision[Directory]:
-    page = page_args(data.cursor, data.limit)
-    if page is None:
-        return asked.answered(refused({"cursor": "a cursor of this list"}))
-    return asked.answered(Read(asked.command.name, {**page, **more}))
+    return asked.page(data.cursor, data.limit, {AS_ROLE: None})
 
 
 # ---- notes
@@ -180,7 +140,7 @@ def _notes(asked: Asked) -> Decision[Directory]:
     """note.list: of one invitation, by all who may see it."""
     data: c.NoteList = asked.command.data
     more = {"invitation_id": data.invitation_id, AS_ROLE: asked.directory.role}
-    return _page(asked, data, more)
+    return asked.page(data.cursor, data.limit, more)
 
 
 def _unnote(asked: Asked) -> Decision[Directory]:
@@ -207,6 +167,7 @@ HANDLERS: Mapping[str, Handler] = {
     "note.add": _note,
     "note.list": _notes,
     "note.delete": _unnote,
+    **INVITING,
 }
 """One handler for each row of `protocol.DIRECTORY`."""
 
@@ -214,6 +175,7 @@ WORKED: Mapping[str, WorkHandler] = {
     "practice.start": _started,
     "note.add": _noted,
     "note.delete": _unnoted,
+    **INVITING_WORKED,
 }
 """Command → what becomes of it when its work is done."""
 
@@ -224,7 +186,14 @@ WORKED: Mapping[str, WorkHandler] = {
 def _spec(name: str) -> CommandSpec:
     row = TABLE[name]
     compile_checks(row.data)
-    return CommandSpec(name=name, data=row.data, sessionless=True, reads=row.reads)
+    return CommandSpec(
+        name=name,
+        data=row.data,
+        sessionless=True,
+        reads=row.reads,
+        alone=row.races,
+        races=row.races,
+    )
 
 
 class PracticeDirectoryKind:
@@ -247,12 +216,11 @@ class PracticeDirectoryKind:
 
     def load(self, loaded: Loaded) -> Directory:
         """From the facts of a directory: the user's own row."""
-        user = loaded.facts.get("user") or {}
-        return Directory(
-            loaded.session_id.removeprefix("user:"),
-            role=user.get("role", GUEST),
-            erased=bool(user.get("erased")),
-        )
+        user = loaded.facts.get("user")
+        user_id = loaded.session_id.removeprefix("user:")
+        if user is None:
+            return Directory(user_id, known=False)
+        return Directory(user_id, user.get("role", GUEST), bool(user.get("erased")))
 
     def pack(self, state: Directory) -> bytes:
         """As bytes."""

@@ -14,7 +14,7 @@ from beheard_hub.domain.practice.handlers.session import SESSION
 from beheard_hub.domain.practice.protocol import COMMANDS, Policy
 from beheard_hub.domain.practice.state import Asker, Numbers, State, pack, unpack
 from beheard_hub.domain.practice.turn import Handler, Turn
-from beheard_hub.domain.practice.vocabulary import EXCHANGE
+from beheard_hub.domain.practice.vocabulary import EXCHANGE, TAKEN_BACK
 from beheard_hub.domain.refusals import Refusal
 from beheard_hub.domain.validation import compile_checks, refused, validate
 
@@ -39,7 +39,7 @@ class PracticeKind:
 
     name = "practice"
     commands: Mapping[str, CommandSpec] = {name: _spec(name) for name in COMMANDS}
-    at_once = frozenset({EXCHANGE})
+    at_once = frozenset({EXCHANGE, TAKEN_BACK})
     notifies: frozenset[str] = frozenset()
     """Whoever rehearses is there; who is not reads it later."""
 

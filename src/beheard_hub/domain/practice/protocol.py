@@ -125,6 +125,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     observes: bool = False
     """No command: what somebody asks who subscribes ``as`` an observer. The invitation must say so,
     because only then the participant was told."""
+    races: bool = False
+    """Commits alone; whoever was quicker elsewhere makes it a CONFLICT."""
 
 
 ANY = OPEN | FINAL
@@ -151,5 +153,11 @@ DIRECTORY: Mapping[str, Row] = {
     "note.add": Row(data=c.NoteAdd, role=STAFF, statuses=ANY),
     "note.list": Row(data=c.NoteList, role=STAFF, statuses=ANY, reads=True),
     "note.delete": Row(data=c.NoteDelete, role=STAFF, statuses=ANY),
+    "practice_invitation.create": Row(data=c.InvitationCreate, role=STAFF, statuses=ANY),
+    "practice_invitation.list": Row(data=c.InvitationList, role=STAFF, statuses=ANY, reads=True),
+    "practice_invitation.get": Row(data=c.InvitationId, role=STAFF, statuses=ANY, reads=True),
+    "practice_invitation.revoke": Row(data=c.InvitationId, role=STAFF, statuses=ANY),
+    "practice_invitation.validate": Row(data=c.InvitationValidate, statuses=ANY, reads=True),
+    "practice_invitation.claim": Row(data=c.InvitationClaim, statuses=ANY, races=True),
 }
 """Commands without a session; of ``practice.start`` an operator decides the role."""

@@ -9,6 +9,7 @@ import msgspec
 from beheard_hub.domain.kernel import Json, Read
 from beheard_hub.domain.paging import page_of
 from beheard_hub.domain.practice.views import (
+    INVITATION_LISTED,
     MESSAGE_REF,
     NOTE_REF,
     SESSION_REF,
@@ -32,14 +33,47 @@ READS: Mapping[str, Plan] = {
     "practice.messages": Plan(MESSAGE_REF, "messages", "timestamp"),
     "practice.observe": Plan(MESSAGE_REF, "messages", "timestamp"),
     "note.list": Plan(NOTE_REF, "notes", "timestamp"),
+    "practice_invitation.list": Plan(INVITATION_LISTED, "invitations", "createdAt"),
 }
 
+ROWS = "rows"
+"""The part that says whether there is such a thing at all."""
+DETAILS: Mapping[str, Mapping[str, str]] = {
+    "practice_invitation.get": {
+        ROWS: "practice_invitation.one",
+        "sessions": "practice_invitation.sessions",
+        "notes": "practice_invitation.notes",
+        "usage": "practice_invitation.usage",
+    },
+}
+"""Reads of one thing with what hangs on it: part → its query."""
+NEWEST_MAX = 10
+"""How many notes come with an invitation; note.list has all."""
 
-def reply(read: Read, rows: Sequence[DbRow]) -> Mapping[str, Json]:
-    """The reply of a read from the rows of its query."""
-    plan = READS[read.query]
+
+def queries(read: str) -> Mapping[str, str]:
+    """Part → query of a read."""
+    return DETAILS.get(read, {ROWS: read})
+
+
+def reply(read: Read, parts: Mapping[str, Sequence[DbRow]]) -> Mapping[str, Json]:
+    """The reply of a read from the rows of its queries."""
+    if read.query in DETAILS:
+        return _detail(parts)
+    plan, rows = READS[read.query], parts[ROWS]
 
     def shaped(row: DbRow) -> Shape:
         return shape(plan.kind, row)
 
     return page_of(rows, read.args["page"], plan.plural, plan.column, shaped)
+
+
+def _detail(parts: Mapping[str, Sequence[DbRow]]) -> Mapping[str, Json]:
+    """practice_invitation.get: the invitation, its session, its newest notes, and what each lane
+    has used."""
+    return {
+        "invitation": shape(INVITATION_LISTED, parts[ROWS][0]),
+        "sessions": [shape(SESSION_REF, row) for row in parts["sessions"]],
+        "notes": [shape(NOTE_REF, row) for row in parts["notes"]],
+        "usage": [dict(row) for row in parts["usage"]],
+    }

@@ -19,6 +19,9 @@ PROPERTIES: Mapping[str, tuple[str, ...]] = {
     "quota_exhausted": ("remaining", "total"),
     "conversation_ended": ("reason", "durationMs", "messageCount"),
     "observation_note_added": ("invitationId",),
+    "invitation_created": ("invitationId", "scenarioId"),
+    "invitation_claimed": ("invitationId",),
+    "qr_scanned": ("invitationId",),
 }
 """What the domain counts → its properties, exactly."""
 
@@ -28,8 +31,7 @@ FALLS: Mapping[str, str] = {WARNING: "quota_warning", EXHAUSTED: "quota_exhauste
 RESERVED: frozenset[str] = frozenset(
     {
         *PROPERTIES,
-        *("reconnection", "invitation_created", "invitation_claimed", "qr_scanned"),
-        *("user_authenticated", "user_merged", "user_role_changed"),
+        *("reconnection", "user_authenticated", "user_merged", "user_role_changed"),
     }
 )
 """The whole catalogue: names that no client may use."""

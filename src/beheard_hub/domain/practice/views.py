@@ -18,6 +18,10 @@ DbRow: TypeAlias = Mapping[str, Any]
 SESSION_REF = "practice_session"
 MESSAGE_REF = "practice_message"
 NOTE_REF = "practice_note"
+INVITATION_REF = "practice_invitation"
+INVITATION_LISTED = "practice_invitation_listed"
+USER_REF = "user"
+"""The own account, shaped where all accounts are."""
 AS_ROLE = "as_role"
 """Argument of a `Read`: the role in which its rows are read, None: as the user one is."""
 
@@ -99,12 +103,46 @@ def _note(row: DbRow) -> Shape:
     }
 
 
+_INVITATION = (
+    "id", "label", "status", "scenarioId", "observed", "quota", "usage", "expiresAt", "revokedAt",
+    "claimedAt", "createdById", "createdAt",
+)  # fmt: skip
+
+
+def _invitation(row: DbRow) -> Shape:
+    """As whoever made it sees it. Link and QR code are known in that moment only."""
+    return {field: row.get(field) for field in (*_INVITATION, "link", "qrCode")}
+
+
+def _listed(row: DbRow) -> Shape:
+    """As staff find it again."""
+    about = row.get("sessionId")
+    return {
+        **{field: row.get(field) for field in _INVITATION},
+        "sessionId": str(about) if about is not None else None,
+    }
+
+
+def offered(row: DbRow) -> Shape:
+    """What whoever holds the token of an invitation may know, also without a login: nothing that
+    anybody typed, and nobody's name."""
+    return {
+        "status": row["status"],
+        "scenario": row["scenario"],
+        "observed": row["observed"],
+        "tokens": row["quota"]["tokens"],
+        "expiresAt": row["expiresAt"],
+    }
+
+
 SHAPES: Mapping[str, Callable[[DbRow], Shape]] = {
     SESSION_REF: _session,
     MESSAGE_REF: _message,
     NOTE_REF: _note,
+    INVITATION_REF: _invitation,
+    INVITATION_LISTED: _listed,
 }
-"""kind of `Ref` → its shape from one row with the database's column names."""
+"""kind of `Ref`, or of what a list holds → its shape from one row with the database's columns."""
 
 
 def shape(kind: str, row: DbRow) -> Shape:

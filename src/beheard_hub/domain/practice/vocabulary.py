@@ -39,11 +39,21 @@ BY_EXPIRY: Final = "expired"
 BY_REVOCATION: Final = "revoked"
 BY_IDLENESS: Final = "idle"
 
+# What becomes of an invitation
+PENDING: Final = "PENDING"
+CLAIMED: Final = "CLAIMED"
+EXPIRED: Final = "EXPIRED"
+REVOKED: Final = "REVOKED"
+
+VIA_QR: Final = "qr"
+"""How a link came that was read from a QR code."""
+
 # Kinds of reminders
 EXCHANGE: Final = "practice_exchange"
 EXPIRY: Final = "practice_expiry"
 IDLE: Final = "practice_idle"
 TIME_LIMIT: Final = "practice_time_limit"
+TAKEN_BACK: Final = "practice_revoked"
 
 # What numbers are taken of
 SESSION: Final = "session"

@@ -18,7 +18,8 @@ from beheard_hub.domain.kernel import (
     Work,
     Worked,
 )
-from beheard_hub.domain.practice.directory import Directory, PracticeDirectoryKind
+from beheard_hub.domain.practice.asking import Directory
+from beheard_hub.domain.practice.directory import PracticeDirectoryKind
 from beheard_hub.domain.practice.protocol import DIRECTORY, Policy
 from beheard_hub.domain.practice.vocabulary import ADMIN, GUEST, ROLES, STAFF, USER, reaches
 from beheard_hub.domain.refusals import Code, Refusal
@@ -31,6 +32,12 @@ DATA: dict[str, dict[str, Any]] = {
     "note.add": {"invitationId": "v1", "content": "she smiles"},
     "note.list": {"invitationId": "v1"},
     "note.delete": {"noteId": "n1"},
+    "practice_invitation.create": {"scenarioId": 3, "presetName": "small"},
+    "practice_invitation.list": {},
+    "practice_invitation.get": {"invitationId": "v1"},
+    "practice_invitation.revoke": {"invitationId": "v1"},
+    "practice_invitation.validate": {"token": "t"},
+    "practice_invitation.claim": {"token": "t"},
 }
 PRESET = {"tokens": 25_000, "label": "normal"}
 

@@ -31,6 +31,9 @@ def test_the_commands_of_the_spec() -> None:
         *("practice.start", "practice.send", "practice.retry", "practice.complete"),
         *("practice.list", "practice.get", "practice.messages", "practice.observe"),
         *("note.add", "note.list", "note.delete"),
+        *("practice_invitation.create", "practice_invitation.list", "practice_invitation.get"),
+        *("practice_invitation.revoke", "practice_invitation.validate"),
+        "practice_invitation.claim",
     }
 
 

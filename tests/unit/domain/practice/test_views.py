@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from beheard_hub.domain.kernel import Read, Ref
 from beheard_hub.domain.practice import reads
-from beheard_hub.domain.practice.views import MESSAGE_REF, NOTE_REF, SESSION_REF, SHAPES, shape
+from beheard_hub.domain.practice.views import (
+    INVITATION_LISTED,
+    INVITATION_REF,
+    MESSAGE_REF,
+    NOTE_REF,
+    SESSION_REF,
+    SHAPES,
+    shape,
+)
 from beheard_hub.domain.practice.vocabulary import COACH
 from tests.unit.domain.practice.rehearsal import ANNA, START, Rehearsal
 
@@ -48,6 +56,10 @@ def test_only_this_session_is_shown_from_the_state() -> None:
 
 
 def test_fields_that_are_not_listed_do_not_leave() -> None:
+    invitation = {
+        *("id", "label", "status", "scenarioId", "observed", "quota", "usage", "expiresAt"),
+        *("revokedAt", "claimedAt", "createdById", "createdAt"),
+    }
     fields = {
         SESSION_REF: {
             *("id", "scenarioId", "invitationId", "status", "startedAt", "endedAt"),
@@ -57,9 +69,11 @@ def test_fields_that_are_not_listed_do_not_leave() -> None:
             *("id", "sessionId", "role", "content", "timestamp", "audioUrl", "clientId"),
         },
         NOTE_REF: {"id", "invitationId", "sessionId", "researcherId", "content", "timestamp"},
+        INVITATION_REF: {*invitation, "link", "qrCode"},
+        INVITATION_LISTED: {*invitation, "sessionId"},
     }
     assert set(fields) == set(SHAPES)
-    hidden = {"userId": SECRET, "token": SECRET, "partnerSystemPrompt": SECRET, "label": SECRET}
+    hidden = {"userId": SECRET, "token": SECRET, "partnerSystemPrompt": SECRET, "email": SECRET}
     metadata = {"clientId": "c1", "model": SECRET, "answers": SECRET}
     for kind, expected in fields.items():
         shown = shape(kind, {"id": 1, "sessionId": 2, "metadata": metadata, **hidden})
@@ -72,7 +86,7 @@ def test_a_page_of_messages() -> None:
         {"id": n, "sessionId": 1, "role": "user", "content": "hm", "timestamp": START}
         for n in (3, 2, 1)
     ]
-    page = reads.reply(Read("practice.messages", {"page": 2}), rows)
+    page = reads.reply(Read("practice.messages", {"page": 2}), {reads.ROWS: rows})
     assert [one["id"] for one in page["messages"]] == ["3", "2"]
     assert page["hasMore"]
     assert page["cursor"]
