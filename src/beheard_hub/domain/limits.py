@@ -105,6 +105,7 @@ INVITATION_DAYS = 30
 INVITATION_DAYS_MAX = 365
 INVITATION_TOKEN_CHARS_MAX = 100
 """Those of the hub have 43; anything else is unknown."""
+SLUG_CHARS_MAX = 80
 QUOTA_WARNING_PERCENT = 20
 ROW_NUMBER_MAX = 2**31 - 1
 """Of a row that the database numbers."""

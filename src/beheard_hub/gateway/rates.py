@@ -32,6 +32,7 @@ NAMED: Mapping[str, str] = {
 COMMAND_RATES: Mapping[str, Rate] = {name: limits.RATES[row] for name, row in NAMED.items()}
 
 SHARED: Mapping[str, str] = {
+    "practice.send": "message.send",
     "profile.get": "auth.me",
     "profile.update": "auth.me",
     "account.erase": "auth.me",

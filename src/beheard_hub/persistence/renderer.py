@@ -48,7 +48,9 @@ STAGED = frozenset(
 """Queries on the shared vessel, which asks for the reader's stage as a second lock."""
 AS_ADMIN = frozenset({"library.list", "by_id.library_item"})
 """Queries that are asked as an administrator: the database looks whether the user is one."""
-ONE_ROW = frozenset({"session.get", "invitation.get", "practice_invitation.get"})
+ONE_ROW = frozenset(
+    {"session.get", "invitation.get", "practice.scenario", "practice_invitation.get"}
+)
 """Reads of one thing: NOT_FOUND where there is none."""
 AS_ROLE = "as_role"
 """Argument of a read: the role in which its rows are read, where that is not the user's own."""

@@ -122,3 +122,19 @@ async def test_notes_are_kept_where_their_invitation_is_seen(stage: Stage) -> No
     assert await refused(other, "note.delete", noteId=note["id"]) == Code.NOT_FOUND
     assert await boss.do("note.delete", noteId=note["id"]) == {"deleted": True}
     assert (await rita.do("note.list", invitationId=invitation))["notes"] == []
+
+
+async def test_anybody_reads_what_can_be_practised(stage: Stage) -> None:
+    scenario = await stage.scenario()
+    for who in (await stage.person("GUEST"), Phone(stage.house.host, "nobody:of-the-test")):
+        first = await who.do("practice.scenarios", limit=3)
+        rest = await who.do("practice.scenarios", limit=3, cursor=first["cursor"])
+        found = {one["slug"]: one for one in [*first["scenarios"], *rest["scenarios"]]}
+        assert len(found) == 4
+        assert not rest["hasMore"]
+        one = (await who.do("practice.scenario", slug="family-table"))["scenario"]
+        assert one == found["family-table"]
+        assert (one["id"], set(one)) == (
+            scenario, {"id", "name", "description", "slug", "partnerPersona"},
+        )  # fmt: skip
+        assert await refused(who, "practice.scenario", slug="no-such") == Code.NOT_FOUND

@@ -13,6 +13,7 @@ from beheard_hub.domain.limits import (
     NOTE_CHARS_MAX,
     PRESET_NAME_CHARS_MAX,
     ROW_NUMBER_MAX,
+    SLUG_CHARS_MAX,
 )
 from beheard_hub.domain.limits import PRACTICE_MESSAGE_CHARS_MAX as CHARS_MAX
 from beheard_hub.domain.practice.vocabulary import VIA_QR
@@ -41,6 +42,19 @@ class PracticeList(Data, frozen=True, kw_only=True):
 
     cursor: Annotated[str | None, Text(CURSOR_CHARS_MAX)] = None
     limit: Annotated[int, Number(1, 50)] = 20
+
+
+class PracticeScenarios(Data, frozen=True, kw_only=True):
+    """practice.scenarios"""
+
+    cursor: Annotated[str | None, Text(CURSOR_CHARS_MAX)] = None
+    limit: Annotated[int, Number(1, 50)] = 20
+
+
+class PracticeScenario(Data, frozen=True, kw_only=True):
+    """practice.scenario"""
+
+    slug: Annotated[str, Text(SLUG_CHARS_MAX)]
 
 
 class PracticeMessages(Data, frozen=True, kw_only=True):

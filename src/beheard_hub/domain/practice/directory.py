@@ -21,6 +21,7 @@ from beheard_hub.domain.kernel import (
     Insert,
     Json,
     Loaded,
+    Read,
     Ref,
     Reply,
     Work,
@@ -85,6 +86,18 @@ def _list(asked: Asked) -> Decision[Directory]:
     """practice.list: one's own; those of an invitation are listed with the invitation."""
     data: c.PracticeList = asked.command.data
     return asked.page(data.cursor, data.limit, {AS_ROLE: None})
+
+
+def _scenarios(asked: Asked) -> Decision[Directory]:
+    """practice.scenarios: those that a session may begin with; also for callers without a token."""
+    data: c.PracticeScenarios = asked.command.data
+    return asked.page(data.cursor, data.limit, {})
+
+
+def _scenario(asked: Asked) -> Decision[Directory]:
+    """practice.scenario: one of them."""
+    data: c.PracticeScenario = asked.command.data
+    return asked.answered(Read(asked.command.name, {"slug": data.slug}))
 
 
 # ---- notes
@@ -164,6 +177,8 @@ def _unnoted(asked: Asked, found: Result) -> Decision[Directory]:
 HANDLERS: Mapping[str, Handler] = {
     "practice.start": _start,
     "practice.list": _list,
+    "practice.scenarios": _scenarios,
+    "practice.scenario": _scenario,
     "note.add": _note,
     "note.list": _notes,
     "note.delete": _unnote,

@@ -150,6 +150,8 @@ INTERNAL: Mapping[str, type[i.Internal]] = {
 DIRECTORY: Mapping[str, Row] = {
     "practice.start": Row(data=c.PracticeStart, role=USER, statuses=ANY),
     "practice.list": Row(data=c.PracticeList, statuses=ANY, reads=True),
+    "practice.scenarios": Row(data=c.PracticeScenarios, statuses=ANY, reads=True),
+    "practice.scenario": Row(data=c.PracticeScenario, statuses=ANY, reads=True),
     "note.add": Row(data=c.NoteAdd, role=STAFF, statuses=ANY),
     "note.list": Row(data=c.NoteList, role=STAFF, statuses=ANY, reads=True),
     "note.delete": Row(data=c.NoteDelete, role=STAFF, statuses=ANY),

@@ -12,6 +12,7 @@ from beheard_hub.domain.practice.views import (
     INVITATION_LISTED,
     MESSAGE_REF,
     NOTE_REF,
+    SCENARIO,
     SESSION_REF,
     DbRow,
     Shape,
@@ -20,16 +21,19 @@ from beheard_hub.domain.practice.views import (
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """One list: what its rows are shown as. Its query has the name of the read."""
+    """What the rows of a read are shown as, and in which field of the reply. Its query has the name
+    of the read."""
 
     kind: str
-    plural: str
-    column: str
-    """By which its rows are ordered, the newest first."""
+    field: str
+    column: str | None
+    """By which the rows of a list are ordered, the newest first; None: it is one row."""
 
 
 READS: Mapping[str, Plan] = {
     "practice.list": Plan(SESSION_REF, "sessions", "startedAt"),
+    "practice.scenarios": Plan(SCENARIO, "scenarios", "createdAt"),
+    "practice.scenario": Plan(SCENARIO, "scenario", None),
     "practice.messages": Plan(MESSAGE_REF, "messages", "timestamp"),
     "practice.observe": Plan(MESSAGE_REF, "messages", "timestamp"),
     "note.list": Plan(NOTE_REF, "notes", "timestamp"),
@@ -65,7 +69,9 @@ def reply(read: Read, parts: Mapping[str, Sequence[DbRow]]) -> Mapping[str, Json
     def shaped(row: DbRow) -> Shape:
         return shape(plan.kind, row)
 
-    return page_of(rows, read.args["page"], plan.plural, plan.column, shaped)
+    if plan.column is None:
+        return {plan.field: shaped(rows[0])}
+    return page_of(rows, read.args["page"], plan.field, plan.column, shaped)
 
 
 def _detail(parts: Mapping[str, Sequence[DbRow]]) -> Mapping[str, Json]:

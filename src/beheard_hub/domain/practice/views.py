@@ -22,6 +22,7 @@ INVITATION_REF = "practice_invitation"
 INVITATION_LISTED = "practice_invitation_listed"
 USER_REF = "user"
 """The own account, shaped where all accounts are."""
+SCENARIO = "scenario"
 AS_ROLE = "as_role"
 """Argument of a `Read`: the role in which its rows are read, None: as the user one is."""
 
@@ -94,6 +95,11 @@ def _message(row: DbRow) -> Shape:
     }
 
 
+def _scenario(row: DbRow) -> Shape:
+    fields = ("id", "name", "description", "slug", "partnerPersona")
+    return {field: row.get(field) for field in fields}
+
+
 def _note(row: DbRow) -> Shape:
     fields = ("id", "invitationId", "researcherId", "content", "timestamp")
     about = row.get("sessionId")
@@ -141,6 +147,7 @@ SHAPES: Mapping[str, Callable[[DbRow], Shape]] = {
     NOTE_REF: _note,
     INVITATION_REF: _invitation,
     INVITATION_LISTED: _listed,
+    SCENARIO: _scenario,
 }
 """kind of `Ref`, or of what a list holds → its shape from one row with the database's columns."""
 

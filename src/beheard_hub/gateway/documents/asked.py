@@ -6,11 +6,8 @@ Types and limits are not here: they are the checks of the command's own struct.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-import msgspec
-
-from beheard_hub.gateway.documents.words import (
+from beheard_hub.gateway.documents.examples import (
     CONSENT,
     CURSOR,
     INVITATION,
@@ -19,14 +16,8 @@ from beheard_hub.gateway.documents.words import (
     SESSION,
     THING,
 )
-
-
-class Asked(msgspec.Struct, frozen=True):
-    """One field of a request."""
-
-    means: str
-    example: Any
-
+from beheard_hub.gateway.documents.parts import OTHERS
+from beheard_hub.gateway.documents.sections import Asked
 
 ASKED: Mapping[str, Asked] = {
     "sessionId": Asked("The session.", SESSION),
@@ -136,6 +127,7 @@ ASKED: Mapping[str, Asked] = {
     "contributedBy": Asked("The user who gave it; only of contributed items.", THING),
     "contributionConsent": Asked("How they agreed; only of contributed items.", "by letter"),
     "isActive": Asked("True brings a removed one back.", True),
+    **OTHERS.asked,
 }
 """Field or ``command.name.field`` → what it means."""
 

@@ -6,17 +6,15 @@ reply is `ack` or `error`; each event is a message of the frame `event`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from beheard_hub import __version__
 from beheard_hub.domain.limits import FRAME_BYTES_MAX
-from beheard_hub.domain.mediation.events import EVENTS, EventRow
-from beheard_hub.domain.mediation.protocol import COMMANDS, DIRECTORY
 from beheard_hub.domain.refusals import CODES, Code
 from beheard_hub.gateway import frames
 from beheard_hub.gateway.close_codes import CLOSE_CODES
 from beheard_hub.gateway.documents import framed, refusing, requests, shapes
+from beheard_hub.gateway.documents.offered import COMMANDS, EVENTS, Told
 from beheard_hub.gateway.documents.operations import SUMMARIES, heading, headings, pascal
 from beheard_hub.gateway.documents.schema import Schema, described, ref
 
@@ -116,19 +114,15 @@ def _upgrade() -> Schema:
 
 def _messages() -> dict[str, Any]:
     found = {framed.key(kind): framed.message(kind) for kind in framed.FRAMES}
-    commands = {f"command{SEPARATOR}{name}": _command(name) for name in _commands()}
-    acks = {f"ack{SEPARATOR}{name}": _ack(name) for name in _commands()}
+    commands = {f"command{SEPARATOR}{name}": _command(name) for name in COMMANDS}
+    acks = {f"ack{SEPARATOR}{name}": _ack(name) for name in COMMANDS}
     events = {f"event{SEPARATOR}{name}": _event(name, row) for name, row in EVENTS.items()}
     return {**found, **commands, **acks, **events}
 
 
-def _commands() -> Mapping[str, Any]:
-    return {**DIRECTORY, **COMMANDS}
-
-
 def _command(name: str) -> dict[str, Any]:
     data = ref(f"{pascal(name)}Data")
-    needs = () if refusing.row_of(name).sessionless else ("sessionId",)
+    needs = () if COMMANDS[name].sessionless else ("sessionId",)
     example: dict[str, Any] = {"type": "command", "id": "7f3a1c", "name": name}
     if needs:
         example["sessionId"] = framed.example("Subscribe", "sessionId")
@@ -159,11 +153,11 @@ def _ack(name: str) -> dict[str, Any]:
     }
 
 
-def _event(name: str, row: EventRow) -> dict[str, Any]:
+def _event(name: str, row: Told) -> dict[str, Any]:
     example = framed.examples(frames.Event)
     return {
         "name": name,
-        "title": f"Told to {row.to.value}",
+        "title": f"Told to {row.to}",
         "payload": framed.narrowed(
             frames.Event, (), name=name, data=framed.event_data(name, row.fields)
         ),
@@ -180,15 +174,13 @@ def _operations() -> dict[str, Any]:
     found: dict[str, Any] = {}
     for kind, answers in framed.ANSWERED.items():
         found[framed.tag(kind)] = _asking(framed.tag(kind), framed.meaning(kind), answers)
-    for name in _commands():
+    for name in COMMANDS:
         message = f"command{SEPARATOR}{name}"
         found[name] = _asking(message, SUMMARIES[name], (f"ack{SEPARATOR}{name}", "error"))
     for kind in framed.UNASKED:
         found[framed.key(kind)] = _telling(framed.key(kind), framed.meaning(kind))
     for name, row in EVENTS.items():
-        found[f"on{SEPARATOR}{name}"] = _telling(
-            f"event{SEPARATOR}{name}", f"Told to {row.to.value}"
-        )
+        found[f"on{SEPARATOR}{name}"] = _telling(f"event{SEPARATOR}{name}", f"Told to {row.to}")
     return found
 
 
@@ -227,10 +219,9 @@ def _in_channel(message: str) -> dict[str, str]:
 
 def _components() -> dict[str, Any]:
     datas = {
-        f"{pascal(name)}Data": requests.object_of(name, requests.data_of(name))
-        for name in _commands()
+        f"{pascal(name)}Data": requests.object_of(name, requests.data_of(name)) for name in COMMANDS
     }
-    replies = {f"{pascal(name)}Reply": shapes.reply_of(name) for name in _commands()}
+    replies = {f"{pascal(name)}Reply": shapes.reply_of(name) for name in COMMANDS}
     return {
         "schemas": {**dict(shapes.components()), "ErrorCode": _codes(), **datas, **replies},
         "messages": _messages(),

@@ -12,6 +12,8 @@ from beheard_hub.domain.practice.vocabulary import COACH, PARTNER
 from beheard_hub.domain.refusals import CODES, Code
 from beheard_hub.gateway import frames
 from beheard_hub.gateway.documents import shapes
+from beheard_hub.gateway.documents.examples import ALICE, AT, LATER, SESSION, THING
+from beheard_hub.gateway.documents.parts import OTHERS
 from beheard_hub.gateway.documents.schema import (
     BOOL,
     COUNT,
@@ -24,7 +26,8 @@ from beheard_hub.gateway.documents.schema import (
     ref,
     words_of,
 )
-from beheard_hub.gateway.documents.words import ALICE, AT, LATER, SESSION, THING, Word, word
+from beheard_hub.gateway.documents.sections import Word
+from beheard_hub.gateway.documents.words import word
 from beheard_hub.gateway.frame_rules import OBSERVER, STATUSES
 
 Frame = type[msgspec.Struct]
@@ -81,7 +84,10 @@ WORDS: Mapping[str, Word] = {
     "serverTime": Word(TIME, "The hub's clock.", AT),
     "heartbeatMs": Word(COUNT, "Time between two pings, in milliseconds.", 20_000),
     "limits": Word(by_key(COUNT), "Bounds of this connection.", {"frameBytes": 262_144}),
-    "state": Word(ref("SnapshotState"), "Where the session stands at `seq`."),
+    "state": Word(
+        {"anyOf": [ref("SnapshotState"), ref("PracticeState")]},
+        "Where the session stands at `seq`; the second one of a practice.",
+    ),
     "Ack.id": Word(COMMAND_ID, "That of the command.", "7f3a1c"),
     "Ack.data": Word(OBJECT, "The command's reply.", {"accepted": True}),
     "Ack.seq": Word(COUNT, "The caller's newest event after the command.", 12),
@@ -123,6 +129,7 @@ EVENT_WORDS: Mapping[str, Word] = {
     "contentId": Word(TEXT, "What was shared, or taken back.", THING),
     "toStage": Word({"type": "integer", "minimum": 1, "maximum": 4}, "The partner's stage.", 2),
     "partner.stage_completed.completedAt": Word(TIME, "When.", AT),
+    **OTHERS.event_words,
 }
 """Field or ``event.name.field`` → what it is, where `words.WORDS` does not say it."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from beheard_hub.gateway.documents.parts import OTHERS
+
 TAGS: Mapping[str, tuple[str, str]] = {
     "session": ("Sessions", "A session is what two people go through together."),
     "partner": ("Sessions", ""),
@@ -33,6 +35,7 @@ TAGS: Mapping[str, tuple[str, str]] = {
     "ably_token": ("Account", ""),
     "notifications": ("Notifications", "What happened while nobody looked."),
     "library": ("Library", "Small experiments that the hub suggests; for administrators."),
+    **OTHERS.tags,
 }
 """First part of a command's name → heading, and what it is about."""
 
@@ -116,6 +119,7 @@ SUMMARIES: Mapping[str, str] = {
     "library.add": "Add an item",
     "library.edit": "Change an item; what is given is replaced",
     "library.remove": "Take an item out of use",
+    **OTHERS.summaries,
 }
 """Command → what it does, in the imperative."""
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from beheard_hub.domain.mediation.protocol import ANY, COMMANDS, DIRECTORY, Row
 from beheard_hub.domain.refusals import Code
+from beheard_hub.domain.validation import Data
+from beheard_hub.gateway.documents.offered import COMMANDS, Offered
+from beheard_hub.gateway.documents.parts import OTHERS
 
 _ANSWERED = (Code.FORBIDDEN, Code.INVITATION_EXPIRED)
 _PARTNERS = (Code.CONSENT_REQUIRED, Code.PARTNER_NOT_READY, Code.CONSENT_REVOKED)
@@ -35,6 +37,7 @@ ALSO: Mapping[str, tuple[Code, ...]] = {
     "library.edit": (Code.FORBIDDEN, Code.NOT_FOUND),
     "library.remove": (Code.FORBIDDEN, Code.NOT_FOUND),
     "consent.decide": (Code.GATE_NOT_SATISFIED, Code.INVALID_STAGE),
+    **OTHERS.also,
 }
 """Command → what its handler refuses with, beside what follows from its row."""
 
@@ -46,25 +49,14 @@ ALWAYS = (
 )
 
 
-READING = Row(statuses=ANY, reads=True)
+READING = Offered(data=Data, sessionless=True, reads=True, codes=frozenset())
 """What is no command (the export) is like one that reads."""
-
-
-def row_of(command: str) -> Row:
-    """The command's row, with or without a session."""
-    return COMMANDS.get(command) or DIRECTORY.get(command, READING)
 
 
 def codes_of(command: str) -> list[Code]:
     """All codes that this command can be refused with, in the order of `Code`."""
-    row = row_of(command)
-    found = {*ALWAYS, *ALSO.get(command, ())}
+    row = COMMANDS.get(command, READING)
+    found = {*ALWAYS, *row.codes, *ALSO.get(command, ())}
     if not row.reads:
         found |= {Code.CONFLICT}  # the id of a command, reused with other data
-    if command in COMMANDS:
-        found |= {Code.NOT_FOUND}
-    if row.statuses != ANY:
-        found |= {Code.SESSION_NOT_ACTIVE}
-    if row.stages is not None:
-        found |= {Code.INVALID_STAGE}
     return [code for code in Code if code in found]

@@ -7,8 +7,6 @@ from typing import Any
 
 import msgspec
 
-from beheard_hub.domain.mediation.commands import Nothing
-from beheard_hub.domain.mediation.protocol import COMMANDS, DIRECTORY
 from beheard_hub.domain.validation import (
     ID_CHARS_MAX,
     Data,
@@ -23,6 +21,7 @@ from beheard_hub.domain.validation import (
     checks_of,
 )
 from beheard_hub.gateway.documents.asked import asked
+from beheard_hub.gateway.documents.offered import COMMANDS
 from beheard_hub.gateway.documents.schema import TIME, Schema, closed, described, maybe
 
 NOT_BLANK = r"\S"
@@ -39,8 +38,8 @@ class FieldSchema(msgspec.Struct, frozen=True):
 
 def data_of(command: str) -> type[Data]:
     """The struct of a command's data; what is no command asks nothing."""
-    row = COMMANDS.get(command) or DIRECTORY.get(command)
-    return Nothing if row is None else row.data
+    row = COMMANDS.get(command)
+    return Data if row is None else row.data
 
 
 def fields_of(command: str, kind: type[Data] | None = None) -> dict[str, FieldSchema]:

@@ -10,17 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import msgspec
-
+from beheard_hub.gateway.documents.parts import OTHERS
 from beheard_hub.gateway.documents.schema import COMPONENT, Schema, closed, described
-from beheard_hub.gateway.documents.words import Word, word
-
-
-class Shape(msgspec.Struct, frozen=True):
-    """An object that comes in replies and events."""
-
-    means: str
-    fields: tuple[str, ...]
+from beheard_hub.gateway.documents.sections import Shape, Word
+from beheard_hub.gateway.documents.words import word
 
 
 def _shape(means: str, fields: str) -> Shape:
@@ -122,10 +115,11 @@ SHAPES: Mapping[str, Shape] = {
         "id title description category source isActive contributedBy contributionConsent createdAt "
         "updatedAt",
     ),
+    **OTHERS.shapes,
 }
 """Component → its fields."""
 
-REPLIES: Mapping[str, tuple[str, ...]] = {
+_OF_MEDIATION: Mapping[str, tuple[str, ...]] = {
     name: tuple(fields.split())
     for name, fields in {
         "session.create": "session invitationId invitationUrl",
@@ -209,6 +203,8 @@ REPLIES: Mapping[str, tuple[str, ...]] = {
         "library.remove": "removed",
     }.items()
 }
+
+REPLIES: Mapping[str, tuple[str, ...]] = {**_OF_MEDIATION, **OTHERS.replies}
 """Command → the fields of its reply."""
 
 AI_REPLY = ("userMessage", "aiResponse", "suggestPause?", "pauseReason?")

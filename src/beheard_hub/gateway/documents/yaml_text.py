@@ -52,8 +52,9 @@ def _item(value: Any, indent: str) -> Iterator[str]:
 
 def _is_prose(text: str) -> bool:
     """Lines that can stand as they are."""
-    lines = text.removesuffix("\n").split("\n")
-    return text == text.strip() + "\n" and all(line.isprintable() for line in lines)
+    if not text.strip() or text != text.strip() + "\n":
+        return False
+    return all(line.isprintable() for line in text.removesuffix("\n").split("\n"))
 
 
 def _is_block(value: Any) -> bool:

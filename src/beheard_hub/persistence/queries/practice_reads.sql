@@ -36,6 +36,23 @@ WHERE c."userId" = $1 AND ($2::timestamptz IS NULL
 ORDER BY c."startedAt" DESC, c.id DESC
 LIMIT $4::int;
 
+-- name: practice.scenarios
+-- Scenarios that a session may begin with, the newest first.
+-- args: before_at, before_id, limit
+SELECT s.id, s.name, s.description, s.slug, s."partnerPersona", s."createdAt"
+FROM practice."Scenario" s
+WHERE s."isActive" AND ($1::timestamptz IS NULL
+  OR (s."createdAt", s.id) < ($1, hub.practice_number($2)))
+ORDER BY s."createdAt" DESC, s.id DESC
+LIMIT $3::int;
+
+-- name: practice.scenario
+-- One of them.
+-- args: slug
+SELECT s.id, s.name, s.description, s.slug, s."partnerPersona"
+FROM practice."Scenario" s
+WHERE s."isActive" AND s.slug = $1;
+
 -- name: practice.messages
 -- All that was said in one session, the newest first.
 -- args: session_id, before_at, before_id, limit

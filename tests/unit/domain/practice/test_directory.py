@@ -29,6 +29,8 @@ from tests.unit.domain.practice.rehearsal import RITA, START, CountingNumbers
 DATA: dict[str, dict[str, Any]] = {
     "practice.start": {"scenarioId": 3},
     "practice.list": {},
+    "practice.scenarios": {},
+    "practice.scenario": {"slug": "family-table"},
     "note.add": {"invitationId": "v1", "content": "she smiles"},
     "note.list": {"invitationId": "v1"},
     "note.delete": {"noteId": "n1"},

@@ -9,6 +9,7 @@ from beheard_hub.domain.practice.views import (
     INVITATION_REF,
     MESSAGE_REF,
     NOTE_REF,
+    SCENARIO,
     SESSION_REF,
     SHAPES,
     shape,
@@ -71,6 +72,7 @@ def test_fields_that_are_not_listed_do_not_leave() -> None:
         NOTE_REF: {"id", "invitationId", "sessionId", "researcherId", "content", "timestamp"},
         INVITATION_REF: {*invitation, "link", "qrCode"},
         INVITATION_LISTED: {*invitation, "sessionId"},
+        SCENARIO: {"id", "name", "description", "slug", "partnerPersona"},
     }
     assert set(fields) == set(SHAPES)
     hidden = {"userId": SECRET, "token": SECRET, "partnerSystemPrompt": SECRET, "email": SECRET}

@@ -10,8 +10,6 @@ import msgspec
 import pytest
 
 from beheard_hub.domain.limits import COMMAND_ID_CHARS_MAX
-from beheard_hub.domain.mediation.events import EVENTS
-from beheard_hub.domain.mediation.protocol import COMMANDS, DIRECTORY
 from beheard_hub.domain.mediation.views import FIELDS, SHAPES
 from beheard_hub.domain.refusals import CODES, Code, Refusal
 from beheard_hub.domain.validation import validate
@@ -20,6 +18,8 @@ from beheard_hub.gateway.documents import answers, asyncapi, openapi, requests, 
 from beheard_hub.gateway.documents.__main__ import pages
 from beheard_hub.gateway.documents.asked import ASKED
 from beheard_hub.gateway.documents.framed import EVENT_WORDS
+from beheard_hub.gateway.documents.offered import COMMANDS as ALL
+from beheard_hub.gateway.documents.offered import EVENTS
 from beheard_hub.gateway.documents.operations import SUMMARIES, TAGS
 from beheard_hub.gateway.documents.words import LIKE, WORDS
 from beheard_hub.gateway.rest.routes import PREFIX, ROUTES, Answer, Method, Route
@@ -27,7 +27,6 @@ from beheard_hub.gateway.rest.routes import PREFIX, ROUTES, Answer, Method, Rout
 from .checking import problems
 
 DOCS = Path(__file__).resolve().parents[4] / "docs"
-ALL = {**DIRECTORY, **COMMANDS}
 DOCUMENTS = {"openapi": openapi.document(), "asyncapi": asyncapi.document()}
 
 

@@ -1,0 +1,10 @@
+"""All sections of the documents, beside mediation's own tables."""
+
+from __future__ import annotations
+
+from beheard_hub.gateway.documents.observing import OBSERVING
+from beheard_hub.gateway.documents.practising import PRACTISING
+from beheard_hub.gateway.documents.sections import merged
+
+OTHERS = merged((PRACTISING, OBSERVING))
+"""They as one."""
