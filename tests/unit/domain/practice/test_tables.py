@@ -18,7 +18,7 @@ from beheard_hub.domain.practice.protocol import (
     INTERNAL,
     LANES,
 )
-from beheard_hub.domain.practice.reads import READS
+from beheard_hub.domain.practice.reads import DETAILS, READS
 from beheard_hub.domain.practice.render import page
 from beheard_hub.domain.practice.vocabulary import COACH, FINAL, PARTNER, ROLE_USER
 
@@ -55,11 +55,15 @@ def test_every_row_has_a_handler_and_every_handler_a_row() -> None:
     assert set(PracticeKind.commands) == set(COMMANDS)
 
 
+WITHOUT_A_READ = {"practice.get", "practice_invitation.validate"}
+"""One shows the state, and one asks before anybody has come in."""
+
+
 def test_every_read_is_a_command() -> None:
-    assert set(READS) == {
+    assert {*READS, *DETAILS} == {
         name
         for name, row in {**COMMANDS, **DIRECTORY}.items()
-        if row.reads and name != "practice.get"  # which needs no row
+        if row.reads and name not in WITHOUT_A_READ
     }
 
 
