@@ -92,7 +92,7 @@ class Device:
         self.scene, self.user = scene, user
         self.closed = False
         self.outbox = Outbox(DEFAULT_CODEC, BOUNDS)
-        self.inbox = Inbox(SESSION, None, None, self.asks)
+        self.inbox = Inbox(SESSION, None, None, None, self.asks)
         self.writing = Writing()
         self.inbox.subscribe()
 

@@ -19,6 +19,8 @@ from beheard_hub.client.errors import CommandTimeout, ConnectionLost, HubError, 
 from beheard_hub.client.frames import Ack, Delta, Event, Presence, Snapshot, Streamed
 from beheard_hub.client.groups import ground_answer, need_answer
 from beheard_hub.client.hub import Hub
+from beheard_hub.client.practice import PracticeSession
+from beheard_hub.client.practice_shapes import PracticeState
 from beheard_hub.client.session import Session
 from beheard_hub.client.stream import EventStream
 
@@ -33,6 +35,8 @@ __all__ = [
     "EventStream",
     "Hub",
     "HubError",
+    "PracticeSession",
+    "PracticeState",
     "Presence",
     "Refused",
     "Session",

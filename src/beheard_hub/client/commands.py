@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final, Generic, TypeVar
 
+from beheard_hub.client import practice_shapes as p
 from beheard_hub.client import replies as r
 
 R = TypeVar("R")
@@ -114,6 +115,25 @@ CONSENT_HISTORY: Final = Command("consent.history", r.ConsentHistory)
 CONSENT_DECIDE: Final = Command("consent.decide", r.ConsentDecided)
 CONSENT_REVOKE: Final = Command("consent.revoke", r.ConsentRevoked)
 SHARED_LIST: Final = Command("shared.list", r.SharedContent)
+
+PRACTICE_SCENARIOS: Final = Command("practice.scenarios", p.ScenarioPage)
+PRACTICE_SCENARIO: Final = Command("practice.scenario", p.ScenarioShown)
+PRACTICE_START: Final = Command("practice.start", p.PracticeEntered)
+PRACTICE_LIST: Final = Command("practice.list", p.PracticePage)
+PRACTICE_GET: Final = Command("practice.get", p.PracticeShown)
+PRACTICE_MESSAGES: Final = Command("practice.messages", p.SaidPage)
+PRACTICE_SEND: Final = Command("practice.send", p.SaidSent)
+PRACTICE_RETRY: Final = Command("practice.retry", r.Accepted)
+PRACTICE_COMPLETE: Final = Command("practice.complete", p.PracticeEntered)
+PRACTICE_INVITATION_CREATE: Final = Command("practice_invitation.create", p.Invited)
+PRACTICE_INVITATION_LIST: Final = Command("practice_invitation.list", p.InvitedPage)
+PRACTICE_INVITATION_GET: Final = Command("practice_invitation.get", p.InvitedShown)
+PRACTICE_INVITATION_REVOKE: Final = Command("practice_invitation.revoke", p.InvitedRevoked)
+PRACTICE_INVITATION_VALIDATE: Final = Command("practice_invitation.validate", p.InvitedOffered)
+PRACTICE_INVITATION_CLAIM: Final = Command("practice_invitation.claim", p.Claimed)
+NOTE_ADD: Final = Command("note.add", p.NoteKept)
+NOTE_LIST: Final = Command("note.list", p.NotePage)
+NOTE_DELETE: Final = Command("note.delete", r.Deleted)
 
 COMMANDS: Final = {row.name: row for row in tuple(globals().values()) if isinstance(row, Command)}
 """All rows by name."""

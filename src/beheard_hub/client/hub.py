@@ -196,14 +196,15 @@ class Hub(Sessionless):
         return Pending(command_id, name, session_id, frame, deadline, loop.create_future())
 
     def open_stream(
-        self, session_id: str, after: int | None, device: str | None, confirm: bool
-    ) -> EventStream:
-        """See :meth:`Session.events`."""
+        self, session_id: str, after: int | None, device: str | None, role: str | None,
+        confirm: bool,
+    ) -> EventStream:  # fmt: skip
+        """See :meth:`Session.events`; `role` ``observer``: somebody else's session."""
         if self._lost is not None:
             raise self._lost
         if session_id in self._inboxes:
             raise RuntimeError("this session already has an open stream of events")
-        inbox = Inbox(session_id, after, device, self.send_soon)
+        inbox = Inbox(session_id, after, device, role, self.send_soon)
         self._inboxes[session_id] = inbox
         if self._ready:
             inbox.subscribe()

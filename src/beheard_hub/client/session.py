@@ -104,7 +104,7 @@ class Session(g.Group):
         `confirm` tells the hub what was taken; what no device confirms is notified of (spec 7).
         One stream per session and client at a time; see :class:`EventStream`.
         """
-        return self._hub.open_stream(self._session_id, after, device, confirm)
+        return self._hub.open_stream(self._session_id, after, device, None, confirm)
 
     async def get(self) -> r.SessionShown:
         return await self._do(c.SESSION_GET)

@@ -1,4 +1,4 @@
-"""The groups of commands that belong to no session, as a hub has them."""
+"""What a hub has beside its connection: the groups of commands, and single practices."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from beheard_hub.client.account import Invitations, Notifications, Profile, Sessions
 from beheard_hub.client.library import Library
+from beheard_hub.client.practice import Notes, PracticeInvitations, Practices, PracticeSession
 
 if TYPE_CHECKING:
     from beheard_hub.client.hub import Hub
@@ -19,3 +20,9 @@ class Sessionless:
         self.sessions, self.invitations = Sessions(hub, ""), Invitations(hub, "")
         self.profile, self.notifications = Profile(hub, ""), Notifications(hub, "")
         self.library = Library(hub, "")
+        self.practices, self.notes = Practices(hub, ""), Notes(hub, "")
+        self.practice_invitations = PracticeInvitations(hub, "")
+
+    def practice(self, session_id: str) -> PracticeSession:
+        """The commands and events of one practice."""
+        return PracticeSession(cast("Hub", self), session_id)

@@ -36,12 +36,14 @@ class Writing:
         self.message_id: str | None = None
         """None while nothing is being written."""
         self.text = ""
+        self.lane: str | None = None
+        """In a practice: who speaks."""
 
     def took(self, frame: Streamed) -> None:
         """A thread has one answer at a time: a piece of another one begins anew."""
         if isinstance(frame, Delta):
             if frame.text and (frame.reset or frame.message_id != self.message_id):
-                self.message_id, self.text = frame.message_id, frame.text
+                self.message_id, self.text, self.lane = frame.message_id, frame.text, frame.lane
             elif frame.text:
                 self.text += frame.text
             elif frame.reset and frame.message_id == self.message_id:
@@ -50,7 +52,7 @@ class Writing:
             self._over()
 
     def _over(self) -> None:
-        self.message_id, self.text = None, ""
+        self.message_id, self.text, self.lane = None, "", None
 
 
 def _partner_after(frame: Streamed, before: str) -> str:
@@ -73,6 +75,7 @@ class Inbox:
         session_id: str,
         after: int | None,
         device: str | None,
+        role: str | None,
         send: Callable[[Mapping[str, Any]], None],
         frames_max: int = QUEUE_FRAMES_MAX,
     ) -> None:
@@ -81,6 +84,7 @@ class Inbox:
         """Newest seq taken in; None before the first snapshot."""
         self.error: HubError | None = None
         self._device = device
+        self._role = role
         self._send = send
         self._frames: deque[Streamed] = deque()
         self._frames_max = frames_max
@@ -103,6 +107,8 @@ class Inbox:
             frame["after"] = self.last_seq
         if self._device is not None:
             frame["device"] = self._device
+        if self._role is not None:
+            frame["as"] = self._role
         self._send(frame)
 
     def offer(self, frame: Streamed, now: float) -> None:

@@ -21,13 +21,15 @@ from beheard_hub.client.reconnect import (
 )
 from beheard_hub.client.replies import Page
 from beheard_hub.domain.mediation import protocol
+from beheard_hub.domain.practice import protocol as practice
 
 HERE = Path(beheard_hub.client.__file__).parent
-METHODS = ("account.py", "groups.py", "library.py", "session.py")
+METHODS = ("account.py", "groups.py", "library.py", "practice.py", "session.py")
 
 
 def test_every_command_of_the_specification_has_a_row_and_a_method() -> None:
-    assert len(COMMANDS) == 78
+    offered = {*protocol.COMMANDS, *protocol.DIRECTORY, *practice.COMMANDS, *practice.DIRECTORY}
+    assert set(COMMANDS) == offered - {"practice.observe"}
     methods = "".join((HERE / name).read_text() for name in METHODS)
     missing = [name for name in COMMANDS if f"c.{name.upper().replace('.', '_')}" not in methods]
     assert missing == []
@@ -37,8 +39,9 @@ def test_every_list_in_pages_can_be_turned_over() -> None:
     methods = "".join((HERE / name).read_text() for name in METHODS)
     paged = {
         name
-        for name, row in {**protocol.COMMANDS, **protocol.DIRECTORY}.items()
-        if name in COMMANDS and "cursor" in row.data.__struct_fields__
+        for table in (protocol.COMMANDS, protocol.DIRECTORY, practice.COMMANDS, practice.DIRECTORY)
+        for name, row in table.items()
+        if "cursor" in row.data.__struct_fields__
     }
     assert len(paged) >= 5
     for name in paged:

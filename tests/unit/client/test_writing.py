@@ -45,7 +45,7 @@ def test_another_answer_takes_the_place() -> None:
 
 async def test_who_connects_again_throws_away_what_was_shown() -> None:
     sent: list[Mapping[str, Any]] = []
-    inbox = Inbox("s", 0, None, sent.append)
+    inbox = Inbox("s", 0, None, None, sent.append)
     inbox.subscribe()
     inbox.offer(piece("a"), 0.0)
     inbox.disconnected()
