@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import uuid4
 
 from beheard_hub import telemetry
 from beheard_hub.actors import gauges
+from beheard_hub.actors.collecting import Collecting, own_node
 from beheard_hub.actors.embedding_actor import EmbeddingOrder, EmbeddingPool
 from beheard_hub.actors.session_host import HostOrder
 from beheard_hub.actors.supervisor import RayOptions, Supervisor, machines, start_ray, stop_ray
@@ -78,6 +79,8 @@ class RayFleet:
         )
         self.over = asyncio.Event()
         self._settings = settings
+        self._numbers = publishing.folder(runtime.path)
+        self._collecting: asyncio.Task[None] | None = None
         detached = settings.cluster.ray_address is not None
         self._embedding = EmbeddingPool(_embedding_order(settings, runtime), detached=detached)
         self.pool = Supervisor(
@@ -90,6 +93,12 @@ class RayFleet:
             check_reach(self._settings)
         await self.pool.start()
         self._embedding.start()
+        if self._settings.cluster.ray_address is not None:
+            collecting = Collecting(self._numbers, own_node(), self._named)
+            self._collecting = asyncio.create_task(collecting.run())
+
+    def _named(self) -> dict[str, Any]:
+        return self.pool.named | self._embedding.named
 
     def look(self) -> None:
         """Sets the gauges of the hosts."""
@@ -98,6 +107,9 @@ class RayFleet:
 
     async def stop(self) -> None:
         """Drains every host, then ends the embedding actors."""
+        if self._collecting is not None:
+            self._collecting.cancel()
+            await asyncio.gather(self._collecting, return_exceptions=True)
         await self.pool.stop()
         await self._embedding.stop()
 

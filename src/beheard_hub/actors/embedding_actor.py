@@ -118,6 +118,10 @@ class EmbeddingActor:
         """Counts, no ids."""
         return self._counts()
 
+    async def numbers(self, node_id: str) -> bytes | None:
+        """See `SessionHost.numbers`."""
+        return None if self._measuring is None else self._measuring.numbers_for(node_id)
+
     async def stop(self) -> None:
         """Ends the worker; what it had in hand is found again by the next one."""
         if self._work is not None:
@@ -174,6 +178,11 @@ class EmbeddingPool:
         self._pids: dict[int, int] = {}
         self._changed = asyncio.Condition()
         self._watches: list[asyncio.Task[None]] = []
+
+    @property
+    def named(self) -> dict[str, Handle]:
+        """By the name of their process."""
+        return {f"embedding-actor-{number}": handle for number, handle in enumerate(self.handles)}
 
     @property
     def pids(self) -> list[int]:

@@ -172,6 +172,11 @@ class SessionHost:
         """Counts, no ids."""
         return {} if self._running is None else self._running.host.stats()
 
+    async def numbers(self, node_id: str) -> bytes | None:
+        """Of this process, in Prometheus's text format; None on that machine of the cluster, where
+        they are in a file, and before `start`."""
+        return None if self._measuring is None else self._measuring.numbers_for(node_id)
+
     async def drain(self) -> None:
         """Answers what it has, gives its lease back and ends its links."""
         running, self._running = self._running, None

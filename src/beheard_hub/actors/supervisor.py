@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ import msgspec
 import ray
 
 from beheard_hub import telemetry
+from beheard_hub.actors.deaths import gone
 from beheard_hub.actors.session_host import Handle, HostAddress, HostOrder, create
 from beheard_hub.observability.metrics import HOST_DEATHS
 from beheard_hub.settings import SetupError
@@ -185,6 +185,11 @@ class Supervisor:
         return [member.address for member in self._members if member.address is not None]
 
     @property
+    def named(self) -> dict[str, Handle]:
+        """All hosts by the name of their process."""
+        return {f"session-host-{member.number}": member.handle for member in self._members}
+
+    @property
     def missing(self) -> int:
         """How many hosts should serve and do not."""
         return len(self._members) - len(self.addresses)
@@ -308,7 +313,7 @@ class Supervisor:
         """From one death of a member to the next."""
         while True:
             assert member.address is not None
-            await _gone(member.handle, member.address)
+            await gone(member.handle, member.address)
             dead, member.address = member.address, None
             self.deaths += 1
             HOST_DEATHS.inc()
@@ -361,34 +366,6 @@ async def _call(method: Any, seconds: float, *args: object) -> Any:
     """One control call. Raises TimeoutError, RayError."""
     async with asyncio.timeout(seconds):
         return await method.remote(*args)
-
-
-async def _gone(handle: Handle, address: HostAddress) -> None:
-    """Returns when the host's process is dead."""
-    if address.node_id == ray.get_runtime_context().get_node_id() and hasattr(os, "pidfd_open"):
-        await _process_ended(address.pid)
-        return
-    while True:
-        try:
-            await handle.alive.remote()
-        except ray.exceptions.RayActorError:
-            return
-
-
-async def _process_ended(pid: int) -> None:
-    """Returns when a process of this machine has ended."""
-    try:
-        descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    ended = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    try:
-        loop.add_reader(descriptor, ended.set)
-        await ended.wait()
-    finally:
-        loop.remove_reader(descriptor)
-        os.close(descriptor)
 
 
 def _sweep(name: str) -> None:

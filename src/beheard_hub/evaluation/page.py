@@ -105,7 +105,7 @@ def _state(result: Result | None) -> str:
     broken = f'<i style="width:{share:.1f}%"></i>' if result.failed else ""
     return (
         f'<td class="state {word.split()[0]}" title="{escape(_stages(result))}">{word}'
-        f'<span class="count">{result.failed:,} of {result.checked:,}</span>'
+        f'<span class="count">{result.failed:,} broken of {result.checked:,}</span>'
         f'<span class="meter">{broken}</span></td>'
     )
 

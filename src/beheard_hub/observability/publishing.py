@@ -40,6 +40,13 @@ def folder(data_dir: Path) -> Path:
     return data_dir / "metrics"
 
 
+def numbers(roles: Iterable[CollectorRegistry], probes: Iterable[Probe]) -> bytes:
+    """The numbers of this process, as they are now: of these roles, and what every process has."""
+    for probe in probes:
+        probe()
+    return b"".join(map(generate_latest, {ANY, *roles}))
+
+
 class Publisher:
     """Writes the numbers of this process as `name`: those of its roles, and with what `probes`
     find."""
@@ -52,7 +59,7 @@ class Publisher:
         probes: Sequence[Probe] = (),
     ) -> None:
         self._path = directory / f"{name}{SUFFIX}"
-        self._roles = {ANY, *roles}
+        self._roles = roles
         self._probes = probes
 
     async def run(self) -> None:
@@ -74,12 +81,16 @@ class Publisher:
 
     def write(self) -> None:
         """One look at everything. Raises OSError."""
-        for probe in self._probes:
-            probe()
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft = self._path.with_suffix(".new")
-        draft.write_bytes(b"".join(map(generate_latest, self._roles)))
-        draft.replace(self._path)
+        put(self._path.parent, self._path.stem, numbers(self._roles, self._probes))
+
+
+def put(directory: Path, process: str, text: bytes) -> None:
+    """Puts the numbers of a process into the folder: whole, or as they were. Raises OSError."""
+    path = directory / f"{process}{SUFFIX}"
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = path.with_suffix(".new")
+    draft.write_bytes(text)
+    draft.replace(path)
 
 
 async def _loop_lag(seconds: float, looks: int) -> float:
@@ -95,8 +106,13 @@ async def _loop_lag(seconds: float, looks: int) -> float:
 def page(directory: Path, now: float) -> bytes:
     """The numbers of all processes of this machine, in Prometheus's text format; `now` is the wall
     clock in seconds."""
+    return together(_fresh(directory, now))
+
+
+def together(texts: Sequence[tuple[str, str]]) -> bytes:
+    """One page of the numbers of several processes, each (name, text)."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Together(_fresh(directory, now)))
+    registry.register(_Together(texts))
     return generate_latest(registry)
 
 

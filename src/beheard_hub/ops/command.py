@@ -19,9 +19,9 @@ from rich.live import Live
 
 from beheard_hub.address import ADDRESS_FILE, Address
 from beheard_hub.observability import publishing
-from beheard_hub.ops.findings import findings
-from beheard_hub.ops.overview import Overview, overview
-from beheard_hub.ops.reading import Reading, Window
+from beheard_hub.observability.findings import findings
+from beheard_hub.observability.overview import Overview, overview
+from beheard_hub.observability.reading import Reading, Window
 from beheard_hub.ops.screen import frame, picture
 from beheard_hub.settings import SetupError
 

@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.terminal_theme import DIMMED_MONOKAI
 from rich.text import Text
 
-from beheard_hub.ops.findings import Finding
-from beheard_hub.ops.overview import GatewayFigures, HostFigures, Overview
+from beheard_hub.observability.findings import Finding
+from beheard_hub.observability.overview import GatewayFigures, HostFigures, Overview
 
 STYLES: Mapping[str, str] = {"slow": "bold yellow", "wrong": "bold red"}
 """Level of a finding → how it looks."""

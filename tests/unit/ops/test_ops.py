@@ -18,11 +18,12 @@ from rich.console import Console
 
 from beheard_hub.address import ADDRESS_FILE, Address, write_address
 from beheard_hub.observability import metrics
+from beheard_hub.observability import overview as observed
+from beheard_hub.observability.findings import RULES, SCOPES, Rule, findings
+from beheard_hub.observability.overview import Overview, overview
 from beheard_hub.observability.publishing import Publisher, folder
+from beheard_hub.observability.reading import Reading, Window
 from beheard_hub.ops import command
-from beheard_hub.ops.findings import RULES, SCOPES, Rule, findings
-from beheard_hub.ops.overview import Overview, overview
-from beheard_hub.ops.reading import Reading, Window
 from beheard_hub.ops.screen import frame, picture
 from beheard_hub.settings import SetupError
 
@@ -132,7 +133,7 @@ def test_it_reads_no_number_that_is_not_written() -> None:
     for row in vars(metrics).values():
         if hasattr(row, "_labelnames"):
             written |= {row._name, f"{row._name}_total"}
-    source = Path(command.__file__).with_name("overview.py").read_text()
+    source = Path(observed.__file__).read_text()
     assert set(NAME.findall(source)) - {"beheard_hub"} <= written | GIVEN_BY_THE_CLIENT_LIBRARY
 
 

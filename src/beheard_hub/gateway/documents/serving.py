@@ -14,7 +14,8 @@ from litestar.handlers import HTTPRouteHandler
 from beheard_hub.gateway.documents import openapi, page
 
 DOCUMENT_PATHS = ["/api/v1/openapi.json", "/schema/openapi.json"]
-PAGE_PATH = "/api/v1/docs"
+PAGE_PATHS = ["/", "/schema", "/api/v1/docs"]
+"""The address that `serve` prints comes first: people open it to see what answers there."""
 HEADERS: Mapping[str, str] = {
     "Cache-Control": "public, max-age=300",
     "X-Content-Type-Options": "nosniff",
@@ -40,7 +41,7 @@ def handlers() -> list[HTTPRouteHandler]:
         body = await asyncio.to_thread(_document)
         return Response(body, media_type="application/json", headers=dict(HEADERS))
 
-    @get(PAGE_PATH)
+    @get(PAGE_PATHS)
     async def human_page() -> Response[Any]:
         """For people."""
         headers = {**HEADERS, "Content-Security-Policy": page.policy()}

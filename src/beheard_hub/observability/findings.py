@@ -6,12 +6,12 @@ stand before what they cause, so the first finding is where to begin.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
 
-from beheard_hub.ops.overview import Overview
+from beheard_hub.observability.overview import Overview
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -96,11 +96,11 @@ SCOPES: Mapping[str, Callable[[Overview], Sequence[Any]]] = {
 """Scope → its figures."""
 
 
-def findings(view: Overview) -> list[Finding]:
-    """What the rules find, causes first."""
+def findings(view: Overview, scopes: Collection[str] = SCOPES.keys()) -> list[Finding]:
+    """What the rules of these scopes find, causes first."""
     found = []
     for rule in RULES:
-        for figures in SCOPES[rule.scope](view):
+        for figures in SCOPES[rule.scope](view) if rule.scope in scopes else ():
             value = getattr(figures, rule.figure)
             if value is not None and value > rule.limit:
                 who = getattr(figures, "name", "")

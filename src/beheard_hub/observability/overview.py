@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from beheard_hub.domain.limits import SHARDS
-from beheard_hub.ops.reading import Window
+from beheard_hub.observability.reading import Window
 
 
 class HostFigures(msgspec.Struct, frozen=True, kw_only=True):
