@@ -237,6 +237,31 @@ def role(
 
 
 @app.command()
+def usage(
+    days: Annotated[int, typer.Option(min=1, max=90, help="UTC days, today among them.")] = 7,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as JSON.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Show what calls to a model have cost, also while the hub serves."""
+    from rich.console import Console
+
+    from beheard_hub.ops import usage as sums
+    from beheard_hub.persistence.prepare import running
+    from beheard_hub.runtime import SystemClock
+
+    chosen = settings.load(options={"BEHEARD_DATA_DIR": data_dir})
+    path = chosen.server.data_dir
+    with contextlib.ExitStack() as ending:
+        url = chosen.database.url or ending.enter_context(running(path)).url()
+        now = SystemClock().now()
+        found = asyncio.run(sums.read(chosen.database, url, path, days, now))
+    if as_json:
+        typer.echo(sums.as_json(found))
+    else:
+        Console(highlight=False).print(sums.table(found))
+
+
+@app.command()
 def embed(data_dir: DataDir = None, log: Log = "warning") -> None:
     """Give every stored text that lacks one its vector; may be interrupted and run again."""
     from rich.console import Console

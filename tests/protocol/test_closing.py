@@ -89,7 +89,7 @@ async def test_whoever_ends_while_the_token_is_checked_counts_no_more(start_hub:
     hub = await start_hub(auth_seconds_max=0.1)
     hub.identities.gate = asyncio.Event()
     client = await hub.open("alice")
-    assert await client.closed() == 4401
+    assert await client.closed() == 1013
     hub.identities.gate.set()
     await until(lambda: len(hub.gateway.lobby) == 0, "the connection is gone")
     assert hub.gateway.lobby.replace("alice") == 0
@@ -262,11 +262,25 @@ async def test_health(hub: Hub) -> None:
         assert (await http.get(f"{base}/nowhere")).status_code == 404
 
 
-async def test_identity_away_is_retryable_and_keeps_the_connection(hub: Hub) -> None:
+async def test_1013_when_a_token_cannot_be_checked(hub: Hub) -> None:
     hub.identities.broken = True
+    by_header = await hub.open("alice")
+    by_frame = await hub.open(None)
+    await by_frame.send(type="auth", token="alice")
+    for client in (by_header, by_frame):
+        error = await client.expect("error")
+        assert (error["code"], error["retryable"]) == ("SERVICE_UNAVAILABLE", True)
+        assert await client.closed() == 1013
+    hub.identities.broken = False
+    await (await hub.open("alice")).expect("hello")
+
+
+async def test_a_live_connection_outlives_an_identity_that_is_away(hub: Hub) -> None:
     client = await hub.open("alice")
-    error = await client.expect("error")
-    assert (error["code"], error["retryable"]) == ("SERVICE_UNAVAILABLE", True)
+    await client.expect("hello")
+    hub.identities.broken = True
+    await client.send(type="auth", token="alice")
+    assert (await client.expect("error"))["code"] == "SERVICE_UNAVAILABLE"
     hub.identities.broken = False
     await client.send(type="auth", token="alice")
     await client.expect("hello")

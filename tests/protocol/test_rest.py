@@ -304,7 +304,8 @@ async def test_without_an_owner_a_request_is_refused_in_time(start_hub: StartHub
 async def test_identity_that_cannot_be_had(hub: Hub) -> None:
     hub.identities.broken = True
     async with Caller(hub) as alice:
-        assert refusal(await alice.ask("GET", ONE))["code"] == "SERVICE_UNAVAILABLE"
+        response = await alice.ask("GET", ONE)
+    assert (response.status_code, refusal(response)["code"]) == (503, "SERVICE_UNAVAILABLE")
 
 
 async def test_draining_finishes_what_is_under_way_and_takes_nothing_more(hub: Hub) -> None:

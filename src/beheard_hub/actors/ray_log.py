@@ -1,7 +1,7 @@
 """What an actor holds and how it fares, in the log that Ray's dashboard shows beside the actor.
 
 The dashboard shows an actor's repr as it was when the actor was made, so the counts of now stand
-here: one line at most every half minute, and none while nothing changes. They are the figures and
+here: two lines at most every half minute, and none while nothing changes. They are the figures and
 the findings of `beheard ops`, of this process alone.
 """
 
@@ -51,7 +51,7 @@ class RayLog:
             self.tell()
 
     def tell(self) -> None:
-        """One look, and its line if it says something new."""
+        """One look, and its lines if they say something new."""
         text = together([(self._process, self._numbers().decode())]).decode()
         now = Reading.of(text, self._clock())
         said = said_of(self._process, overview(Window(self._before, now)))
@@ -62,7 +62,7 @@ class RayLog:
 
 
 def said_of(process: str, view: Overview) -> str:
-    """The line, and under it what is slow or wrong, and why."""
+    """The lines, and under them what is slow or wrong, and why."""
     counts = [_host(host) for host in view.hosts] or [_embedder(view.hub)]
     found = findings(view, {"host"})
     lines = [f"  {one.level}: {one.sentence} ({one.why})" for one in found]
@@ -72,9 +72,9 @@ def said_of(process: str, view: Overview) -> str:
 def _host(of: HostFigures) -> str:
     return (
         f"{of.live:,} sessions live, {of.packed:,} packed, {of.shards} of {SHARDS} shards, "
-        f"{of.subscriptions:,} connections listen; {of.commands_per_second:,.1f} commands/s, "
-        f"p95 {_ms(of.command_p95_ms)}; {of.buffered:,} turns wait for their commit, "
-        f"which takes {_ms(of.flush_p95_ms)} (p95)"
+        f"{of.subscriptions:,} connections listen\n"
+        f"  {of.commands_per_second:,.1f} commands/s in {_ms(of.command_p95_ms)} (p95); a commit "
+        f"takes {_ms(of.flush_p95_ms)} (p95), {of.buffered:,} turns wait for theirs"
     )
 
 

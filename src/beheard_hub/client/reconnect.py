@@ -42,7 +42,7 @@ class CloseRule(msgspec.Struct, frozen=True):
 CLOSE_RULES: Mapping[int, CloseRule] = {
     1009: CloseRule(Then.STOP, "a frame was too large"),
     1012: CloseRule(Then.RETRY, "the hub restarts"),
-    1013: CloseRule(Then.RETRY, "the hub is overloaded", 1.0),
+    1013: CloseRule(Then.RETRY, "the hub is overloaded, or cannot check tokens now", 1.0),
     4400: CloseRule(Then.STOP, "the hub did not understand this client"),
     4401: CloseRule(Then.RENEW, "the token was not accepted or has expired"),
     4403: CloseRule(Then.STOP, "this is not allowed"),

@@ -45,7 +45,9 @@ CLOSE_CODES: Mapping[CloseCode, CloseRow] = {
     CloseCode.TOO_LARGE: CloseRow("too-large", "A frame was over 256 KB.", False, 0),
     CloseCode.GONE: CloseRow("no-pong", "No answer to a ping within 20 s.", True, 0),
     CloseCode.RESTARTING: CloseRow("restarting", "The hub restarts or drains.", True, 500),
-    CloseCode.OVERLOADED: CloseRow("overloaded", "This gateway is full.", True, 5_000),
+    CloseCode.OVERLOADED: CloseRow(
+        "overloaded", "This gateway is full, or could not check the token now.", True, 5_000
+    ),
     CloseCode.PROTOCOL: CloseRow("protocol", "Three malformed frames in a minute.", False, 0),
     CloseCode.UNAUTHENTICATED: CloseRow(
         "unauthenticated", "No valid token, or it expired: get a new one first.", False, 0

@@ -8,6 +8,8 @@ everything that can be decided is decided here. A connection is in one of these 
      └──────────────▶ CLOSED                  │ ▼                     │ auth
                                               └─RENEWING ◀────────────┘
 
+A token that could not be checked now is nobody's fault: then it ends with 1013, not with 4401.
+
 What holds whatever a peer sends:
 
 * Every `command` frame that could be read is answered exactly once: here with an `error`, or by
@@ -25,7 +27,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, TypeAlias
 
@@ -128,6 +129,7 @@ class ConnectionProtocol:
         "_frames",
         "_malformed",
         "_rates",
+        "_unchecked",
         "codec_name",
         "connection_id",
         "phase",
@@ -157,6 +159,8 @@ class ConnectionProtocol:
         self._malformed: deque[float] | None = None
         self._frames = TokenBucket(bounds.frames_rate, now)
         self._draining = False
+        self._unchecked = False
+        """The newest token could not be checked; the one before it is known."""
 
     @property
     def deadline(self) -> float | None:
@@ -222,6 +226,7 @@ class ConnectionProtocol:
             return self._fail(Code.FORBIDDEN, CloseCode.NOT_ALLOWED)
         self.user_id = identity.user_id
         self.phase = Phase.LIVE
+        self._unchecked = False
         self._expires_at = now + max(0.0, identity.expires_at - wall)
         self._deadline = self._expires_at
         return [Send(self._hello(wall))]
@@ -230,16 +235,17 @@ class ConnectionProtocol:
         """The token is not valid. A live connection keeps the one it has."""
         if self.phase is Phase.RENEWING:
             self._back_to_life(now)
+            self._unchecked = False
             return [_error(Code.UNAUTHORIZED)]
         return self._fail(Code.UNAUTHORIZED, CloseCode.UNAUTHENTICATED)
 
     def identity_unavailable(self, now: float) -> list[Action]:
-        """Nobody can tell at the moment: the client may send `auth` again."""
-        if self.phase is Phase.RENEWING:
-            self._back_to_life(now)
-        elif self.phase is Phase.CHECKING:
-            self.phase = Phase.NEW
-            self._deadline = now + self._bounds.auth_seconds_max
+        """Nobody can tell at the moment. A live connection keeps the token it has, and may send
+        `auth` again; a new one is to come again later."""
+        if self.phase is not Phase.RENEWING:
+            return self._fail(Code.SERVICE_UNAVAILABLE, CloseCode.OVERLOADED)
+        self._back_to_life(now)
+        self._unchecked = True
         return [_error(Code.SERVICE_UNAVAILABLE)]
 
     def too_many_connections(self) -> list[Action]:
@@ -278,6 +284,8 @@ class ConnectionProtocol:
         if self.phase is Phase.RENEWING:
             self._deadline = None  # the check is under way and has its own time limit
             return []
+        if self.phase is Phase.CHECKING or self._unchecked:
+            return self._fail(Code.SERVICE_UNAVAILABLE, CloseCode.OVERLOADED)
         if self.phase is Phase.GRACE:
             return [self._close(CloseCode.UNAUTHENTICATED)]
         return self._fail(Code.UNAUTHORIZED, CloseCode.UNAUTHENTICATED)
@@ -321,7 +329,7 @@ class ConnectionProtocol:
             connection_id=self.connection_id,
             user_id=self.user_id,
             protocol=self.codec_name,
-            server_time=iso(wall),
+            server_time=frames.iso(wall),
             heartbeat_ms=int(self._bounds.ping_seconds * 1000),
             limits={
                 "frameBytes": self._bounds.frame_bytes_max,
@@ -361,12 +369,6 @@ _HANDLERS: Mapping[str, Callable[[ConnectionProtocol, Any, float], list[Action]]
     "received": ConnectionProtocol._say,
     "ping": ConnectionProtocol._ping,
 }
-
-
-def iso(wall: float) -> str:
-    """Unix seconds as ISO-8601 UTC with milliseconds and a Z."""
-    at = datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds")
-    return at.replace("+00:00", "Z")
 
 
 def error_frame(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, ClassVar, TypeAlias
 
 import msgspec
@@ -305,3 +306,9 @@ def is_plain(data: object) -> bool:
         elif kind is not float or not math.isfinite(value):
             return False
     return True
+
+
+def iso(wall: float) -> str:
+    """Unix seconds as ISO-8601 UTC with milliseconds and a Z."""
+    at = datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds")
+    return at.replace("+00:00", "Z")

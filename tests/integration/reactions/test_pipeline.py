@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,11 +11,15 @@ from typing import Any
 import asyncpg
 import msgspec
 import pytest
+from typer.testing import CliRunner
 
+from beheard_hub.cli import app
 from beheard_hub.facilitation import Bundle, DraftCheck, Extraction, Noticed, ToldEvent, Usage
 from beheard_hub.link_messages import Acked, EventFrom
 from beheard_hub.metering import used
 from beheard_hub.persistence.database import Database
+from beheard_hub.persistence.embedded import EmbeddedPostgres
+from beheard_hub.persistence.migrate import login_secret
 from beheard_hub.persistence.usage import DaysUsage, PostgresUsage
 from beheard_hub.reactions.budgets import Budgets
 from tests.conftest import TestDatabase
@@ -205,7 +210,11 @@ async def test_a_budget_that_is_spent_in_the_table_holds_on_every_host(
 
 
 async def test_operators_see_sums_and_nobody(
-    house: House, owner: asyncpg.Connection, db: Database
+    house: House,
+    owner: asyncpg.Connection,
+    db: Database,
+    database: TestDatabase,
+    postgres: EmbeddedPostgres,
 ) -> None:
     pair = await house.pair()
     await owner.execute('DELETE FROM hub."AiUsage"')
@@ -223,6 +232,16 @@ async def test_operators_see_sums_and_nobody(
         DaysUsage(day=TODAY.date(), call="stage1", model="large-1", **whole)
     ]
     assert await PostgresUsage(db).tokens(None, TODAY) == 45
+
+    url = database.owner_url
+    secret = login_secret(url, postgres.data_dir)
+    where = {"DATABASE_URL": url, "BEHEARD_DATABASE_LOGIN_SECRET": secret}
+    said = await asyncio.to_thread(CliRunner().invoke, app, ["usage", "--json"], env=where)
+    shown = json.loads(said.stdout)
+    assert shown["total"] == {"calls": 3, "input": 30, "output": 6, "cached": 9}
+    assert [row["call"] for row in shown["rows"]] == ["stage1"]
+    assert pair.id not in said.stdout
+    assert pair.a.user_id not in said.stdout
 
 
 async def test_a_hint_on_a_draft_is_heard_by_its_author_alone(

@@ -22,7 +22,6 @@ from beheard_hub.gateway.connection_protocol import (
     Subscribe,
     Unsubscribe,
     error_frame,
-    iso,
 )
 from beheard_hub.gateway.rates import Rates
 from beheard_hub.ports import Identity
@@ -95,7 +94,7 @@ def test_the_first_frame_is_awaited_for_ten_seconds() -> None:
 def test_a_check_that_lasts_too_long_ends_too() -> None:
     protocol = fresh()
     protocol.opened("Bearer t")
-    assert shape(protocol.tick(10.0)) == ["error UNAUTHORIZED", "close 4401"]
+    assert shape(protocol.tick(10.0)) == ["error SERVICE_UNAVAILABLE", "close 1013"]
     assert protocol.identified(identity(), 11.0, WALL) == []
 
 
@@ -129,6 +128,21 @@ def test_a_renewal_that_fails_keeps_the_old_token() -> None:
     protocol.frame({"type": "auth", "token": "t"}, 110.0)
     assert shape(protocol.identity_unavailable(110.0)) == ["error SERVICE_UNAVAILABLE"]
     assert (protocol.phase, protocol.deadline) == (Phase.GRACE, 160.0)
+
+
+@pytest.mark.parametrize(
+    ("last", "end"),
+    [("identity_unavailable", ["error SERVICE_UNAVAILABLE", "close 1013"]),
+     ("refused_token", ["close 4401"])],
+)  # fmt: skip
+def test_a_grace_ends_by_what_is_known_of_the_newest_token(last: str, end: list[str]) -> None:
+    protocol = live(seconds=100)
+    protocol.tick(100.0)
+    for outcome in ("refused_token", "identity_unavailable", last):
+        protocol.frame({"type": "auth", "token": "t"}, 110.0)
+        getattr(protocol, outcome)(110.0)
+    assert shape(protocol.tick(159.9)) == []
+    assert shape(protocol.tick(160.0)) == end
 
 
 def test_expiry_during_a_renewal_waits_for_its_outcome() -> None:
@@ -277,4 +291,4 @@ def test_an_error_says_what_its_code_says() -> None:
 
 
 def test_times() -> None:
-    assert iso(0.25) == "1970-01-01T00:00:00.250Z"
+    assert frames.iso(0.25) == "1970-01-01T00:00:00.250Z"
