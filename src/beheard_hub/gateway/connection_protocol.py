@@ -390,13 +390,6 @@ def error_frame(
     )
 
 
-def _error(
-    code: Code,
-    *,
-    command_id: str | None = None,
-    details: Mapping[str, str] | None = None,
-    retry_after_ms: int | None = None,
-) -> Send:
-    return Send(
-        error_frame(code, command_id=command_id, details=details, retry_after_ms=retry_after_ms)
-    )
+def _error(code: Code, **about: Any) -> Send:
+    """With what `error_frame` takes beside the code."""
+    return Send(error_frame(code, **about))
