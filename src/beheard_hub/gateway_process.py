@@ -42,7 +42,7 @@ GATEWAY_CONNECTIONS_MAX = 4
 """Database connections of one gateway."""
 
 
-def verifier(settings: Settings, runtime: Runtime, clock: Clock) -> TokenVerifier:
+def verifier(settings: Settings, runtime: Runtime, clock: Clock, guests: GuestKey) -> TokenVerifier:
     """Whoever signs tokens: the configured identity provider, or the hub's own key; and beside
     either the hub, for its guests."""
     identity = settings.identity
@@ -56,12 +56,13 @@ def verifier(settings: Settings, runtime: Runtime, clock: Clock) -> TokenVerifie
             audience=identity.audience or "",
             clock=clock,
         )
-    return GuestsToo(GuestKey(runtime.secret, clock), others)
+    return GuestsToo(guests, others)
 
 
 def make_gateway(runtime: Runtime, db: Database, dialer: LinkDialer) -> Gateway:
     """A gateway on a database and a way to reach hosts."""
     settings, clock = runtime.settings, SystemClock()
+    guests = GuestKey(runtime.secret, clock)
 
     def page() -> bytes:
         return publishing.page(publishing.folder(runtime.path), clock.now().timestamp())
@@ -70,13 +71,14 @@ def make_gateway(runtime: Runtime, db: Database, dialer: LinkDialer) -> Gateway:
         routing=PostgresLeaseStore(db),
         dialer=dialer,
         identities=TokenIdentities(
-            verifier(settings, runtime, clock),
+            verifier(settings, runtime, clock, guests),
             PostgresAccounts(db, settings.identity.admin_emails),
             clock,
         ),
         clock=clock,
         allowed_origins=settings.server.allowed_origins,
         exports=PostgresExports(db),
+        guests=guests,
         rates=Rates.of(dict(map(rate, settings.server.rates)), enabled=settings.server.limits),
         more=[metrics.handler(page, settings.server.metrics_token)],
     )

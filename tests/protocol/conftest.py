@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from beheard_hub.gateway.bounds import Bounds
+from beheard_hub.gateway.guests import GuestKey
 from beheard_hub.gateway.rates import Rates
 from beheard_hub.gateway.server import Gateway, build_gateway
 from beheard_hub.ports import Exports
@@ -158,6 +159,7 @@ async def starting() -> AsyncIterator[StartHub]:
         *,
         limits: bool = True,
         exports: Exports | None = None,
+        guests: GuestKey | None = None,
         allowed_origins: Sequence[str] = (),
         **bounds: Any,
     ) -> Hub:
@@ -172,6 +174,7 @@ async def starting() -> AsyncIterator[StartHub]:
             clock=RealClock(),
             rates=Rates(enabled=limits),
             exports=exports,
+            guests=guests,
             allowed_origins=allowed_origins,
             bounds=Bounds(**bounds),
         )

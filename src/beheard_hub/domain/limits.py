@@ -106,6 +106,13 @@ INVITATION_DAYS_MAX = 365
 INVITATION_TOKEN_CHARS_MAX = 100
 """Those of the hub have 43; anything else is unknown."""
 SLUG_CHARS_MAX = 80
+TELEMETRY_NAME_CHARS_MAX = 100
+TELEMETRY_BYTES_MAX = 8 * 1024
+TELEMETRY_RATE = (60, 60.0, 60)
+TELEMETRY_DAYS = 30
+"""How far back one looks who does not say since when."""
+TELEMETRY_DAYS_MAX = 366
+TOP_SCENARIOS = 10
 QUOTA_WARNING_PERCENT = 20
 ROW_NUMBER_MAX = 2**31 - 1
 """Of a row that the database numbers."""
@@ -132,4 +139,5 @@ RATES = {
     "export": EXPORT_RATE,
     "push-token": PUSH_TOKEN_RATE,
     "ably-token": ABLY_TOKEN_RATE,
+    "telemetry": TELEMETRY_RATE,
 }

@@ -13,6 +13,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import cache
 from typing import Any, ClassVar, Literal, Protocol, get_args, get_origin, get_type_hints
 
@@ -121,6 +122,41 @@ class Link(msgspec.Struct, frozen=True):
         if not isinstance(value, str) or len(value) > self.most or not _LINK.fullmatch(value):
             return _bad(path, problems, f"https address of at most {self.most} characters")
         return value
+
+
+NUMBER_MAX = 1e300
+
+
+class Flat(msgspec.Struct, frozen=True):
+    """An object of texts, numbers, flags and nulls, of at most `most` bytes as the database writes
+    it: with spaces, and with every number in full."""
+
+    most: int
+
+    def __call__(self, value: Any, path: str, problems: Problems) -> Any:
+        """Exactly as given."""
+        if not isinstance(value, Mapping) or not all(map(_is_flat, value.items())):
+            return _bad(path, problems, "an object of texts, numbers, flags and nulls")
+        if sum(4 + len(_written(k)) + len(_written(v)) for k, v in value.items()) > self.most:
+            return _bad(path, problems, f"at most {self.most} bytes of JSON")
+        return dict(value)
+
+
+def _is_flat(item: tuple[Any, Any]) -> bool:
+    texts = [part for part in item if isinstance(part, str)]
+    value = item[1]
+    if isinstance(value, int | float) and not abs(value) < NUMBER_MAX:
+        return False
+    plain = value is None or isinstance(value, str | bool | int | float)
+    return plain and not any(_FORBIDDEN.search(text) for text in texts)
+
+
+def _written(value: Any) -> bytes:
+    if isinstance(value, float):
+        return format(Decimal(repr(value)), "f").encode()
+    if isinstance(value, int):
+        return str(value).encode()
+    return msgspec.json.encode(value)
 
 
 class When(msgspec.Struct, frozen=True):

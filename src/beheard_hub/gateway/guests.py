@@ -10,7 +10,8 @@ All gateways of a hub know the key, because it is made from the secret that they
 from __future__ import annotations
 
 import hashlib
-from uuid import uuid4
+import hmac
+from uuid import UUID, uuid4
 
 import jwt
 
@@ -24,6 +25,9 @@ GUEST_ALGORITHM = "HS256"
 SALT = b"beheard: tokens of guests"
 STRETCHING = {"n": 2**14, "r": 8, "p": 1}
 """Of scrypt: who holds a token could try secrets against it, so each try must cost something."""
+
+GUESSED_CHARS_MAX = 16
+"""Ids of commands that are shorter may be guessed."""
 
 
 class GuestKey:
@@ -44,6 +48,18 @@ class GuestKey:
             "jti": str(uuid4()),
         }
         return jwt.encode(claims, self._key, algorithm=GUEST_ALGORITHM)
+
+    def newcomer(self, invitation: str, command_id: str) -> str:
+        """The id of the user that somebody without a token becomes by claiming that invitation.
+
+        A client that lost the answer sends the same command again and finds itself: the id follows
+        from both texts, and nobody without our key can work it out. An id of a command that others
+        might guess does not count, because whoever knows it too would be handed the guest's token.
+        """
+        if len(command_id) < GUESSED_CHARS_MAX:
+            command_id = uuid4().hex
+        said = f"{invitation}\n{command_id}".encode(errors="replace")
+        return str(UUID(bytes=hmac.digest(self._key, said, "sha256")[:16], version=4))
 
     async def verify(self, token: str) -> Claims:
         """See `TokenVerifier`. Whether it was used lately only the user's row can tell."""

@@ -10,6 +10,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.status_codes import HTTP_200_OK, HTTP_503_SERVICE_UNAVAILABLE
 
 from beheard_hub.gateway.documents import serving
+from beheard_hub.gateway.guests import GuestKey
 from beheard_hub.gateway.lobby import Lobby
 from beheard_hub.gateway.rest import envelope
 from beheard_hub.gateway.rest.door import Door
@@ -23,9 +24,10 @@ def http_app(
     exports: Exports | None = None,
     allowed_origins: Sequence[str] = (),
     more: Sequence[HTTPRouteHandler] = (),
+    guests: GuestKey | None = None,
 ) -> Litestar:
     """The Litestar application of one gateway. Pages of `allowed_origins` may call it; `more` are
-    routes for operators."""
+    routes for operators, `guests` gives those who have no token one."""
 
     @get("/healthz", sync_to_thread=False)
     def healthz() -> dict[str, str]:
@@ -51,7 +53,7 @@ def http_app(
             readyz,
             *more,
             *serving.handlers(),
-            *handlers(Door(lobby, exports)),
+            *handlers(Door(lobby, exports, guests)),
         ],
         exception_handlers=REFUSALS,
         cors_config=cors if allowed_origins else None,

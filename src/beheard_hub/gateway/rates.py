@@ -22,10 +22,13 @@ NAMED: Mapping[str, str] = {
     "emotions.record": "emotions",
     "exercises.complete": "exercises",
     "invitation.get": "invitations",
+    "practice_invitation.validate": "invitations",
+    "practice_invitation.claim": "invitations",
     "auth.me": "account",
     "account.export": "export",
     "auth.push_token": "push-token",
     "ably_token.get": "ably-token",
+    "telemetry.record": "telemetry",
 }
 """Commands with a rate of their own, or a name that several of them share → its row of
 `limits.RATES`."""
@@ -41,7 +44,14 @@ SHARED: Mapping[str, str] = {
 }
 """Command → the name of `COMMAND_RATES` under which it is counted."""
 
-PER_ADDRESS = frozenset({"invitation.get"})
+PER_ADDRESS = frozenset(
+    {
+        "invitation.get",
+        "practice_invitation.validate",
+        "practice_invitation.claim",
+        "telemetry.record",
+    }
+)
 """Of these, the ones that are counted per address where one is known, else per user."""
 
 USERS_REMEMBERED_MAX = 20_000

@@ -19,6 +19,7 @@ from litestar.handlers import HTTPRouteHandler
 from beheard_hub import telemetry
 from beheard_hub.gateway.bounds import Bounds
 from beheard_hub.gateway.close_codes import CloseCode
+from beheard_hub.gateway.guests import GuestKey
 from beheard_hub.gateway.http import http_app
 from beheard_hub.gateway.lobby import Lobby
 from beheard_hub.gateway.rates import Rates
@@ -74,6 +75,7 @@ class Gateway:
         exports: Exports | None = None,
         allowed_origins: Sequence[str] = (),
         more: Sequence[HTTPRouteHandler] = (),
+        guests: GuestKey | None = None,
     ) -> None:
         self.lobby = lobby
         self.ready = asyncio.Event()
@@ -81,7 +83,7 @@ class Gateway:
         self.port = 0
         """The port that is listened on, once `ready`."""
         self._server: _Server | None = None
-        self._routes = (exports, allowed_origins, more)
+        self._routes = (exports, allowed_origins, more, guests)
 
     @functools.cached_property
     def _http(self) -> ASGI3Application:
@@ -206,9 +208,11 @@ def build_gateway(
     rates: Rates | None = None,
     bounds: Bounds | None = None,
     more: Sequence[HTTPRouteHandler] = (),
+    guests: GuestKey | None = None,
 ) -> Gateway:
     """A gateway on these ports. `rates` None: those of spec 5.3.
-    `exports` None: there are none to have; `more` are routes for operators."""
+    `exports` None: there are none to have; `more` are routes for operators; without `guests`
+    nobody comes in who has no token."""
     chosen = bounds or Bounds()
     router = Router(routing, dialer, clock, chosen)
     lobby = Lobby(
@@ -219,4 +223,4 @@ def build_gateway(
         bounds=chosen,
         allowed_origins=allowed_origins,
     )
-    return Gateway(lobby, exports, allowed_origins, more)
+    return Gateway(lobby, exports, allowed_origins, more, guests)

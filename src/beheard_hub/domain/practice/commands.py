@@ -3,7 +3,11 @@ when a command may be given is a row of `protocol`."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
 
 from beheard_hub.domain.limits import (
     INVITATION_DAYS,
@@ -14,10 +18,22 @@ from beheard_hub.domain.limits import (
     PRESET_NAME_CHARS_MAX,
     ROW_NUMBER_MAX,
     SLUG_CHARS_MAX,
+    TELEMETRY_BYTES_MAX,
+    TELEMETRY_NAME_CHARS_MAX,
 )
 from beheard_hub.domain.limits import PRACTICE_MESSAGE_CHARS_MAX as CHARS_MAX
 from beheard_hub.domain.practice.vocabulary import VIA_QR
-from beheard_hub.domain.validation import CURSOR_CHARS_MAX, Data, Flag, Id, Number, OneOf, Text
+from beheard_hub.domain.validation import (
+    CURSOR_CHARS_MAX,
+    Data,
+    Flag,
+    Flat,
+    Id,
+    Number,
+    OneOf,
+    Text,
+    When,
+)
 
 
 class Nothing(Data, frozen=True, kw_only=True):
@@ -121,3 +137,29 @@ class InvitationClaim(Data, frozen=True, kw_only=True):
     """practice_invitation.claim"""
 
     token: Annotated[str, Text(INVITATION_TOKEN_CHARS_MAX)]
+
+
+class TelemetryRecord(Data, frozen=True, kw_only=True):
+    """telemetry.record"""
+
+    name: Annotated[str, Text(TELEMETRY_NAME_CHARS_MAX)]
+    properties: Annotated[Mapping[str, Any], Flat(TELEMETRY_BYTES_MAX)] = {}
+    session_id: Annotated[str | None, Id()] = None
+
+
+class TelemetrySpan(Data, frozen=True, kw_only=True):
+    """telemetry.summary, .series and .top_scenarios: what happened from one time to another."""
+
+    from_: Annotated[datetime | None, When()] = msgspec.field(name="from", default=None)
+    """Nothing: `TELEMETRY_DAYS` before `to`."""
+    to: Annotated[datetime | None, When()] = None
+    """Not itself; nothing: now."""
+    name: Annotated[str | None, Text(TELEMETRY_NAME_CHARS_MAX)] = None
+    user_id: Annotated[str | None, Id()] = None
+
+
+class TelemetryEvents(TelemetrySpan, frozen=True, kw_only=True):
+    """telemetry.events"""
+
+    cursor: Annotated[str | None, Text(CURSOR_CHARS_MAX)] = None
+    limit: Annotated[int, Number(1, 100)] = 50

@@ -14,8 +14,6 @@ from beheard_hub.domain.practice.vocabulary import GUEST
 from beheard_hub.domain.refusals import Code
 from beheard_hub.domain.validation import Data
 
-WITHOUT_WORDS = "practice_invitation."
-"""Commands that gateways do not offer yet: no section speaks of them."""
 PARTICIPANT = "the participant, and who observes"
 
 
@@ -73,7 +71,7 @@ COMMANDS: Mapping[str, Offered] = {
     **{
         name: _of_practice(name, row)
         for name, row in {**practice.DIRECTORY, **practice.COMMANDS}.items()
-        if not row.observes and not name.startswith(WITHOUT_WORDS)
+        if not row.observes
     },
 }
 """Command → what the documents need of its row."""

@@ -75,6 +75,8 @@ def operation(route: Route) -> dict[str, Any]:
     found["responses"] = answers.responses_of(route)
     if route.public:
         found["security"] = []
+    elif route.open:
+        found["security"] = [{}, {SCHEME: []}]
     return found
 
 
@@ -93,6 +95,8 @@ def _about(route: Route) -> str:
         said.append(f"Only for the role {route.role}.")
     if route.public:
         said.append("No token needed.")
+    elif route.open:
+        said.append("With a token or without.")
     return " ".join(said)
 
 
@@ -150,7 +154,7 @@ def _components() -> dict[str, Any]:
     replies = {
         answers.reply_name(route): shapes.object_of(route.command, answers.reply_fields(route))
         for route in ROUTES
-        if route.answer in (Answer.REPLY, Answer.AI_REPLY)
+        if route.answer in (Answer.REPLY, Answer.AI_REPLY, Answer.WELCOME)
     }
     return {
         "schemas": {**dict(shapes.components()), **replies, **answers.failures()},

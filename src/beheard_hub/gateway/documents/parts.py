@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from beheard_hub.gateway.documents.inviting import INVITING
 from beheard_hub.gateway.documents.observing import OBSERVING
 from beheard_hub.gateway.documents.practising import PRACTISING
 from beheard_hub.gateway.documents.sections import merged
 
-OTHERS = merged((PRACTISING, OBSERVING))
+OTHERS = merged((PRACTISING, OBSERVING, INVITING))
 """They as one."""

@@ -20,6 +20,7 @@ from beheard_hub.domain.refusals import Code
 from beheard_hub.gateway import frames
 from beheard_hub.gateway.connection import IDENTIFY_SECONDS_MAX
 from beheard_hub.gateway.connection_protocol import Submit, error_frame
+from beheard_hub.gateway.guests import GuestKey
 from beheard_hub.gateway.lobby import Lobby, address_of
 from beheard_hub.gateway.rest import envelope, streamed
 from beheard_hub.gateway.rest.calls import Call
@@ -33,6 +34,8 @@ from beheard_hub.ports import Exports, StoreUnavailable, Unauthenticated
 HttpRequest = Request[Any, Any, Any]
 NOBODY = "nobody:"
 """Before the id of a caller without a token: no user's id begins so, and each has its own queue."""
+GUEST = "GUEST"
+"""Role of whom only the hub knows: it alone can give them a token."""
 LOCAL = "local"
 """The address of peers on this machine that no proxy speaks for."""
 RETRY_CALLS_MS = 1_000
@@ -49,11 +52,15 @@ class Refused(Exception):
 
 
 class Door:
-    """Answers requests. `exports` None: this gateway has none to give."""
+    """Answers requests. `exports` None: this gateway has none to give; `guests` None: nor tokens
+    for guests."""
 
-    def __init__(self, lobby: Lobby, exports: Exports | None = None) -> None:
+    def __init__(
+        self, lobby: Lobby, exports: Exports | None = None, guests: GuestKey | None = None
+    ) -> None:
         self.lobby = lobby
         self.exports = exports
+        self.guests = guests
         self._under_way: Counter[str] = Counter()
 
     async def answer(self, route: Route, request: HttpRequest) -> Response[bytes]:
@@ -102,10 +109,10 @@ class Door:
 
     async def _user(self, route: Route, request: HttpRequest, headers: Mapping[str, str]) -> str:
         address = _address(request, headers)
-        if route.public:
+        token = bearer(headers)
+        if route.public or (route.open and token is None):
             self._count(f"@{address}", route, address)
             return NOBODY + uuid4().hex
-        token = bearer(headers)
         if token is None:
             raise Refused(error_frame(Code.UNAUTHORIZED))
         try:
@@ -152,15 +159,35 @@ class Door:
     async def _reply(
         self, route: Route, request: HttpRequest, user_id: str, command: Submit
     ) -> Response[bytes]:
+        return respond(request, _shown(route, await self._called(request, user_id, command)))
+
+    async def _called(
+        self, request: HttpRequest, user_id: str, command: Submit
+    ) -> frames.Ack | frames.Error | None:
+        """The answer to one command; None: the client is gone."""
         call = Call()
         self.lobby.calls.add(call)
         try:
             self.lobby.router.submit(call, user_id, command)
-            found = await streamed.unless_gone(call.answer, request.receive)
+            return await streamed.unless_gone(call.answer, request.receive)
         finally:
             call.closed = True
             self.lobby.calls.discard(call)
             self.lobby.stirred()
+
+    async def _welcome(
+        self, route: Route, request: HttpRequest, user_id: str, command: Submit
+    ) -> Response[bytes]:
+        """Who comes without a token acts as the guest that they become, and gets one."""
+        if not user_id.startswith(NOBODY):
+            return await self._reply(route, request, user_id, command)
+        if self.guests is None:
+            raise Refused(error_frame(Code.UNAUTHORIZED))
+        guest = self.guests.newcomer(str(command.data.get("token")), command.id)
+        found = await self._called(request, guest, command)
+        if isinstance(found, frames.Ack) and found.data["user"]["role"] == GUEST:
+            data = {**found.data, "token": self.guests.mint(guest)}
+            found = frames.Ack(id=found.id, data=data, seq=found.seq, duplicate=found.duplicate)
         return respond(request, _shown(route, found))
 
     def _conversation(self, user_id: str, command: Submit, *, streams: bool) -> Conversation:
@@ -257,6 +284,7 @@ _ANSWERS: Mapping[
     Answer, Callable[[Door, Route, HttpRequest, str, Submit], Awaitable[Response[bytes]]]
 ] = {
     Answer.REPLY: Door._reply,
+    Answer.WELCOME: Door._welcome,
     Answer.AI_REPLY: Door._ai_reply,
     Answer.STREAM: Door._stream,
     Answer.LINES: Door._lines,

@@ -1,13 +1,14 @@
-"""The rows of spec 08: scenarios, and one's own practices.
+"""The rows of spec 08: scenarios, one's own practices, and invitations to them.
 
 ``{sessionId}`` is the number of a practice as text.
 """
 
 from __future__ import annotations
 
-from beheard_hub.gateway.rest.route import PAGE, SESSION, Route, fields, get, post
+from beheard_hub.gateway.rest.route import PAGE, SESSION, Answer, Method, Route, fields, get, post
 
 ONE = f"/practice/sessions/{{{SESSION}}}"
+INVITATION = "/practice/invitations/{invitationId}"
 
 OF_PRACTICE: tuple[Route, ...] = (
     get("/practice/scenarios", "practice.scenarios", PAGE, public=True),
@@ -18,4 +19,19 @@ OF_PRACTICE: tuple[Route, ...] = (
     get(f"{ONE}/messages", "practice.messages", PAGE),
     post(f"{ONE}/messages", "practice.send"),
     post(f"{ONE}/complete", "practice.complete"),
-)
+    post("/practice/invitations", "practice_invitation.create"),
+    get("/practice/invitations", "practice_invitation.list", PAGE),
+    get(INVITATION, "practice_invitation.get", path_fields=fields("invitationId")),
+    Route(
+        method=Method.DELETE, path=INVITATION, command="practice_invitation.revoke",
+        path_fields=fields("invitationId"),
+    ),
+    Route(
+        method=Method.POST, path="/practice/invitations/validate",
+        command="practice_invitation.validate", body=True, public=True,
+    ),
+    Route(
+        method=Method.POST, path="/practice/invitations/claim",
+        command="practice_invitation.claim", body=True, open=True, answer=Answer.WELCOME,
+    ),
+)  # fmt: skip

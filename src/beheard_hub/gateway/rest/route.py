@@ -35,6 +35,7 @@ class Answer(StrEnum):
 
     REPLY = "the command's reply, in the envelope"
     AI_REPLY = "the command's reply with the facilitator's answer, which is waited for"
+    WELCOME = "the command's reply, with a token for whoever came without one"
     STREAM = "server-sent events: user_message, chunk, complete, error"
     LINES = "JSON Lines, made by no command"
 
@@ -64,6 +65,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     answer: Answer = Answer.REPLY
     public: bool = False
     """No token needed; counted per address."""
+    open: bool = False
+    """A token counts where there is one; else as `public`."""
     role: str | None = None
     """Only users of this role; the command itself refuses others."""
     status: int = 200

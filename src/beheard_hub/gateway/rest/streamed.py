@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from litestar import Response
@@ -20,6 +20,7 @@ EVENTS = "text/event-stream"
 LINES = "application/x-ndjson"
 BEAT = b": beat\n\n"
 
+T = TypeVar("T")
 Pieces = AsyncGenerator[bytes, None]
 
 _log = telemetry.logger("gateway.rest")
@@ -93,7 +94,7 @@ async def until_gone(receive: Callable[[], Awaitable[Any]]) -> None:
         pass
 
 
-async def unless_gone(waiting: Awaitable[Any], receive: Callable[[], Awaitable[Any]]) -> Any:
+async def unless_gone(waiting: Awaitable[T], receive: Callable[[], Awaitable[Any]]) -> T | None:
     """What `waiting` gives, or None when the client went away before; then it is cancelled."""
     asked = asyncio.ensure_future(waiting)
     gone = asyncio.create_task(until_gone(receive))

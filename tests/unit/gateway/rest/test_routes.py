@@ -66,6 +66,10 @@ GET, POST /practice/sessions
 GET /practice/sessions/:id
 GET, POST /practice/sessions/:id/messages
 POST /practice/sessions/:id/complete
+GET, POST /practice/invitations
+GET, DELETE /practice/invitations/:id
+POST /practice/invitations/validate
+POST /practice/invitations/claim
 """
 """All of spec 5.3, and of spec 08."""
 BY_WEBSOCKET = {"practice.retry", "note.add", "note.list", "note.delete"}
