@@ -55,6 +55,12 @@ class Said(Shape, frozen=True, kw_only=True):
     client_id: str | None = None
 
 
+class SaidPage(Page, frozen=True, kw_only=True):
+    """Newest first."""
+
+    messages: Sequence[Said]
+
+
 class Exchange(Shape, frozen=True, kw_only=True):
     """An exchange that is not complete; `failed` waits for a retry, or for the next message."""
 
@@ -65,12 +71,12 @@ class Exchange(Shape, frozen=True, kw_only=True):
 
 class PracticeState(Shape, frozen=True, kw_only=True):
     """The state of a practice's snapshot: read it with ``msgspec.convert``. Who observes finds the
-    newest page of what was said in `messages`."""
+    newest page of what was said in `transcript`."""
 
     session: Practice
     quota: Quota
     exchange: Exchange | None = None
-    messages: Sequence[Said] = ()
+    transcript: SaidPage | None = None
 
 
 class Note(Shape, frozen=True, kw_only=True):
@@ -124,10 +130,6 @@ class PracticePage(Page, frozen=True, kw_only=True):
 class PracticeShown(Shape, frozen=True, kw_only=True):
     session: Practice
     quota: Quota
-
-
-class SaidPage(Page, frozen=True, kw_only=True):
-    messages: Sequence[Said]
 
 
 class SaidSent(Shape, frozen=True, kw_only=True):

@@ -42,7 +42,7 @@ PRACTISING = Section(
     },
     asked={
         "scenarioId": Asked("The scenario.", 1),
-        "presetName": Asked("Whose quota it gets; nothing: the hub's default.", "medium"),
+        "presetName": Asked("Whose quota it gets; nothing: the hub's default.", "standard"),
         "slug": Asked("The scenario, by its name in addresses.", "family-table"),
         "practice.send.content": Asked("What to say.", SAID),
     },
@@ -62,6 +62,10 @@ PRACTISING = Section(
             "What can be practised: never how partner and coach are told to speak.",
             "id name description slug partnerPersona",
         ),
+        "Transcript": _shape(
+            "The newest page of what was said; `practice.messages` has the others.",
+            "messages cursor hasMore",
+        ),
         "PracticeSession": _shape(
             "One practice.",
             "id scenarioId invitationId status startedAt endedAt durationSeconds totalMessages "
@@ -74,7 +78,8 @@ PRACTISING = Section(
         "Quota": _shape("What may still be used, in tokens.", "remaining total state"),
         "Exchange": _shape("An exchange that is not complete.", "messageId lane failed"),
         "PracticeState": _shape(
-            "Where a practice stands: the state of its snapshot.", "session quota exchange"
+            "Where a practice stands: the state of its snapshot.",
+            "session quota exchange transcript?",
         ),
     },
     words={
@@ -92,6 +97,8 @@ PRACTISING = Section(
         "PracticeState.session": Word(ref("PracticeSession"), "The practice."),
         "quota": Word(ref("Quota"), "What is left."),
         "exchange": Word(maybe(ref("Exchange")), "Null while the next message may come."),
+        "transcript": Word(ref("Transcript"), "For who observes."),
+        "Transcript.messages": Word(many(ref("PracticeMessage")), "Newest first."),
         "practice.messages.messages": Word(many(ref("PracticeMessage")), "Newest first."),
         "practice.send.userMessage": Word(ref("PracticeMessage"), "The message, stored."),
         "PracticeSession.id": Word(TEXT, "Its number as text: the `sessionId` of frames.", NUMBER),
