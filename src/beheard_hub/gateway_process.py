@@ -30,7 +30,7 @@ from beheard_hub.observability import publishing, tracing
 from beheard_hub.observability.metrics import GATEWAY
 from beheard_hub.persistence.data_dir import CLUSTER_SECRET, kept_secret
 from beheard_hub.persistence.database import Database
-from beheard_hub.persistence.export import PostgresExports
+from beheard_hub.persistence.exports import PostgresExports
 from beheard_hub.persistence.migrate import login_secret, runtime_url
 from beheard_hub.persistence.stores import PostgresAccounts, PostgresLeaseStore
 from beheard_hub.ports import Clock, LinkDialer, StoreUnavailable
@@ -77,7 +77,7 @@ def make_gateway(runtime: Runtime, db: Database, dialer: LinkDialer) -> Gateway:
         ),
         clock=clock,
         allowed_origins=settings.server.allowed_origins,
-        exports=PostgresExports(db),
+        exports=PostgresExports(db, runtime.secret),
         guests=guests,
         rates=Rates.of(dict(map(rate, settings.server.rates)), enabled=settings.server.limits),
         more=[metrics.handler(page, settings.server.metrics_token)],

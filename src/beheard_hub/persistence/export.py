@@ -134,22 +134,11 @@ async def export(db: Database, user_id: str) -> AsyncIterator[bytes]:
     account = Actor(user_id)
     async for piece in _tables(reads, account, (Scope.ACCOUNT, Scope.BOTH)):
         yield piece
-    async for sessions in _pages(reads, account, "export.sessions"):
+    async for sessions in pages(reads, account, "export.sessions"):
         for session in sessions:
             actor = Actor(user_id, session_id=session["id"], stage=session["stage"])
             async for piece in _tables(reads, actor, (Scope.SESSION, Scope.BOTH)):
                 yield piece
-
-
-class PostgresExports:
-    """Implements `ports.Exports`."""
-
-    def __init__(self, db: Database) -> None:
-        self._db = db
-
-    def lines(self, user_id: str) -> AsyncIterator[bytes]:
-        """See the port."""
-        return export(self._db, user_id)
 
 
 async def _tables(
@@ -160,11 +149,11 @@ async def _tables(
             continue
         queries = [name_of(name)] + [name_of(name, partner=True)] * table.partner
         for query in queries:
-            async for rows in _pages(reads, actor, query):
+            async for rows in pages(reads, actor, query):
                 yield b"".join(_line(name, row) for row in rows)
 
 
-async def _pages(
+async def pages(
     reads: PostgresReadStore, actor: Actor, query: str
 ) -> AsyncIterator[Sequence[Mapping[str, Any]]]:
     """Pages of a query, each in a transaction of its own, none of them empty."""

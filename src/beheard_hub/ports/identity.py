@@ -8,6 +8,8 @@ from typing import Protocol
 
 import msgspec
 
+from beheard_hub.domain.refusals import Refusal
+
 Known = tuple[str, str, str | None]
 """User id, role, name."""
 
@@ -49,7 +51,11 @@ class Accounts(Protocol):
 
 
 class Exports(Protocol):
-    """What a user may take along (spec 4.5)."""
+    """What leaves the hub as JSON Lines: whole lines, in pieces."""
 
     def lines(self, user_id: str) -> AsyncIterator[bytes]:
-        """All that the user owns, as whole JSON Lines. Raises StoreUnavailable, also midway."""
+        """All that the user owns (spec 4.5). Raises StoreUnavailable, also midway."""
+
+    async def practice(self, user_id: str, session_id: str) -> AsyncIterator[bytes] | Refusal:
+        """One practice as staff take it along, pseudonymous (spec 8). Raises StoreUnavailable; so
+        do the pieces, also midway."""

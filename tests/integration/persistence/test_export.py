@@ -17,7 +17,7 @@ from beheard_hub.persistence.export import (
     LEFT_BEHIND,
     TABLES,
     VECTOR,
-    PostgresExports,
+    export,
     name_of,
 )
 from tests.conftest import TestDatabase
@@ -68,7 +68,7 @@ async def undo(owner: asyncpg.Connection) -> AsyncIterator[list[str]]:
 
 async def taken(db: Database, user: str) -> list[dict[str, Any]]:
     """The objects of a user's export."""
-    text = b"".join([piece async for piece in PostgresExports(db).lines(user)]).decode()
+    text = b"".join([piece async for piece in export(db, user)]).decode()
     assert text.endswith("\n")
     return [json.loads(line) for line in text.splitlines()]
 
