@@ -8,6 +8,7 @@ import httpx
 import msgspec
 import pytest
 
+from beheard_hub.domain.refusals import Code, Refusal
 from beheard_hub.ports import StoreUnavailable
 
 from .conftest import Hub, StartHub
@@ -28,6 +29,12 @@ class Exports:
                 raise StoreUnavailable
             yield b'{"of":"%s","number":%d}\n' % (user_id.encode(), number)
 
+    async def practice(self, user_id: str, session_id: str) -> AsyncIterator[bytes] | Refusal:
+        """Of the session ``271``, for who is not alice."""
+        if user_id == "alice":
+            return Refusal(Code.FORBIDDEN)
+        return self.lines(user_id) if session_id == "271" else Refusal(Code.NOT_FOUND)
+
 
 async def test_lines(start_hub: StartHub) -> None:
     hub = await start_hub(exports=Exports())
@@ -39,6 +46,16 @@ async def test_lines(start_hub: StartHub) -> None:
     assert response.headers["X-Request-Id"]
     found = [msgspec.json.decode(line) for line in response.text.splitlines()]
     assert found == [{"of": "alice", "number": number} for number in range(3)]
+
+
+async def test_lines_of_a_practice_are_staffs(start_hub: StartHub) -> None:
+    hub = await start_hub(exports=Exports())
+    async with Caller(hub) as alice, Caller(hub, "rita") as rita:
+        forbidden = await alice.ask("GET", "/practice/sessions/271/export")
+        missing = await rita.ask("GET", "/practice/sessions/272/export")
+        found = await rita.ask("GET", "/practice/sessions/271/export")
+    assert [refusal(one)["code"] for one in (forbidden, missing)] == ["FORBIDDEN", "NOT_FOUND"]
+    assert len(found.text.splitlines()) == 3
 
 
 async def test_nobody_has_an_export(start_hub: StartHub) -> None:

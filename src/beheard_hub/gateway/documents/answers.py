@@ -26,7 +26,7 @@ STREAM_EXAMPLE = (
     'event: chunk\ndata: {"messageId":"m2","index":0,"text":"That sounds "}\n\n'
     'event: complete\ndata: {"message":{"id":"m2","content":"That sounds tiring."}}\n\n'
 )
-LINES_EXAMPLE = '{"table":"Message","row":{"content":"We argued again."}}\n'
+LINES_EXAMPLE = '{"type":"Message","row":{"content":"We argued again."}}\n'
 
 HEADERS: Mapping[str, Any] = {
     "XRequestId": {

@@ -16,6 +16,7 @@ OBSERVING = Section(
         "note.add": "Write a note on an invitation, or on its practice",
         "note.list": "List the notes on an invitation, newest first",
         "note.delete": "Delete an own note; administrators any",
+        "practice.export": "Take a practice along as JSON Lines, people as pseudonyms",
     },
     asked={
         "note.add.sessionId": Asked("The practice it is about; of the same invitation.", NUMBER),
@@ -41,5 +42,9 @@ OBSERVING = Section(
         "ObservationNote.content": Word(TEXT, "The note.", NOTED),
         "researcherId": Word(TEXT, "Who wrote it.", ALICE),
     },
-    also={"note.add": (Code.NOT_FOUND,), "note.delete": (Code.NOT_FOUND,)},
+    also={
+        "note.add": (Code.NOT_FOUND,),
+        "note.delete": (Code.NOT_FOUND,),
+        "practice.export": (Code.FORBIDDEN, Code.NOT_FOUND),
+    },
 )

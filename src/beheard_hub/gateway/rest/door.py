@@ -16,7 +16,7 @@ from uuid import uuid4
 from litestar import Request, Response
 
 from beheard_hub import telemetry
-from beheard_hub.domain.refusals import Code
+from beheard_hub.domain.refusals import Code, Refusal
 from beheard_hub.gateway import frames
 from beheard_hub.gateway.connection import IDENTIFY_SECONDS_MAX
 from beheard_hub.gateway.connection_protocol import Submit, error_frame
@@ -259,8 +259,13 @@ class Door:
     ) -> Response[bytes]:
         if self.exports is None:
             raise Refused(error_frame(Code.NOT_FOUND))
-        lines = aiter(self.exports.lines(user_id))
+        found: AsyncIterator[bytes] | Refusal = self.exports.lines(user_id)
         try:
+            if route.in_session:
+                found = await self.exports.practice(user_id, command.session_id)
+            if isinstance(found, Refusal):
+                raise Refused(error_frame(found.code))
+            lines = aiter(found)
             first = await anext(lines, b"")
         except StoreUnavailable:
             raise Refused(error_frame(Code.SERVICE_UNAVAILABLE)) from None

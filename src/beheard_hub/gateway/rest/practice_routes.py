@@ -1,4 +1,4 @@
-"""The rows of spec 08: scenarios, one's own practices, and invitations to them.
+"""The rows of spec 08: scenarios, practices, and invitations to them.
 
 ``{sessionId}`` is the number of a practice as text.
 """
@@ -19,6 +19,9 @@ OF_PRACTICE: tuple[Route, ...] = (
     get(f"{ONE}/messages", "practice.messages", PAGE),
     post(f"{ONE}/messages", "practice.send"),
     post(f"{ONE}/complete", "practice.complete"),
+    Route(
+        method=Method.GET, path=f"{ONE}/export", command="practice.export", answer=Answer.LINES
+    ),
     post("/practice/invitations", "practice_invitation.create"),
     get("/practice/invitations", "practice_invitation.list", PAGE),
     get(INVITATION, "practice_invitation.get", path_fields=fields("invitationId")),

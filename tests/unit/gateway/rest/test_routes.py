@@ -70,6 +70,7 @@ GET, POST /practice/invitations
 GET, DELETE /practice/invitations/:id
 POST /practice/invitations/validate
 POST /practice/invitations/claim
+GET /practice/sessions/:id/export
 """
 """All of spec 5.3, and of spec 08."""
 BY_WEBSOCKET = {"practice.retry", "note.add", "note.list", "note.delete"}
