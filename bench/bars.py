@@ -63,6 +63,8 @@ BARS: Sequence[Bar] = (
     Bar("p99", "throughput", "p99 at half the saturating load, against p50", "x", 4),
     Bar("streaming_p50", "streaming", "ack p50 beside 1,000 answers, against none", "x", 1.3),
     Bar("streaming_p99", "streaming", "p99 beside 1,000 answers, against p50", "x", 4),
+    Bar("observers_p50", "observers", "ack p50 beside 500 observers, against none", "x", 1.3),
+    Bar("observers_apart", "observers", "500 observers: first to last told the same", "ms", 100),
     Bar("session", "session_memory", "memory per live idle session in a host", "KB", 12),
     Bar("connection", "connection_memory", "memory per idle connection in the gateway", "KB", 45),
     Bar("pause", "pause", "longest pause of a host with 100,000 idle sessions", "ms", 25),

@@ -73,11 +73,11 @@ async def serve() -> None:
 
 
 @contextlib.asynccontextmanager
-async def standing_in() -> AsyncIterator[str]:
-    """Its address. It comes after the hub where both want the processor: the provider's own
-    machines would not take it away either."""
+async def standing_in(module: str = "bench.streaming") -> AsyncIterator[str]:
+    """The address of the stand-in that `module` serves. It comes after the hub where both want the
+    processor: the provider's own machines would not take it away either."""
     process = await asyncio.create_subprocess_exec(
-        "nice", "-n", "10", sys.executable, "-m", "bench.streaming", stdout=asyncio.subprocess.PIPE
+        "nice", "-n", "10", sys.executable, "-m", module, stdout=asyncio.subprocess.PIPE
     )
     assert process.stdout is not None
     try:

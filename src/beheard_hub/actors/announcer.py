@@ -9,27 +9,17 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from beheard_hub.actors.activation import Activation
 from beheard_hub.actors.cell import Cell
+from beheard_hub.actors.fan_out import Ear, by_peer
 from beheard_hub.actors.presence import Presence
 from beheard_hub.domain.refusals import Refusal
 from beheard_hub.link_messages import DeviceFrom, PresenceFrom
-from beheard_hub.ports import GatewayPeer
 
 WORD = "company"
 """Effect of a decision after which others may be told of, or nobody."""
 ONLINE, OFFLINE, SILENT = "online", "offline", ""
-
-
-class Ear(Protocol):
-    """One connection that listens to one session."""
-
-    peer: GatewayPeer
-    sub: int
-    user_id: str
-    session_id: str
 
 
 class Announcer:
@@ -59,7 +49,7 @@ class Announcer:
     def device(self, ear: Ear, status: str) -> None:
         """What one device does is told to the other devices of its user, and to nobody else."""
         others = [one for one in self._ears(ear.session_id, ear.user_id) if one is not ear]
-        for peer, subs in _by_peer(others).items():
+        for peer, subs in by_peer(others).items():
             peer.send(DeviceFrom(subs, ear.session_id, status))
 
     # ---- a session, a host
@@ -127,12 +117,5 @@ class Announcer:
 
 
 def _send(ears: Sequence[Ear], partner: str) -> None:
-    for peer, subs in _by_peer(ears).items():
+    for peer, subs in by_peer(ears).items():
         peer.send(PresenceFrom(subs, ears[0].session_id, partner))
-
-
-def _by_peer(ears: Sequence[Ear]) -> dict[GatewayPeer, list[int]]:
-    groups: dict[GatewayPeer, list[int]] = {}
-    for ear in ears:
-        groups.setdefault(ear.peer, []).append(ear.sub)
-    return groups

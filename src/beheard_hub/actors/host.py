@@ -275,7 +275,7 @@ class Host:
 
     def answered(self, session_id: str, user_id: str, message_id: str) -> None:
         """See the port."""
-        self.subscriptions.answers.over((session_id, user_id), message_id)
+        self.subscriptions.answered(session_id, user_id, message_id)
 
     # ---- Sink
 

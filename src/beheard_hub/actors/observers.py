@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from beheard_hub.actors.activation import NOT_FOUND, UNAVAILABLE, Activation
 from beheard_hub.actors.cell import Cell, View
+from beheard_hub.actors.pacing import Pacing
 from beheard_hub.actors.subscription import Subscription
 from beheard_hub.domain.kernel import Command, CommandSpec, Ids, Json, Loaded, Read, SessionKind
 from beheard_hub.domain.refusals import Refusal
@@ -39,6 +40,7 @@ class Observers:
         self._askers: dict[str, dict[Subscription, Asker]] = {}
         """By session."""
         self._asked_at = clock.mono()
+        self.pacing = Pacing(clock.mono)
 
     def __len__(self) -> int:
         return sum(map(len, self._askers.values()))

@@ -16,9 +16,10 @@ from typing import Any
 
 from beheard_hub.actors.activation import Activation
 from beheard_hub.actors.announcer import Announcer
-from beheard_hub.actors.answers import Answers
+from beheard_hub.actors.answers import Answers, Thread
 from beheard_hub.actors.background import Background
 from beheard_hub.actors.cell import Cell, View
+from beheard_hub.actors.fan_out import tell
 from beheard_hub.actors.observers import Observers
 from beheard_hub.actors.presence import Presence
 from beheard_hub.actors.recording import Event, iso
@@ -28,7 +29,6 @@ from beheard_hub.domain.kernel import Json
 from beheard_hub.domain.refusals import Code, Refusal
 from beheard_hub.domain.sharding import shard_of
 from beheard_hub.link_messages import (
-    DeltaFrom,
     EventFrom,
     Moved,
     PresenceTo,
@@ -128,6 +128,7 @@ class Subscriptions:
                     subscription.peer.send(Moved(None, session_id, subscription.sub))
                     self.unsubscribe(subscription.peer, subscription.sub, clean=False)
         self.answers.forget_shards(lost)
+        self.observers.pacing.forget_shards(lost)
 
     def _close(self, subscription: Subscription, *, clean: bool) -> None:
         subscription.closed = True
@@ -153,6 +154,16 @@ class Subscriptions:
         """Time passed."""
         if self.observers.due():
             self._background.spawn(self._ask_observers())
+        if self._answering():
+            for thread in self.observers.pacing.due():
+                self._release(thread)
+
+    def _release(self, thread: Thread) -> None:
+        """Those who watch an answer are told what was held back of it."""
+        held = self.observers.pacing.release(thread)
+        if held is not None:
+            ears = self._of_user.get(thread, ())
+            tell([ear for ear in ears if ear.live and ear.observer is not None], held)
 
     async def _ask_observers(self) -> None:
         """Whoever may watch no longer is told so, and nothing else any more."""
@@ -202,18 +213,25 @@ class Subscriptions:
         told = self.answers.take(thread, piece, tell=self._answering())
         if told is None:
             return
-        groups: dict[GatewayPeer, list[int]] = {}
-        for subscription in self._of_user.get(thread, ()):
-            if subscription.live or not told.text:
-                groups.setdefault(subscription.peer, []).append(subscription.sub)
-        for peer, subs in groups.items():
-            peer.send(_delta(subs, session_id, told))
+        hearing = [ear for ear in self._of_user.get(thread, ()) if ear.live or not told.text]
+        tell([ear for ear in hearing if ear.observer is None], told)
+        if watching := [ear for ear in hearing if ear.observer is not None]:
+            paced = self.observers.pacing.take(thread, told, len(watching))
+            if paced is not None:
+                tell(watching, paced)
+
+    def answered(self, session_id: str, user_id: str, message_id: str) -> None:
+        """No more pieces of that answer follow."""
+        self.answers.over((session_id, user_id), message_id)
+        self.observers.pacing.over((session_id, user_id))
 
     def _go_live(self, subscription: Subscription) -> None:
+        if subscription.observer is not None:
+            self._release(subscription.key)  # else the newcomer were told it twice
         subscription.live = True
         so_far = self.answers.so_far((subscription.session_id, subscription.user_id))
         if so_far is not None and so_far.text:
-            subscription.peer.send(_delta([subscription.sub], subscription.session_id, so_far))
+            tell([subscription], so_far)
 
     # ---- catching up
 
@@ -366,10 +384,3 @@ class Subscriptions:
             Refused(None, refusal.code, refusal.sentence, refusal.retryable, sub=subscription.sub)
         )
         self.unsubscribe(subscription.peer, subscription.sub, clean=True)
-
-
-def _delta(subs: list[int], session_id: str, piece: Piece) -> DeltaFrom:
-    return DeltaFrom(
-        subs, session_id, piece.reply_to, piece.message_id, piece.index, piece.text, piece.reset,
-        piece.lane,
-    )  # fmt: skip

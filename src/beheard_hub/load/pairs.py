@@ -107,10 +107,11 @@ class Phone:
             raise CommandRefused(name, reply.code)
         return reply
 
-    async def subscribe(self, session_id: str) -> None:
+    async def subscribe(self, session_id: str, *, as_observer: bool = False) -> None:
         """Subscribes and waits for the snapshot."""
         self.arrived.clear()
-        self.wire.send(_encode({"type": "subscribe", "sessionId": session_id}))
+        more = {"as": "observer"} if as_observer else {}
+        self.wire.send(_encode({"type": "subscribe", "sessionId": session_id, **more}))
         await asyncio.wait_for(self.arrived.wait(), ANSWER_SECONDS_MAX)
 
     async def opened(self, session_id: str) -> None:
