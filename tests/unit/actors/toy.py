@@ -75,6 +75,7 @@ class Toy:
             CommandSpec(name="poison", data=Nothing),
             CommandSpec(name="remind", data=Step),
             CommandSpec(name="join", data=Join, by_invitation=True, anyone=True, alone=True),
+            CommandSpec(name="watch", data=Nothing, reads=True, observes=True),
         )
     }
 
@@ -187,6 +188,12 @@ class Toy:
         members = (*state.members, command.user_id)
         return Decision(msgspec.structs.replace(state, members=members), Reply({}), rows=[row])
 
+    def _watch(self, state: State, command: Command, *_: Any) -> Decision[State]:
+        """For staff."""
+        if not command.asker:
+            return Decision(state, Refusal(Code.NOT_FOUND))
+        return Decision(state, Read("steps", {"total": state.total}))
+
     def _internal_worked(
         self, state: State, command: Command, now: datetime, ids: Ids
     ) -> Decision[State]:
@@ -288,9 +295,11 @@ def facts(database: MemoryDatabase, session_id: str) -> Loaded | None:
         )
     total = sum(row.get("amount", 0) for row in database.rows("Step", sessionId=session_id))
     names = {member: member.title() for member in members}
+    staff = {row["userId"]: {"role": "STAFF"} for row in database.tables.get("Staff", ())}
     return Loaded(
-        session_id=session_id, facts={"members": members, "total": total}, names=names,
-        seqs=seqs, receipts=receipts,
+        session_id=session_id,
+        facts={"members": members, "total": total, "callers": staff},
+        names=names, seqs=seqs, receipts=receipts,
     )  # fmt: skip
 
 

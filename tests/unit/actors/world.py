@@ -95,6 +95,12 @@ class Peer:
         self.host.received(self, SubscribeTo(self._sub, user, session, after))
         return self._sub
 
+    def watch(self, user: str = "rita", session: str = "s1", after: int | None = None) -> int:
+        """As an observer."""
+        self._sub += 1
+        self.host.received(self, SubscribeTo(self._sub, user, session, after, observer=True))
+        return self._sub
+
     def answers(self, rid: int) -> list[ToGateway]:
         return [m for m in self.received if getattr(m, "rid", None) == rid]
 
