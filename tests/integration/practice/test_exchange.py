@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -21,6 +22,7 @@ from tests.integration.practice.voices import BREAKS, CANARY, COSTS, ScriptedVoi
 
 SECONDS_MAX = 20
 SPOKEN = ["user", *LANES]
+PAGE = Path(__file__).resolve().parents[3] / "docs/practice-failures.md"
 
 
 @pytest.fixture
@@ -138,6 +140,14 @@ async def test_what_the_coach_says_never_reaches_the_partner(
     assert len(voice.scripts["partner"]) == 3
     assert CANARY not in voice.given("partner")
     assert "You coach somebody" not in voice.given("partner")
+
+
+def test_every_failure_stands_in_the_page_about_them() -> None:
+    rows = [line.split("|") for line in PAGE.read_text().splitlines() if line.startswith("| ")]
+    told = {row[1].strip(): row[5].strip() for row in rows}
+    for name in BREAKS:
+        more = "not retryable" if name == "declined" else "retryable"
+        assert told[name] == f"`practice.failed`, {more}"
 
 
 @pytest.mark.parametrize("lane", LANES)
