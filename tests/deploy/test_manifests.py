@@ -12,6 +12,8 @@ import pytest
 import yaml
 
 from beheard_hub import cli
+from beheard_hub.actors import embedding_actor, session_host
+from beheard_hub.gateway.bounds import Bounds
 from beheard_hub.persistence.cluster_conf import SILENT
 from beheard_hub.settings import REQUIRES, VARIABLES, load
 
@@ -103,8 +105,17 @@ def environments() -> Iterator[tuple[str, dict[str, str]]]:
         for container in pod["containers"]:
             if container["image"].startswith("beheard-hub"):
                 rows = {row["name"]: row.get("value", "") for row in container.get("env", [])}
-                secret = SECRET if "envFrom" in container else {}
-                yield name, {**dict.fromkeys(secret, ""), **rows}
+                yield name, {**_from(container), **rows}
+
+
+def _from(container: Manifest) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for source in container.get("envFrom", []):
+        if "secretRef" in source:
+            found |= dict.fromkeys(SECRET, "")
+        else:
+            found |= ALL["ConfigMap", source["configMapRef"]["name"]]["data"]
+    return found
 
 
 ENVIRONMENTS = dict(environments())
@@ -224,12 +235,41 @@ def test_what_a_pod_mounts_is_there(name: str) -> None:
                 assert any(value.startswith(path) for path in mounts.values()), value
 
 
-def test_hosts_find_their_files_wherever_ray_puts_them() -> None:
-    """They ask for no CPU, so it may be any pod of the cluster."""
-    for name in ("head", "hosts", "beheard"):
-        [container] = PODS[name]["containers"]
-        paths = {mount["mountPath"] for mount in container["volumeMounts"]}
-        assert paths == {"/var/lib/beheard", "/etc/beheard/links"}, name
+def test_hosts_live_in_workers_and_find_their_files_there() -> None:
+    """They ask for a part of a CPU, however small, and only workers offer any."""
+    assert min(session_host.CPUS, embedding_actor.CPUS) > 0
+    ray = ALL["RayCluster", "beheard"]["spec"]
+    assert ray["headGroupSpec"]["rayStartParams"]["num-cpus"] == "0"
+    [hub], [worker] = PODS["beheard"]["containers"], PODS["hosts"]["containers"]
+    assert "--num-cpus=0" in hub["command"][-1]
+    for group in ray["workerGroupSpecs"]:
+        assert "num-cpus" not in group["rayStartParams"], "as many as the pod asks for"
+    assert int(worker["resources"]["requests"]["cpu"]) >= 1
+    assert worker["volumeMounts"] == hub["volumeMounts"], "the order names paths"
+
+
+def test_gateways_stand_alone_and_hold_no_key_of_hosts() -> None:
+    pod, seen = PODS["beheard-gateway"], ENVIRONMENTS["beheard-gateway"]
+    [gateway] = pod["containers"]
+    assert gateway["command"][-2:] == ["beheard", "gateway"]
+    assert {"DATABASE_URL", "BEHEARD_CLUSTER_SECRET", "BEHEARD_LINK_CA"} <= set(seen)
+    assert not {"RAY_ADDRESS", "RAY_AUTH_TOKEN", "BEHEARD_LINK_KEY", "ANTHROPIC_API_KEY"} & set(
+        seen
+    )
+    [links] = [volume for volume in pod["volumes"] if volume["name"] == "links"]
+    assert [item["key"] for item in links["secret"]["items"]] == ["ca.pem"]
+    assert ALL["Service", "beheard"]["spec"]["selector"] == {"app": "beheard-gateway"}
+
+
+def test_a_gateway_is_given_the_time_that_its_clients_need_to_go() -> None:
+    pod = PODS["beheard-gateway"]
+    [gateway] = pod["containers"]
+    [_, pause] = gateway["lifecycle"]["preStop"]["exec"]["command"]
+    bounds = Bounds()
+    takes = bounds.reconnect_ms[1] / 1000 + 2 * bounds.drain_seconds_max + bounds.close_seconds_max
+    assert pod["terminationGracePeriodSeconds"] > int(pause) + takes
+    rolling = ALL["Deployment", "beheard-gateway"]["spec"]["strategy"]["rollingUpdate"]
+    assert rolling["maxUnavailable"] == 0, "another one serves first"
 
 
 def test_services_and_policies_choose_pods_that_exist() -> None:
@@ -248,6 +288,10 @@ def test_services_and_policies_choose_pods_that_exist() -> None:
     }
     assert chosen <= set(labels.values())
     assert walled == set(labels.values()), "every pod has a wall"
+    hosts = ray["workerGroupSpecs"][0]["template"]["metadata"]["labels"]
+    wall = ALL["NetworkPolicy", "beheard-hosts"]["spec"]
+    assert wall["podSelector"]["matchLabels"] == hosts, "gateways reach hosts"
+    assert wall["ingress"][0]["from"][0]["podSelector"]["matchLabels"] == {"app": "beheard-gateway"}
 
 
 def test_ray_asks_for_a_token_and_its_dashboard_is_on_loopback() -> None:
@@ -261,13 +305,17 @@ def test_ray_asks_for_a_token_and_its_dashboard_is_on_loopback() -> None:
             assert "8265" not in str(one)
 
 
-def test_probes_ask_pages_that_there_are() -> None:
-    [hub] = PODS["beheard"]["containers"]
-    [port] = hub["ports"]
-    assert str(port["containerPort"]) == ENVIRONMENTS["beheard"]["BEHEARD_PORT"]
-    for probe, page in (("startupProbe", "/readyz"), ("readinessProbe", "/readyz"),
+@pytest.mark.parametrize(
+    ("name", "started"), [("beheard", "/readyz"), ("beheard-gateway", "/healthz")]
+)
+def test_probes_ask_pages_that_there_are(name: str, started: str) -> None:
+    """A gateway may come before there are hosts: it is started then, and not ready."""
+    [container] = PODS[name]["containers"]
+    [port] = container["ports"]
+    assert str(port["containerPort"]) == ENVIRONMENTS[name]["BEHEARD_PORT"]
+    for probe, page in (("startupProbe", started), ("readinessProbe", "/readyz"),
                         ("livenessProbe", "/healthz")):  # fmt: skip
-        assert hub[probe]["httpGet"] == {"path": page, "port": port["name"]}
+        assert container[probe]["httpGet"] == {"path": page, "port": port["name"]}
 
 
 def test_only_one_supervisor_at_a_time() -> None:
@@ -282,7 +330,7 @@ def test_commands_are_ones_that_there_are() -> None:
     known = {
         command.name or command.callback.__name__  # type: ignore[union-attr]
         for command in cli.app.registered_commands
-    }
+    } | {group.name for group in cli.app.registered_groups}
     started = set(re.findall(r"(?:exec|bin/|`)beheard ([a-z]+)", text))
     assert started
     assert started <= known

@@ -95,6 +95,25 @@ def test_the_scrape_configuration_finds_the_rules_and_the_token() -> None:
     assert job["static_configs"] == [{"targets": ["hub:8787"]}]
 
 
+def test_in_kubernetes_it_finds_the_supervisor_and_every_gateway() -> None:
+    config = yaml.safe_load((DEPLOY / "prometheus/kubernetes.yml").read_text())
+    [job] = config["scrape_configs"]
+    [alone] = yaml.safe_load((DEPLOY / "prometheus/prometheus.yml").read_text())["scrape_configs"]
+    for name in ("job_name", "metrics_path", "authorization"):
+        assert job[name] == alone[name], "rules and dashboards are the same"
+    kept, _ = job["relabel_configs"]
+    found = set()
+    for path in (DEPLOY / "kuberay").glob("*.yaml"):
+        for one in yaml.safe_load_all(path.read_text()):
+            if one["kind"] == "Deployment":
+                template = one["spec"]["template"]
+                [port] = template["spec"]["containers"][0]["ports"]
+                label = f"{template['metadata']['labels']['app']};{port['name']}"
+                assert re.fullmatch(kept["regex"], label), label
+                found.add(label)
+    assert len(found) == 2
+
+
 def test_promtool_agrees_where_it_is_installed() -> None:
     files = [DEPLOY / "prometheus/rules.yml"]
     tool = shutil.which("promtool")

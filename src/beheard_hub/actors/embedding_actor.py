@@ -25,6 +25,8 @@ from beheard_hub.embeddings.worker import EmbeddingWorker
 from beheard_hub.observability.metrics import EMBEDDER
 
 NAMESPACE = "beheard"
+CPUS = 0.001
+"""As for session hosts."""
 NICENESS = 10
 """Vectors can wait: hosts, gateways and Postgres go first."""
 RETRY_SECONDS = 0.2
@@ -151,7 +153,7 @@ Handle = Any
 def create(order: EmbeddingOrder, number: int, *, detached: bool) -> Handle:
     """Asks Ray for one; `detached`: for a cluster that outlives us, in place of an earlier one."""
     options: dict[str, Any] = {
-        "num_cpus": 0,
+        "num_cpus": CPUS,
         "max_restarts": -1,
         "max_task_retries": 0,
         "max_concurrency": 256,

@@ -35,6 +35,9 @@ SOCKET_PATH_BYTES_MAX = 100
 """The kernel takes 107; a longer data directory gets its sockets a short folder elsewhere."""
 NICENESS_OF_RAY = 15
 FENCED_EXIT_CODE = 3
+CPUS = 0.001
+"""Nearly none, since Ray does not divide a core: but more than a machine has that offers none, so a
+cluster's head and the supervisor's own machine stay free of hosts and embedding actors."""
 
 _log = telemetry.logger("host")
 
@@ -217,7 +220,8 @@ Handle = Any
 def create(order: HostOrder, number: int, name: str | None) -> Handle:
     """Asks Ray for one host; `name` set: detached, for a cluster that outlives us."""
     options: dict[str, Any] = {
-        "num_cpus": 0,
+        "num_cpus": CPUS,
+        "scheduling_strategy": "SPREAD",
         "max_restarts": -1,
         "max_task_retries": 0,
         "max_concurrency": 16,
