@@ -7,7 +7,7 @@ may be frozen or dead by then: what was on its way is carried out all the same.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextvars import copy_context
 from random import Random
 from typing import Any, TypeAlias
@@ -17,8 +17,20 @@ import msgspec
 from beheard_hub.actors.cell import hash_of
 from beheard_hub.domain.kernel import Loaded
 from beheard_hub.domain.sharding import shard_of
-from beheard_hub.ports import Clock, Fenced, Lease, OutcomeUnknown, RowRefused
-from beheard_hub.testing.memory_stores import MemoryDatabase, MemoryFlushStore, Record
+from beheard_hub.ports import (
+    Clock,
+    Fenced,
+    Lease,
+    OutcomeUnknown,
+    RowRefused,
+    StoreUnavailable,
+)
+from beheard_hub.testing.memory_stores import (
+    MemoryDatabase,
+    MemoryFlushStore,
+    MemoryLeaseStore,
+    Record,
+)
 from beheard_hub.testing.memory_tables import DEFAULTS, MemoryTables
 from tests.histories.log import Effect, StoredEvent, Write
 
@@ -200,6 +212,37 @@ class Remote:
     def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
         method = getattr(self._inner, name)
         return lambda *args: self._wire.ask(lambda: method(*args))
+
+
+class RemoteLeases(Remote):
+    """Implements `ports.LeaseStore`; of what changes owners the request may be lost, or the answer,
+    or it is carried out when nobody expects it any more."""
+
+    def __init__(self, wire: Wire, inner: MemoryLeaseStore, dice: Random) -> None:
+        super().__init__(wire, inner)
+        self._leases = inner
+        self._dice = dice
+        self.lost_chance = 0.0
+
+    async def take(
+        self, lease: Lease, shards: Sequence[int] | None, dead: str | None
+    ) -> Sequence[int]:
+        """See the port."""
+        taken: Sequence[int] = await self._change(lambda: self._leases.take(lease, shards, dead))
+        return taken
+
+    async def give(self, lease: Lease, shards: Sequence[int], to: str) -> None:
+        """See the port."""
+        await self._change(lambda: self._leases.give(lease, shards, to))
+
+    async def _change(self, work: Work) -> Any:
+        if self._dice.random() >= self.lost_chance:
+            return await self._wire.ask(work)
+        late = self._dice.choice((None, 0.0, LATE_SECONDS_MAX * self._dice.random()))
+        if late is not None:
+            self._wire.send(late, work, None)
+        await asyncio.sleep(self._wire.delay())
+        raise StoreUnavailable
 
 
 class RemoteFlushes:

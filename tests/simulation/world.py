@@ -27,6 +27,7 @@ from tests.histories.log import Word
 from tests.simulation.database import (
     Remote,
     RemoteFlushes,
+    RemoteLeases,
     Storage,
     Wire,
     directory_facts,
@@ -70,6 +71,7 @@ class Member:
         self.host = host
         self.clock = clock
         self.flushes: RemoteFlushes
+        self.leases: RemoteLeases
 
 
 class World:
@@ -124,10 +126,13 @@ class World:
         sessions = MemorySessionStore(self.storage, facts, directory_facts)
         flushes = RemoteFlushes(self.wire, MemoryFlushStore(self.storage), dice)
         flushes.late_chance = self.late_chance
+        owners = Random(f"{self._seed}:{process.name}:owners")
+        leases = RemoteLeases(self.wire, MemoryLeaseStore(self.storage), owners)
+        leases.lost_chance = 3 * self.late_chance
         ports = Ports(
             kinds=Kinds([MEDIATION], [DIRECTORY]),
             flushes=flushes,
-            leases=cast(LeaseStore, Remote(self.wire, MemoryLeaseStore(self.storage))),
+            leases=cast(LeaseStore, leases),
             sessions=cast(SessionStore, Remote(self.wire, sessions)),
             renderer=EchoRenderer(),
             clock=clock,
@@ -136,7 +141,7 @@ class World:
         )
         host = Host(process.name, ports, lambda: self._fenced(member))
         member = Member(process, host, clock)
-        member.flushes = flushes
+        member.flushes, member.leases = flushes, leases
         reactions = SlowFacilitator(self.wire, self.storage, self.ids, dice)
         reactions.host = host
         self.members.append(member)
@@ -231,7 +236,8 @@ class World:
     # ---- the database
 
     def cut_flushes(self, luck: float) -> None:
-        """Some flushes are cut before, after, or long before they are carried out."""
+        """Some flushes and changes of owners are cut before, after, or long before they are
+        carried out."""
         chance = 0.2 + luck / 2
         kinds: tuple[Cut, ...] = ("before", "after")
         self.storage.cut = lambda: self.dice.choice(kinds) if self.dice.random() < chance else ""
@@ -247,3 +253,4 @@ class World:
     def _set_late(self) -> None:
         for member in self.members:
             member.flushes.late_chance = self.late_chance
+            member.leases.lost_chance = 3 * self.late_chance

@@ -147,6 +147,8 @@ class Entrance:
     def _moved(self, turn: Turn) -> None:
         turn.finish("moved")
         for peer, rid in turn.callers:
+            if turn.spec is None or not turn.spec.by_invitation:  # which waits in no line
+                self._sent_away.let_go(peer, turn.key, shard_of(turn.session_id))
             peer.send(Moved(rid, turn.session_id))
 
     async def _met(self, learn: Learn, cell: Cell, turn: Turn, then: Callable[[], None]) -> None:

@@ -71,6 +71,9 @@ class Placement:
         before must not make it ours again."""
         self._left_lying: set[int] = set()
         self._giving: set[int] = set()
+        self._unsure: tuple[str, Sequence[int]] | None = None
+        """The next owner of shards, where it is not known whether they were given: the database may
+        still do so at any time. They are neither decided for nor taken back until that is known."""
         self._leaving = False
 
     def generation(self, shard: int) -> int:
@@ -94,8 +97,11 @@ class Placement:
         """One look at the routing. Raises StoreUnavailable, Fenced."""
         if self._leaving:
             return
+        if self._unsure is not None:
+            await self._give(*self._unsure)
         asked = self._counter
         table = await self._store.routing()
+        await self._drop_strays(table, asked)
         self._notice_given(table, asked)
         alive = [host for host, entry in table.hosts.items() if entry.alive]
         free = free_shards(table)
@@ -174,21 +180,35 @@ class Placement:
             SHARD_CHANGES.labels("acquired").inc(len(new))
             self._acquired(new)
 
+    async def _drop_strays(self, table: RoutingTable, asked: int) -> None:
+        """What the database, asked after it became ours, calls another's: a gift that it made late
+        has undone one that came back meanwhile."""
+        me = self.lease.host_id
+        acquired = self.generations.items()
+        strays = [s for s, number in acquired if number <= asked and table.owners[s] != me]
+        for shard in strays:
+            del self.generations[shard]
+        if strays:
+            SHARD_CHANGES.labels("lost").inc(len(strays))
+            await self._release(strays)
+
     def _notice_given(self, table: RoutingTable, asked: int) -> None:
         """Another host named us the next owner of some of its shards."""
         me = self.lease.host_id
         self._own([shard for shard, owner in enumerate(table.owners) if owner == me], asked)
 
     async def _give(self, to: str, shards: Sequence[int]) -> None:
+        """Again after StoreUnavailable, with the same: what was given already is left alone. What
+        was not given after all, because `to` is dead, is noticed as ours by the next watch."""
         for shard in shards:
             self.generations.pop(shard, None)
         self._giving.update(shards)
-        try:
-            await self._release(shards)
-            await self._store.give(self.lease, shards, to)
-        finally:  # what was not given after all is noticed as ours by the next watch
-            self._giving.difference_update(shards)
-            self._counter += 1
-            self._given_at.update(dict.fromkeys(shards, self._counter))
+        self._unsure = (to, shards)
+        await self._release(shards)
+        await self._store.give(self.lease, shards, to)
+        self._unsure = None
+        self._giving.difference_update(shards)
+        self._counter += 1
+        self._given_at.update(dict.fromkeys(shards, self._counter))
         SHARD_CHANGES.labels("given").inc(len(shards))
         _log.info("shards_given", host_id=self.lease.host_id, count=len(shards))

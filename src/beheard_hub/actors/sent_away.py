@@ -39,6 +39,11 @@ class SentAway:
         peer.send(Moved(command.rid))
         return True
 
+    def let_go(self, peer: GatewayPeer, key: Key, shard: int) -> None:
+        """One that had been let in is answered `Moved` after all, since the shard went away while
+        it waited. Whatever came on that line later comes after it."""
+        self._first[peer, shard] = (key, self._mono())
+
     def _overtakes(self, peer: GatewayPeer, shard: int, key: Key) -> bool:
         """Whether another one must come before it."""
         found = self._first.get((peer, shard))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -13,7 +14,7 @@ from beheard_hub.actors.sent_away import HEARD_SECONDS_MAX
 from beheard_hub.domain.kernel import Command
 from beheard_hub.domain.sharding import shard_of
 from beheard_hub.link_messages import Acked, Leaving, Moved, ToGateway
-from beheard_hub.ports import HostEntry, RoutingTable
+from beheard_hub.ports import HostEntry, Lease, RoutingTable, StoreUnavailable
 from tests.unit.actors.world import Peer, World, until
 
 
@@ -141,6 +142,42 @@ async def test_a_late_answer_does_not_bring_back_what_was_given_since(
     assert set(host.placement.generations) == kept
 
 
+@pytest.mark.parametrize("carried_out", ["before", "after", "late"])
+async def test_a_gift_whose_answer_is_lost_is_made_until_it_is_known(
+    world: World, host: Host, monkeypatch: pytest.MonkeyPatch, carried_out: str
+) -> None:
+    """Until then nobody decides here: the database may still carry out the first try."""
+    second = await world.host("h2")
+    leases = host._ports.leases
+    gives, tries = leases.give, list[Sequence[int]]()
+
+    async def cut(lease: Lease, shards: Sequence[int], to: str) -> None:
+        tries.append(shards)
+        if len(tries) == 1 and carried_out == "after":
+            await gives(lease, shards, to)
+        if len(tries) < 3:
+            raise StoreUnavailable
+        await gives(lease, shards, to)
+
+    monkeypatch.setattr(leases, "give", cut)
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable):
+            await host.placement.watch()
+        await host.placement.notice()
+        assert not set(tries[0]) & set(host.placement.generations)
+    await host.placement.watch()
+    assert tries == [tries[0]] * 3 + tries[3:]
+    await second.placement.notice()
+    if carried_out == "late":
+        world.database.owners[0] = "h2"
+        host.placement.generations.setdefault(0, 1)
+    for placement in (host.placement, second.placement) * 2:
+        await placement.watch()
+    owned = [set(of.placement.generations) for of in (host, second)]
+    assert sorted(owned[0] | owned[1]) == list(range(256))
+    assert not owned[0] & owned[1]
+
+
 async def test_a_host_that_leaves_shares_out_all_it_has_after_its_last_flush(
     world: World, host: Host, peer: Peer
 ) -> None:
@@ -186,6 +223,20 @@ async def test_a_command_does_not_overtake_one_that_was_sent_away_before_it(
     await other.acked(other.command("step", command_id="of another gateway"))
     rids = [peer.command("step", command_id=name) for name in ("first", "next")]
     assert [(await peer.acked(rid)).data["total"] for rid in rids] == [2, 3]
+
+
+async def test_a_command_does_not_overtake_one_whose_shard_went_away_while_it_was_let_in(
+    world: World, host: Host, peer: Peer
+) -> None:
+    shard = shard_of("s1")
+    first = peer.command("step", command_id="first")
+    assert host.activation.parked == 1
+    generation = host.placement.generations.pop(shard)
+    assert isinstance(await peer.answer(first), Moved)
+    host.placement.generations[shard] = generation + 1
+    assert isinstance(await peer.answer(peer.command("step", command_id="next")), Moved)
+    rids = [peer.command("step", command_id=name) for name in ("first", "next")]
+    assert [(await peer.acked(rid)).data["total"] for rid in rids] == [1, 2]
 
 
 async def test_nobody_waits_long_for_one_that_was_sent_away(
