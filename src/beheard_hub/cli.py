@@ -73,18 +73,21 @@ def serve(
 
 @app.command("demo")
 def demo_command(
-    journey: JourneyName = "household", data_dir: DataDir = None, log: Log = "warning"
+    journey: JourneyName = "household",
+    practice: Annotated[bool, typer.Option("--practice", help="A practice instead.")] = False,
+    data_dir: DataDir = None,
+    log: Log = "warning",
 ) -> None:
-    """Play a journey of two people on a hub of its own, and end."""
+    """Play a journey of two people, or a practice, on a hub of its own, and end."""
     options = {"BEHEARD_DATA_DIR": data_dir, "BEHEARD_PORT": "0", "BEHEARD_LOG": log}
-    _run_hub(settings.load(options=options), journey, stay=False)
+    _run_hub(settings.load(options=options), journey, practice=practice, stay=False)
 
 
-def _run_hub(chosen: settings.Settings, journey: str | None, *, stay: bool) -> None:
+def _run_hub(chosen: settings.Settings, journey: str | None, **how: bool) -> None:
     from beheard_hub.serve import serve as run  # Ray and Postgres load slowly: only where used
 
     telemetry.configure(chosen.server.log)
-    raise typer.Exit(run(chosen, journey=journey, stay=stay))
+    raise typer.Exit(run(chosen, journey=journey, **how))
 
 
 @app.command()

@@ -14,7 +14,6 @@ import time
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
-from uuid import uuid4
 
 import uvloop
 from rich.console import Console
@@ -25,9 +24,8 @@ from beheard_hub.address import ADDRESS_FILE, Address, write_address
 from beheard_hub.ai.registry import embedder
 from beheard_hub.bootstrap import Around, as_it_is, check_parts
 from beheard_hub.control import Door
-from beheard_hub.demo.player import play
+from beheard_hub.demo import rehearsal
 from beheard_hub.demo.record import PlayResult, Watcher
-from beheard_hub.demo.screen import Screen
 from beheard_hub.embeddings.vocabulary import EmbeddingFailed
 from beheard_hub.fleet import Fleet, InprocessFleet, RayFleet
 from beheard_hub.gateway.auth import LocalKey
@@ -51,33 +49,22 @@ from beheard_hub.persistence.prepare import Prepared
 from beheard_hub.persistence.self_proof import prove
 from beheard_hub.runtime import Runtime, SystemClock
 from beheard_hub.settings import Settings, SetupError
+from beheard_hub.showing import PACE_SECONDS, Script, Show
 
-DEMO_PACE_SECONDS = 0.25
 WATCH_SECONDS = 0.5
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
-
-SNIPPET = """\
-    import asyncio
-    from beheard_hub.client import Hub
-
-    async def main():
-        async with Hub.connect("{url}", "{token}") as hub:
-            made = await hub.command("session.create", {{"inviteName": "Sam"}})
-            print(made.data["session"]["id"], made.data["invitationUrl"])
-
-    asyncio.run(main())"""
 
 T = TypeVar("T")
 _log = telemetry.logger("supervisor")
 
 
-def serve(settings: Settings, *, journey: str | None, stay: bool) -> int:
-    """Runs a hub; with `journey` plays it first, with `stay` then serves until a signal.
+def serve(settings: Settings, *, journey: str | None, practice: bool = False, stay: bool) -> int:
+    """Runs a hub; plays `journey` first, or a practice; with `stay` then serves until a signal.
 
     Returns the exit code. Raises SetupError.
     """
-    script = _journey(journey) if journey else None
+    script = rehearsal.load() if practice else _journey(journey) if journey else None
     check_parts(settings)
     return uvloop.run(_serve(settings, script, stay))
 
@@ -89,7 +76,7 @@ def _journey(name: str) -> Journey:
         raise SetupError(f"{unknown.args[0]}.") from None
 
 
-async def _serve(settings: Settings, script: Journey | None, stay: bool) -> int:
+async def _serve(settings: Settings, script: Script | None, stay: bool) -> int:
     say = Console(stderr=True, highlight=False)
     with _signals() as ending:
         async with contextlib.AsyncExitStack() as stack:
@@ -98,10 +85,9 @@ async def _serve(settings: Settings, script: Journey | None, stay: bool) -> int:
                 return EXIT_INTERRUPTED
             print(f"ready {hub.url}", flush=True)
             if script is not None:
-                result = await _unless(ending, hub.play(script))
-                if result is None or not stay:
-                    return _exit_code(result)
-            if script is not None:
+                whole = await _unless(ending, hub.shows(script))
+                if whole is None or not stay:
+                    return _exit_code(whole)
                 print(hub.how_to_connect(), flush=True)
             assert hub.fleet is not None
             lost = await _unless(ending, hub.fleet.over.wait())
@@ -112,10 +98,10 @@ async def _serve(settings: Settings, script: Journey | None, stay: bool) -> int:
     return EXIT_FAILED if lost else 0
 
 
-def _exit_code(result: PlayResult | None) -> int:
-    if result is None:
+def _exit_code(whole: bool | None) -> int:
+    if whole is None:
         return EXIT_INTERRUPTED
-    return 0 if result.status == "RESOLVED" else EXIT_FAILED
+    return 0 if whole else EXIT_FAILED
 
 
 @contextlib.contextmanager
@@ -340,37 +326,29 @@ class Hub:
         """Of the first gateway."""
         return self.url.replace("http", "ws", 1) + "/v1/ws"
 
-    def _token(self, user: str, name: str) -> str:
-        return LocalKey.open(self.path, SystemClock()).mint(user, name=name)
-
     async def play(
         self,
         script: Journey,
-        pace: float = DEMO_PACE_SECONDS,
+        pace: float = PACE_SECONDS,
         watcher: Watcher | None = None,
         result: PlayResult | None = None,
     ) -> PlayResult:
         """Plays a journey with two new users, on the terminal unless there is another `watcher`.
         Raises Unplayable."""
-        tag = uuid4().hex[:8]
-        return await play(
-            script,
-            self.websocket_url,
-            self._token(f"demo-a-{tag}", script.a.name),
-            self._token(f"demo-b-{tag}", script.b.name),
-            pace,
-            watcher or Screen(),
-            result,
-        )
+        return await self._show().play(script, pace, watcher, result)
+
+    async def shows(self, script: Script) -> bool:
+        """Plays on the terminal; whether it came to its end. Raises Unplayable."""
+        return await self._show().shows(script)
 
     def how_to_connect(self) -> str:
         """URL, two tokens and a snippet to paste."""
-        alice, bob = self._token("alice", "Alice"), self._token("bob", "Bob")
-        return (
-            f"\nThe hub serves at {self.url} (websocket {self.websocket_url}); Ctrl-C ends it.\n\n"
-            f"Token of Alice: {alice}\n\nToken of Bob: {bob}\n\nPaste into a Python shell:\n\n"
-            + SNIPPET.format(url=self.websocket_url, token=alice)
-        )
+        return self._show().how_to_connect(self.url)
+
+    def _show(self) -> Show:
+        assert self.prepared is not None
+        key = LocalKey.open(self.path, SystemClock())
+        return Show(self.websocket_url, key, self.prepared.owner_url)
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

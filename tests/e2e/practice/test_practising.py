@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
 
 import msgspec
 import pytest
 
 from beheard_hub.client import Delta, Event, EventStream, Hub, PracticeState, Refused, Snapshot
+from beheard_hub.demo.rehearsal import Cell, load
+from beheard_hub.gateway.auth import LocalKey
 from beheard_hub.persistence.roles import Role, change_role
 from beheard_hub.practice import scenarios
+from beheard_hub.runtime import SystemClock
+from beheard_hub.showing import Show
 from tests.e2e import haystacks
 from tests.e2e.conftest import Town
 from tests.e2e.rest_phone import Refusal, Rest
@@ -197,3 +201,37 @@ async def test_staff_watch_from_another_gateway(street: Street) -> None:
     with pytest.raises(Refused) as refused:
         await until(watched, "practice.ended")
     assert refused.value.code in ("NOT_FOUND", "FORBIDDEN")
+
+
+class Kept:
+    """A `Curtain` that keeps what it is to show."""
+
+    def __init__(self) -> None:
+        self.cells: list[Sequence[Cell]] = []
+        self.end = ""
+
+    def began(self, title: str, introduction: Sequence[str], heads: Sequence[str]) -> None:
+        assert len(heads) == 3
+
+    def exchange(self, cells: Sequence[Cell]) -> None:
+        self.cells.append(cells)
+
+    def ended(self, text: str) -> None:
+        self.end = text
+
+
+async def test_the_demo_shows_all_three_what_each_is_to_see(town: Town) -> None:
+    key = LocalKey.open(town.hub.data_dir, SystemClock())
+    show = Show(town.gateways()[1], key, haystacks.owner_url(town))
+    script, kept = load(), Kept()
+    assert await show.rehearse(script, kept) == "COMPLETED"
+    assert len(kept.cells) == len(script.lines)
+    for line, (own, coached, watched) in zip(script.lines, kept.cells, strict=True):
+        assert [role for role, _ in own] == ["user", "partner"]
+        assert line.say in own[0][1]
+        assert [role for role, _ in coached] == ["coach"]
+        notes = ["note"] if line.note else []
+        assert [role for role, _ in watched] == ["user", "partner", "coach", *notes]
+        assert watched[:2] == own
+        assert watched[2][1].endswith(coached[0][1])
+    assert f"{3 * len(script.lines)} messages" in kept.end

@@ -1,0 +1,90 @@
+"""What a hub shows of itself on the terminal: a whole play with new people, and how to connect."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+from uuid import uuid4
+
+from beheard_hub.demo.columns import Columns
+from beheard_hub.demo.player import play
+from beheard_hub.demo.record import PlayResult, Watcher
+from beheard_hub.demo.rehearsal import Curtain, Rehearsal, rehearse
+from beheard_hub.demo.screen import Screen
+from beheard_hub.gateway.auth import LocalKey
+from beheard_hub.journeys import Journey
+from beheard_hub.persistence.roles import Role, change_role
+
+PACE_SECONDS = 0.25
+
+SNIPPET = """\
+    import asyncio
+    from beheard_hub.client import Hub
+
+    async def main():
+        async with Hub.connect("{url}", "{token}") as hub:
+            made = await hub.command("session.create", {{"inviteName": "Sam"}})
+            print(made.data["session"]["id"], made.data["invitationUrl"])
+
+    asyncio.run(main())"""
+
+PRACTICE_TOO = (
+    "The second kind of session, one person who practises with an AI partner and is coached and\n"
+    "watched, is played by `beheard demo --practice --data-dir DIR`, on a hub of its own."
+)
+
+Script: TypeAlias = Journey | Rehearsal
+
+
+class Show:
+    """Plays on the hub at `url`, the websocket of a gateway. `key` signs tokens for those who play;
+    `owner_url` is the database, in which an operator makes somebody staff."""
+
+    def __init__(self, url: str, key: LocalKey, owner_url: str) -> None:
+        self._url = url
+        self._key = key
+        self._owner_url = owner_url
+
+    async def shows(self, script: Script) -> bool:
+        """Plays on the terminal; whether it came to its end. Raises Unplayable."""
+        if isinstance(script, Rehearsal):
+            return await self.rehearse(script, Columns(), PACE_SECONDS) == "COMPLETED"
+        return (await self.play(script, PACE_SECONDS)).status == "RESOLVED"
+
+    async def play(
+        self,
+        script: Journey,
+        pace: float,
+        watcher: Watcher | None = None,
+        result: PlayResult | None = None,
+    ) -> PlayResult:
+        """A journey; see `demo.player.play`."""
+        a, b = self._tokens(script.a.name, script.b.name)
+        return await play(script, self._url, a, b, pace, watcher or Screen(), result)
+
+    async def rehearse(self, script: Rehearsal, curtain: Curtain, pace: float = 0.0) -> str:
+        """A practice; see `demo.rehearsal.rehearse`."""
+
+        async def make_staff(user_id: str) -> None:
+            await change_role(self._owner_url, user_id, Role.STAFF)
+
+        tokens = self._tokens(script.participant, script.researcher)
+        return await rehearse(script, self._url, tokens, make_staff, curtain, pace)
+
+    def how_to_connect(self, url: str) -> str:
+        """Where the hub is, two tokens and a snippet to paste."""
+        alice, bob = (self._key.mint(name.lower(), name=name) for name in ("Alice", "Bob"))
+        return (
+            f"\nThe hub serves at {url} (websocket {self._url}); Ctrl-C ends it.\n\n"
+            f"Token of Alice: {alice}\n\nToken of Bob: {bob}\n\nPaste into a Python shell:\n\n"
+            + SNIPPET.format(url=self._url, token=alice)
+            + f"\n\n{PRACTICE_TOO}"
+        )
+
+    def _tokens(self, *names: str) -> tuple[str, str]:
+        """Of two people nobody knows yet."""
+        tag = uuid4().hex[:8]
+        first, second = (
+            self._key.mint(f"demo-{place}-{tag}", name=name)
+            for place, name in zip("ab", names, strict=True)
+        )
+        return first, second
