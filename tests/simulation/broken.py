@@ -149,19 +149,6 @@ def _every_shard(self: Placement, shard: int) -> int:
     return 1
 
 
-async def _taken_back(self: Placement, to: str, shards: Sequence[int]) -> None:
-    for shard in shards:
-        self.generations.pop(shard, None)
-    self._giving.update(shards)
-    try:
-        await self._release(shards)
-        await self._store.give(self.lease, shards, to)
-    finally:
-        self._giving.difference_update(shards)
-        self._counter += 1
-        self._given_at.update(dict.fromkeys(shards, self._counter))
-
-
 async def _given_unflushed(self: Host, shards: Sequence[int]) -> None:
     self.subscriptions.forget_shards(set(shards))
 
@@ -217,7 +204,6 @@ BUILDS: Mapping[str, Build] = {
     "a lease is taken before it expires": Build(MemoryLeaseStore, "_alive", _early),
     "a host decides for every shard": Build(Placement, "generation", _every_shard),
     "shards are given before their last flush": Build(Host, "_released", _given_unflushed),
-    "a gift whose answer is lost is taken back": Build(Placement, "_give", _taken_back),
     "a subscription skips its catch-up": Build(Subscriptions, "_catch_up", _live_at_once),
     "a gateway believes every event": Build(Listeners, "event", _believed),
     "waiting commands leave youngest first": Build(Router, "_release", _youngest_first),
