@@ -46,8 +46,8 @@ class Observers:
         return sum(map(len, self._askers.values()))
 
     async def admit(self, ear: Subscription) -> Cell | Refusal:
-        """The session, if this observer may watch it now. NOT_FOUND takes as long whether there is
-        such a session or not."""
+        """The session, if this observer may watch it now. One of a kind that nobody watches takes
+        as long as none."""
         cell = await self._activation.cell_where(ear.session_id, _can_be_watched)
         if isinstance(cell, Refusal):
             return cell
