@@ -26,12 +26,14 @@ from beheard_hub.domain.practice.state import Numbers
 from beheard_hub.embeddings.hints import Tell, TellingFlushes
 from beheard_hub.embeddings.worker import EmbeddingWorker
 from beheard_hub.facilitation import Facilitator, PlanningFacilitator
+from beheard_hub.gateway.id_tokens import proofs_of
 from beheard_hub.links import tls
 from beheard_hub.observability import tracing
 from beheard_hub.persistence import mediation_views, practice_views
 from beheard_hub.persistence.database import Database
 from beheard_hub.persistence.flush_store import PostgresFlushStore
 from beheard_hub.persistence.numbers import BlockNumbers, reserve_in
+from beheard_hub.persistence.register import PostgresRegister
 from beheard_hub.persistence.renderer import KindOfSession, PostgresRenderer
 from beheard_hub.persistence.stores import (
     PostgresAccounts,
@@ -70,6 +72,7 @@ def check_parts(settings: Settings) -> None:
                 f"Set {variable} to {' or '.join(known)}.",
             )
     operators_list(settings.ai)
+    proofs_of(settings.identity.id_tokens, SystemClock())
     cluster = settings.cluster
     if cluster.link_cert and cluster.link_key and cluster.link_ca:
         tls.check(cluster.link_cert, cluster.link_key, cluster.link_ca)
@@ -202,6 +205,8 @@ async def build_host(
         practice_link=settings.practice.link,
         places=operators_list(settings.ai),
         budgets=_budgets(settings.ai, clock, db),
+        register=PostgresRegister(db),
+        proofs=proofs_of(settings.identity.id_tokens, clock),
         sign_token=token_signer(settings.push, clock),
         courier=courier,
     )

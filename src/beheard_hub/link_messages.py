@@ -84,8 +84,16 @@ class HereTo(_Message, frozen=True, tag="here"):
     """Tokens missing in all, by bucket, for gateways that are new to the user."""
 
 
+class MergedTo(_Message, frozen=True, tag="merged"):
+    """A guest is that user now (`MergedFrom`), before anything is sent for that user."""
+
+    guest_id: str
+    user_id: str
+    sessions: Sequence[str]
+
+
 ToHost: TypeAlias = (
-    Hello | CommandTo | SubscribeTo | UnsubscribeTo | PresenceTo | ReceivedTo | HereTo
+    Hello | CommandTo | SubscribeTo | UnsubscribeTo | PresenceTo | ReceivedTo | HereTo | MergedTo
 )
 
 # ---- host → gateway
@@ -209,6 +217,15 @@ class GoneFrom(_Message, frozen=True, tag="gone"):
     user_id: str
 
 
+class MergedFrom(_Message, frozen=True, tag="merged"):
+    """A guest was merged with a user (spec 08), and these practices with them: connections of the
+    guest are the user's from now on. A gateway tells all hosts. May be told more than once."""
+
+    guest_id: str
+    user_id: str
+    sessions: Sequence[str]
+
+
 class Leaving(_Message, frozen=True, tag="leaving"):
     """The host drains: everything sent so far is answered, send nothing more."""
 
@@ -226,5 +243,6 @@ ToGateway: TypeAlias = (
     | DeviceFrom
     | ElsewhereFrom
     | GoneFrom
+    | MergedFrom
     | Leaving
 )

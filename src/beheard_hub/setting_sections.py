@@ -69,6 +69,8 @@ class Identity(Section, frozen=True):
     issuer: str | None
     audience: str | None
     admin_emails: tuple[str, ...]
+    id_tokens: Path | None
+    """Apps whose ID tokens prove an identity; None = nobody links one."""
 
 
 class Ai(Section, frozen=True):

@@ -139,6 +139,8 @@ VARIABLES: Sequence[Variable] = (
     Variable("BEHEARD_JWT_AUDIENCE", "identity.audience", text, None, "aud of every token"),
     Variable("ADMIN_EMAILS", "identity.admin_emails", emails, (),
              "by comma: who logs in with one, verified by the issuer, becomes ADMIN", secret=True),
+    Variable("BEHEARD_ID_TOKENS", "identity.id_tokens", file, None,
+             "TOML file: apps at Google, Apple and GitHub by which users link an identity"),
     Variable("BEHEARD_FACILITATOR", "ai.facilitator", one_of("anthropic", "offline"),
              _by_key, "who facilitates; anthropic where its key is set"),
     Variable("ANTHROPIC_API_KEY", "ai.anthropic_api_key", text, None, "key of the provider",

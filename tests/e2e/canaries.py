@@ -102,11 +102,11 @@ def text_fields() -> dict[str, int]:
 
 def written_fields() -> set[str]:
     """Those that the two fill; a cursor comes from the hub, so that only a wrong one holds words,
-    and the library is an administrator's."""
+    library and users are an administrator's, and nobody signs ID tokens here."""
     return {
         path
         for path in text_fields()
-        if not path.endswith(".cursor") and not path.startswith("library.")
+        if not path.endswith(".cursor") and not path.startswith(("library.", "user.", "identity."))
     }
 
 

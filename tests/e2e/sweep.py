@@ -300,6 +300,9 @@ async def _stage_1(a: Author, b: Author, _: Sweep) -> None:
         await x.give("session.pause", reason=Reach.PRIVATE)
         await x.give("push_token.set", {"platform": "ios"}, token=Reach.PRIVATE)
         await x.give("profile.update", name=Reach.MAY_CROSS)
+        mail = {"type": "email", "value": f"{x.text('contact.add.value')}@home.test"}
+        contact = {"contactId": (await x.do("contact.add", mail))["contact"]["id"]}
+        await x.do("contact.edit", {**contact, "value": f"{x.text('contact.edit.value')}@b.test"})
         await _both(x, y, Author.look)
         await y.do("session.resume")
         await x.do("feel_heard.confirm", {"confirmed": True})

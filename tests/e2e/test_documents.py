@@ -22,6 +22,11 @@ Said = tuple[str, Mapping[str, Any]]
 NOT_PLAYED = {
     *(name for name, row in ALL.items() if name.startswith(("library.", "account.", "profile."))),
     *(name for name in ALL if name.startswith(("push_token.", "ably_token.", "notifications."))),
+    *(name for name in ALL if name.startswith("user.")),
+    "contact.remove",
+    "identity.get",
+    "identity.link",
+    "identity.unlink",
     "document.delete",
     "empathy.accept_feedback",
     "exercises.complete",

@@ -57,6 +57,9 @@ FIELDS: Mapping[str, Named] = {
     "notificationIds": Named("notification"),
     "itemId": Named("library"),
     "contributedBy": Named("person", own_may=False),
+    "identityId": Named("identity"),
+    "contactId": Named("contact"),
+    "userId": Named("person", partner_may=True),
 }
 """Field → what it names. `ORIGINALS` and `LINKS` hold the others."""
 
@@ -83,11 +86,17 @@ OF_ONESELF = frozenset(
     {
         *("session.list", "profile.get", "profile.update", "push_token.set", "push_token.clear"),
         *("ably_token.get", "notifications.unread", "account.erase", "account.export"),
+        *("identity.link", "identity.list", "contact.list", "contact.add"),
     }
 )
 """Commands without a session that name no object: the caller's own affairs."""
 
-ADMIN_ONLY = frozenset({"library.list", "library.add", "library.edit", "library.remove"})
+ADMIN_ONLY = frozenset(
+    {
+        *("library.list", "library.add", "library.edit", "library.remove"),
+        *("user.list", "user.get", "user.give_role"),
+    }
+)
 """Others get the same answer, whatever they name."""
 
 

@@ -24,8 +24,8 @@ LOOKS: Mapping[str, Mapping[str, Any]] = {
     "gates.get": {"stage": 2},
 }
 """Reads that need data."""
-NOT_READ = ("library.", "ably_token.")
-"""For administrators; and what needs a key of Ably, which the house has not."""
+NOT_READ = ("library.", "user.", "identity.link", "ably_token.")
+"""For administrators; and what needs a key of Ably or an app at a provider: the house has none."""
 NOT_YET = frozenset({"INVALID_STAGE", "CONSENT_REQUIRED", "PARTNER_NOT_READY", "NOT_FOUND"})
 """What a read may answer where there is nothing to read yet."""
 

@@ -122,7 +122,7 @@ class Town:
             await close(each)
 
     async def furnish(self) -> None:
-        """What nobody makes in a session: notifications, and an item of the library."""
+        """What nobody makes in a session: notifications, contacts, an item of the library."""
         owner = await asyncpg.connect(self.owner_url)
         for player in self.players:
             [user_id] = player.objects["person"]
@@ -132,6 +132,14 @@ class Town:
                 [(key, user_id, "partner.progress") for key in ids],
             )
             player.objects["notification"] = ids
+            player.objects["contact"] = [f"{user_id[:-2]}c0"]
+            await owner.execute(
+                '''INSERT INTO "ContactMethod" (id, "userId", type, value)
+                   VALUES ($1, $2, 'phone', '+15550100')''',
+                *player.objects["contact"], user_id,
+            )  # fmt: skip
+            found = 'SELECT id FROM "ExternalIdentity" WHERE "userId" = $1'
+            player.objects["identity"] = [await owner.fetchval(found, user_id)]
         for name, role in OUTSIDERS.items():
             await owner.execute('UPDATE "User" SET role = $2 WHERE name = $1', name, role or "USER")
         await owner.close()

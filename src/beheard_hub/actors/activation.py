@@ -26,6 +26,8 @@ from beheard_hub.telemetry import logger, origin_of
 
 LOAD_SESSIONS_MAX = 25
 LOADS_AT_ONCE_MAX = 2
+OUTDATED = -1
+"""No shard was ever acquired so often."""
 
 Then: TypeAlias = Callable[[Cell | Refusal], None]
 UNAVAILABLE = Refusal(Code.SERVICE_UNAVAILABLE)
@@ -199,12 +201,17 @@ class Activation:
             generation = self._generation(shard_of(key))
             if isinstance(outcome, Cell):
                 if generation == 0 or generation != load.generation:
-                    outcome = UNAVAILABLE  # the shard went away while it was read
+                    outcome = UNAVAILABLE  # the shard, or what it says, went away meanwhile
                 else:
                     outcome.used_at = self._clock.mono()
                     self.live[key] = outcome
             for then in load.waiting:
                 then(outcome)
+
+    def outdate(self, key: str) -> None:
+        """What is being read of this session was changed meanwhile: whoever waits asks again."""
+        if (load := self._loading.get(key)) is not None:
+            load.generation = OUTDATED
 
     def forget(self, cell: Cell) -> None:
         """Drops a cell: Postgres knows better."""

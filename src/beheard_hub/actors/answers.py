@@ -79,6 +79,11 @@ class Answers:
         if answer is not None and answer.newest.message_id == message_id:
             del self._under_way[thread]
 
+    def follow(self, thread: Thread, now: Thread) -> None:
+        """Whose thread it was is somebody else now."""
+        if (answer := self._under_way.pop(thread, None)) is not None:
+            self._under_way[now] = answer
+
     def forget_shards(self, lost: set[int]) -> None:
         """Another host has these shards now, and will answer anew."""
         for thread in [thread for thread in self._under_way if shard_of(thread[0]) in lost]:

@@ -13,6 +13,8 @@ import gc
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from beheard_hub.actors.activation import UNAVAILABLE, Activation
 from beheard_hub.actors.arrivals import Arrivals
 from beheard_hub.actors.attending import attend
@@ -20,6 +22,7 @@ from beheard_hub.actors.background import Background
 from beheard_hub.actors.departures import Departures
 from beheard_hub.actors.entrance import Entrance
 from beheard_hub.actors.host_ports import Ports
+from beheard_hub.actors.mergers import Mergers
 from beheard_hub.actors.notifier import Notifier
 from beheard_hub.actors.observers import Observers
 from beheard_hub.actors.outs import Outs, refusing
@@ -38,6 +41,7 @@ from beheard_hub.link_messages import (
     CommandTo,
     HereTo,
     Leaving,
+    MergedTo,
     Moved,
     PresenceTo,
     ReceivedTo,
@@ -87,6 +91,7 @@ class Host:
         self.subscriptions: Subscriptions
         self.turns: Turns
         self._entrance: Entrance
+        self._mergers: Mergers
         self._notifier: Notifier
         self._reminders: Reminders
         self._handlers: Mapping[type, Callable[[GatewayPeer, Any], None]] = {
@@ -98,6 +103,9 @@ class Host:
             ReceivedTo: self._received,
             PresenceTo: lambda peer, message: self.subscriptions.says(peer, message),
             HereTo: self._tally.heard,
+            MergedTo: lambda peer, message: self._mergers.heard(
+                message.guest_id, message.user_id, message.sessions
+            ),
         }
 
     # ---- life
@@ -166,6 +174,10 @@ class Host:
             ports.kinds, ports.sessions, self.placement, self.activation, self.turns, background,
             ports.clock, self.answering,
         )  # fmt: skip
+        self._mergers = Mergers(
+            self.peers, self.activation, self.subscriptions.answers, self.turns.abandon
+        )
+        self.merged = self._mergers.tell  # ports.Mailbox
 
     def answering(self) -> bool:
         """Whether the lease surely still holds (own clock, read before the flush was sent)."""
@@ -267,15 +279,16 @@ class Host:
     def submit_internal(self, session_id: str, command: Command) -> None:
         """Puts an internal command into the session's mailbox; it may be lost (see the port)."""
         if not (self.stopping or self.fenced_off or self.write_behind.full):
-            self._entrance.internal(session_id, command)
+            now = msgspec.structs.replace(command, user_id=self._mergers.who(command.user_id))
+            self._entrance.internal(session_id, now)
 
     def delta(self, session_id: str, user_id: str, piece: Piece) -> None:
         """See the port."""
-        self.subscriptions.delta(session_id, user_id, piece)
+        self.subscriptions.delta(session_id, self._mergers.who(user_id), piece)
 
     def answered(self, session_id: str, user_id: str, message_id: str) -> None:
         """See the port."""
-        self.subscriptions.answered(session_id, user_id, message_id)
+        self.subscriptions.answered(session_id, self._mergers.who(user_id), message_id)
 
     # ---- Sink
 

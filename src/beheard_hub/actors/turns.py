@@ -292,6 +292,10 @@ class Turns:
         cell = entries[0].cell
         for entry in entries:
             self._fail(entry, CONFLICT if _is_conflict(entry, refused) else _fault(entry, refused))
+        self.abandon(cell)
+
+    def abandon(self, cell: Cell) -> None:
+        """Forgets a cell with what it still has in the buffer: Postgres knows better."""
         for later in self._write_behind.drop(cell.key):
             assert isinstance(later, Entry)
             self._fail(later, UNAVAILABLE)

@@ -180,7 +180,8 @@ class Decision(msgspec.Struct, Generic[S], frozen=True):
     """What running work must learn, at once and again when it is durable: ``cancel:<userId>`` stops
     that thread's model call, ``drop:<reminderId>`` what that reminder causes,
     ``revoked:<contentId>`` keeps the content out of everything that starts from now on,
-    ``company`` has those who listen told anew who is there."""
+    ``company`` has those who listen told anew who is there, ``merged:<guestId>:<userId>:<ids of
+    sessions by comma>`` says that a guest is that user now, and so are these sessions."""
     names: Mapping[str, str | None] = {}
     """userId → name, where somebody's has changed: the cell keeps names beside the state."""
 

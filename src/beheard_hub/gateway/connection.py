@@ -118,6 +118,10 @@ class Connection:
         """Tells the client when to leave; until then it is served as ever."""
         self._act(self.protocol.steered(reconnect_after_ms))
 
+    def follow(self, user_id: str) -> None:
+        """Tells the client who it speaks for from now on."""
+        self._act(self.protocol.followed(user_id, self._lobby.clock.now().timestamp()))
+
     def end(self, code: CloseCode) -> None:
         """Closes, after what already waits was written."""
         self._act(self.protocol.ended(code))

@@ -231,6 +231,11 @@ class ConnectionProtocol:
         self._deadline = self._expires_at
         return [Send(self._hello(wall))]
 
+    def followed(self, user_id: str, wall: float) -> list[Action]:
+        """Its guest was merged with that user: another `hello` says so."""
+        self.user_id = user_id
+        return [] if self.phase is Phase.CLOSED else [Send(self._hello(wall))]
+
     def refused_token(self, now: float) -> list[Action]:
         """The token is not valid. A live connection keeps the one it has."""
         if self.phase is Phase.RENEWING:

@@ -109,6 +109,13 @@ class Hosts:
         """Whether that line is open and routing names its host for that shard."""
         return self._lines.get(line.host_id) is line and self._table.owners[shard] == line.host_id
 
+    def tell_all(self, message: ToHost) -> None:
+        """To every host that can be reached; the others hear of it elsewhere, or have nothing to
+        hear."""
+        for line in list(self._lines.values()):
+            with contextlib.suppress(LinkClosed):
+                line.send(message)
+
     def doubt(self, line: Line, shard: int) -> None:
         """The host says that it does not own the shard: ask nobody until the table was read."""
         self._doubted.add((line.host_id, shard))

@@ -11,18 +11,24 @@ tokens of its own: there a broker signs that adds it, and the operator names the
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping, Sequence
 from hmac import compare_digest
+from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from beheard_hub.gateway.auth import check_subject, check_times, decoded, is_text, verified_email
 from beheard_hub.gateway.jwks import Fetch, KeySet, fetch_by_http
-from beheard_hub.ports import Clock, Unauthenticated
+from beheard_hub.ports import Clock, Proof, Proven, Unauthenticated
+from beheard_hub.settings import SetupError
 
 REQUIRED = ("iss", "sub", "aud", "exp", "iat")
+
+_Name = Annotated[str, msgspec.Meta(min_length=1)]
+_Url = Annotated[str, msgspec.Meta(pattern=r"^https?://\S+$")]
 
 
 class Provider(msgspec.Struct, frozen=True):
@@ -49,21 +55,51 @@ PROVIDERS: Mapping[str, Provider] = MappingProxyType(
 """The providers that the hub knows by name."""
 
 
-class Proven(msgspec.Struct, frozen=True):
-    """An identity that somebody proved."""
+class App(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What an operator says of one provider: `issuer` and `jwks_url` of somebody else who signs for
+    it (a broker), both or none."""
 
-    provider: str
-    """Its issuer, as `Claims.provider` of the hub's own log-in has it: one person, one identity."""
-    subject: str
-    email: str
-    """Verified by the provider, in lower case."""
+    audiences: Annotated[tuple[_Name, ...], msgspec.Meta(min_length=1)]
+    """Ids of our apps there."""
+    issuer: _Name | None = None
+    jwks_url: _Url | None = None
 
-    def __repr__(self) -> str:
-        return "Proven"
+
+def proofs_of(apps: Path | None, clock: Clock) -> Mapping[str, Proof]:
+    """Provider → who reads its tokens, of those in the operator's file (docs/identity.md); none
+    without a file. Raises SetupError."""
+    if apps is None:
+        return {}
+    try:
+        rows = msgspec.convert(tomllib.loads(apps.read_text(encoding="utf-8")), dict[str, App])
+    except (OSError, ValueError, msgspec.ValidationError) as wrong:
+        raise _unusable(str(wrong) if isinstance(wrong, msgspec.ValidationError) else "") from None
+    for name, app in rows.items():
+        if name not in PROVIDERS:
+            raise _unusable(f"[{name}] is none of {', '.join(PROVIDERS)}")
+        if (app.issuer is None) != (app.jwks_url is None):
+            raise _unusable(f"[{name}] needs issuer and jwks_url, or neither")
+    return {
+        name: IdTokens(_signer(app) or PROVIDERS[name], app.audiences, clock)
+        for name, app in rows.items()
+    }
+
+
+def _signer(app: App) -> Provider | None:
+    if app.issuer is None or app.jwks_url is None:
+        return None
+    return Provider((app.issuer,), app.jwks_url)
+
+
+def _unusable(why: str) -> SetupError:
+    return SetupError(
+        f"BEHEARD_ID_TOKENS names a file that cannot be used{': ' + why if why else ''}.",
+        "docs/identity.md shows the shape.",
+    )
 
 
 class IdTokens:
-    """Reads the ID tokens of one provider."""
+    """Implements `ports.Proof`."""
 
     def __init__(
         self,
@@ -79,11 +115,7 @@ class IdTokens:
         self._keys = KeySet(fetch or fetch_by_http(provider.jwks_url), clock)
 
     async def read(self, token: str, nonce: str | None = None) -> Proven:
-        """Who signed in. With a `nonce` the token must be the answer to it.
-
-        Raises Unauthenticated whatever is wrong with it, and StoreUnavailable where the provider's
-        keys cannot be had.
-        """
+        """See the port."""
         key, algorithm = await self._keys.key_of(token)
         said = decoded(
             token,

@@ -78,6 +78,7 @@ class Lobby:
         )
         router.tally = self.tally
         router.on_gone = self._gone
+        router.on_merged = self._merged
         self.calls: set[Endable] = set()
         """Requests under way by REST."""
         self._stirred = asyncio.Event()
@@ -200,6 +201,19 @@ class Lobby:
         self.identities.forget(user_id)
         for connection in list(self._users.get(user_id, ())):
             connection.end(CloseCode.UNAUTHENTICATED)
+
+    def _merged(self, guest_id: str, user_id: str) -> None:
+        """The guest's connections are the user's from now on, and live on."""
+        self.identities.forget(guest_id)
+        moved = self._users.pop(guest_id, {})
+        if not moved:
+            return
+        theirs = self._users.setdefault(user_id, {})
+        theirs.update(moved)
+        self.tally.count(guest_id, 0)
+        self.tally.count(user_id, len(theirs))
+        for connection in moved:
+            connection.follow(user_id)
 
     def _end_newest(self, user_id: str, count: int) -> None:
         """Other gateways were quicker: so many connections of the user are too many."""

@@ -36,6 +36,8 @@ from beheard_hub.link_messages import (
     ElsewhereFrom,
     EventFrom,
     GoneFrom,
+    MergedFrom,
+    MergedTo,
     Moved,
     PresenceFrom,
     Refused,
@@ -89,6 +91,8 @@ class Router:
         """Whoever counts users over all gateways."""
         self.on_gone: Callable[[str], None] | None = None
         """Told who has left the hub."""
+        self.on_merged: Callable[[str, str], None] | None = None
+        """Told which guest is which user now."""
         self._orders = itertools.count(1)
         self._rids = itertools.count(1)
         self._sent: dict[int, Pending] = {}
@@ -235,6 +239,19 @@ class Router:
         if self.on_gone is not None:
             self.on_gone(message.user_id)
 
+    def _merged(self, line: Line, message: MergedFrom) -> None:
+        """Hosts learn of it before anything is sent for the user; what waits for an answer in a
+        session is the user's when it is sent again."""
+        guest_id, user_id = message.guest_id, message.user_id
+        self.hosts.tell_all(MergedTo(guest_id, user_id, message.sessions))
+        waiting = [*self._sent.values(), *itertools.chain.from_iterable(self._parked.values())]
+        for pending in waiting:
+            if pending.user_id == guest_id and pending.session_id:
+                pending.user_id = user_id
+        self.subscriptions.follow(guest_id, user_id)
+        if self.on_merged is not None:
+            self.on_merged(guest_id, user_id)
+
     def _answer(self, pending: Pending, frame: frames.Outgoing) -> None:
         pending.sink.deliver(frame)
         pending.sink.answered()
@@ -301,6 +318,7 @@ _HANDLERS: Mapping[type, Callable[[Router, Line, Any], None]] = {
     Moved: Router._moved,
     ElsewhereFrom: Router._elsewhere,
     GoneFrom: Router._left,
+    MergedFrom: Router._merged,
     SnapshotFrom: lambda router, line, message: router.subscriptions.snapshot(line, message),
     SubscribedFrom: lambda router, line, message: router.subscriptions.subscribed(line, message),
     EventFrom: lambda router, line, message: router.subscriptions.event(line, message),

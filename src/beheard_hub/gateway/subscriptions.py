@@ -168,6 +168,15 @@ class Subscriptions:
         with contextlib.suppress(LinkClosed):
             sub.line.send(message)
 
+    def follow(self, guest_id: str, user_id: str) -> None:
+        """A guest is that user now: what they listened to goes on where it was."""
+        for sub in [sub for own in self._by_sink.values() for sub in own.values()]:
+            if sub.user_id == guest_id:
+                sub.user_id = user_id
+                self._unregister(sub)
+                if not sub.paused:
+                    self._register(sub)
+
     def drained(self, sink: Sink) -> None:
         """The outbox of a connection is empty: paused replays go on."""
         for sub in list(self._by_sink.get(sink, {}).values()):

@@ -46,10 +46,13 @@ STAGED = frozenset(
     }
 )
 """Queries on the shared vessel, which asks for the reader's stage as a second lock."""
-AS_ADMIN = frozenset({"library.list", "by_id.library_item"})
+AS_ADMIN = frozenset({"library.list", "by_id.library_item", "user.list", "by_id.person"})
 """Queries that are asked as an administrator: the database looks whether the user is one."""
 ONE_ROW = frozenset(
-    {"session.get", "invitation.get", "practice.scenario", "practice_invitation.get"}
+    {
+        *("session.get", "invitation.get", "identity.get", "user.get"),
+        *("practice.scenario", "practice_invitation.get"),
+    }
 )
 """Reads of one thing: NOT_FOUND where there is none."""
 AS_ROLE = "as_role"

@@ -235,16 +235,6 @@ class PostgresAccounts:
             row = await tx.fetchrow(sql.text("user.recognise"), user_id, used_after)
         return (row["userId"], row["role"], row["name"]) if row else None
 
-    async def link(self, user_id: str, provider: str, subject: str, email: str) -> tuple[str, str]:
-        """(outcome, user id) of linking an identity that this user proved: `hub.link_identity` says
-        which outcomes there are, and by which of them nothing was done. One transaction; a guest
-        who was merged is that other user from then on. Raises StoreUnavailable."""
-        async with self._db.acting_as(Actor(user_id, "user"), writes=True) as tx:
-            row = await tx.fetchrow(sql.text("user.link"), provider, subject, email)
-        if row is None:
-            raise LookupError("hub.link_identity answered nothing")
-        return row["outcome"], row["userId"]
-
     async def invitation_preview(self, invitation_id: str) -> Mapping[str, Any] | None:
         """What anybody may see who holds the id (spec 2.3, invitation.get), or None."""
         async with self._db.as_nobody() as tx:

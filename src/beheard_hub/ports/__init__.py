@@ -30,6 +30,10 @@ from beheard_hub.ports.identity import (
     Identities,
     Identity,
     Known,
+    Linked,
+    Proof,
+    Proven,
+    Register,
     Unauthenticated,
 )
 from beheard_hub.ports.lines import (
@@ -59,12 +63,12 @@ from beheard_hub.ports.stores import (
 )
 
 __all__ = [
-    "Accounts", "Actor", "Bundle", "Clarification", "Clock", "CommonItem", "Delta",
-    "DraftCheck", "DueReminder", "Embedder", "Exports", "Facilitator", "FacilitatorFailed",
-    "Fenced", "FlushStore", "GatewayPeer", "HostEndpoint", "HostEntry", "HostLink",
-    "Identities", "Identity", "Ids", "Item", "Known", "Lease", "LeaseStore", "LinkClosed",
-    "LinkDialer", "Mailbox", "Need", "OutcomeUnknown", "Piece", "Reactions", "ReadStore",
-    "Renderer", "Routing", "RoutingTable", "RowRefused", "SessionStore", "SharedNeed", "Sleep",
-    "Spoken", "StateView", "StoreUnavailable", "StoredEvent", "StoredReceipt", "Suggestion",
-    "Synthesis", "Transformation", "Unauthenticated", "Usage",
+    "Accounts", "Actor", "Bundle", "Clarification", "Clock", "CommonItem", "Delta", "DraftCheck",
+    "DueReminder", "Embedder", "Exports", "Facilitator", "FacilitatorFailed", "Fenced",
+    "FlushStore", "GatewayPeer", "HostEndpoint", "HostEntry", "HostLink", "Identities",
+    "Identity", "Ids", "Item", "Known", "Lease", "LeaseStore", "LinkClosed", "LinkDialer",
+    "Linked", "Mailbox", "Need", "OutcomeUnknown", "Piece", "Proof", "Proven", "Reactions",
+    "ReadStore", "Register", "Renderer", "Routing", "RoutingTable", "RowRefused", "SessionStore",
+    "SharedNeed", "Sleep", "Spoken", "StateView", "StoreUnavailable", "StoredEvent",
+    "StoredReceipt", "Suggestion", "Synthesis", "Transformation", "Unauthenticated", "Usage",
 ]  # fmt: skip

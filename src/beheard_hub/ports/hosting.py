@@ -84,5 +84,9 @@ class Mailbox(Protocol):
     def answered(self, session_id: str, user_id: str, message_id: str) -> None:
         """That message is in the mailbox or will never be: no more pieces of it follow."""
 
+    def merged(self, guest_id: str, user_id: str, sessions: Sequence[str]) -> None:
+        """A guest is that user from now on, and so are these sessions: told to all gateways, which
+        tell all hosts. Harmless when told again."""
+
     def came_after(self, session_id: str, user_id: str, at: datetime) -> bool:
         """Whether that user began to listen to the session after a time, here and as far known."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -48,6 +48,54 @@ class Accounts(Protocol):
 
     async def recognise(self, user_id: str, used_after: datetime) -> Known | None:
         """That user, or whom that guest became; None if not seen since. Counts as a use."""
+
+
+class Proven(msgspec.Struct, frozen=True):
+    """An identity that somebody proved."""
+
+    provider: str
+    """Its issuer, as the hub's own log-in knows it: one person, one identity."""
+    subject: str
+    email: str
+    """Verified by the provider, in lower case."""
+
+    def __repr__(self) -> str:
+        return "Proven"
+
+
+class Proof(Protocol):
+    """Reads the ID tokens of one provider."""
+
+    async def read(self, token: str, nonce: str | None = None) -> Proven:
+        """Who signed in. With a `nonce` the token must be the answer to it.
+
+        Raises Unauthenticated whatever is wrong with it, and StoreUnavailable where the provider's
+        keys cannot be had.
+        """
+
+
+class Linked(msgspec.Struct, frozen=True):
+    """What became of an identity that somebody wants linked (`hub.link_identity`)."""
+
+    outcome: str
+    user_id: str
+    """Who asked, or whom they were merged with."""
+    sessions: Sequence[str] = ()
+    """Practices of the guest who was merged."""
+
+
+class Register(Protocol):
+    """Whose identities are whose, and who may what. Each method is one transaction, and says by its
+    outcome that nothing was done. Raises StoreUnavailable."""
+
+    async def link(self, user_id: str, provider: str, subject: str, email: str) -> Linked:
+        """An identity that this user proved."""
+
+    async def unlink(self, user_id: str, identity_id: str) -> str:
+        """DONE, UNKNOWN, LAST."""
+
+    async def give_role(self, admin_id: str, user_id: str, role: str) -> str:
+        """CHANGED, UNCHANGED, FORBIDDEN, UNKNOWN, OWN, GUEST."""
 
 
 class Exports(Protocol):

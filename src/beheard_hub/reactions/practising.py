@@ -20,6 +20,7 @@ from beheard_hub.domain.practice.vocabulary import (
     COACH,
     EXCHANGE,
     EXPIRY,
+    FOLLOW,
     IDLE,
     MESSAGE,
     PARTNER,
@@ -139,11 +140,19 @@ async def _revoked(reactor: Reactor, session_id: str, due: Due) -> None:
     reactor.submit(session_id, _command("internal.practice_revoked", session_id, due, data))
 
 
+async def _follow(reactor: Reactor, session_id: str, due: Due) -> None:
+    """The participant was merged: all are told, and then the session as it is stored."""
+    assert reactor.mailbox is not None
+    reactor.mailbox.merged(due.payload["guestId"], due.user_id or "", [session_id])
+    await _timer(reactor, session_id, due)
+
+
 HANDLERS = {
     EXCHANGE: _exchange,
     EXPIRY: _timer,
     IDLE: _timer,
     TIME_LIMIT: _timer,
     TAKEN_BACK: _revoked,
+    FOLLOW: _follow,
 }
 """Kinds of reminders of practices → what runs them."""

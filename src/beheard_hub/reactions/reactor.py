@@ -111,6 +111,11 @@ class Reactor:
             if of == session_id:
                 task.cancel()
 
+    def _merged(self, session_id: str, about: str) -> None:
+        guest_id, user_id, sessions = about.split(":")
+        assert self.mailbox is not None, "bind() comes before the first work"
+        self.mailbox.merged(guest_id, user_id, [one for one in sessions.split(",") if one])
+
     async def work(
         self, session_id: str, user_id: str, work: Work, command: Command
     ) -> Mapping[str, Json] | Refusal:
@@ -301,6 +306,7 @@ EFFECTS: Mapping[str, Callable[[Reactor, str, str], None]] = {
     "cancel": Reactor._hush,
     "drop": Reactor._drop,
     "revoked": Reactor._revoked,
+    "merged": Reactor._merged,
 }
 """Words of `Decision.effects` that concern work under way → what they do here."""
 

@@ -12,7 +12,16 @@ from beheard_hub.ai.places import Places
 from beheard_hub.courier import Courier
 from beheard_hub.domain.practice.state import Numbers
 from beheard_hub.facilitation import Embedder, Facilitator, PlanRequest
-from beheard_hub.ports import Actor, Clock, Ids, ReadStore, SessionStore, Sleep
+from beheard_hub.ports import (
+    Actor,
+    Clock,
+    Ids,
+    Proof,
+    ReadStore,
+    Register,
+    SessionStore,
+    Sleep,
+)
 from beheard_hub.practice.scripts import Voice
 from beheard_hub.reactions.budgets import Budgets
 from beheard_hub.reactions.standing import Revocations
@@ -65,6 +74,10 @@ class Tools(msgspec.Struct, frozen=True, kw_only=True):
     """Of this host: messages of practices are told under theirs while they come."""
     practice_link: str = "/practice"
     """Where the app takes up an invitation (BEHEARD_PRACTICE_LINK)."""
+    register: Register | None = None
+    """Of all users."""
+    proofs: Mapping[str, Proof] = {}
+    """Provider → who reads its ID tokens; only those whose apps an operator named."""
     locale: str = "en"
     """Whose places to turn to are shown in danger, like ``en-GB`` or ``de``: the hub's
     (BEHEARD_LOCALE), because nothing in the data model says where a user is."""

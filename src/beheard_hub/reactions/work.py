@@ -19,6 +19,7 @@ from beheard_hub.ports import Actor
 from beheard_hub.reactions import (
     administration,
     channels,
+    identity,
     inbox,
     practice_work,
     retrieval,
@@ -229,6 +230,7 @@ WORK: Mapping[str, Handler] = {
     "notifications.find": inbox.find,
     "ably.token": channels.token_request,
     "library.look": look,
+    **identity.WORK,
     **practice_work.WORK,
 }
 

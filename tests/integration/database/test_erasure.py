@@ -273,7 +273,8 @@ async def test_the_writer_itself_deletes_no_more_than_before(world: World) -> No
     )
     assert {row["name"].replace('"', "") for row in rows} == {
         "UserEvent", "EmotionalReading", "IdentifiedNeed", "NeedClarification", "Boundary",
-        "UserDocument", "EmpathyDraft", "practice.QuotaPreset", "practice.ObservationNote",
+        "UserDocument", "EmpathyDraft", "ContactMethod", "practice.QuotaPreset",
+        "practice.ObservationNote",
     }  # fmt: skip
 
 

@@ -11,9 +11,11 @@ import pytest
 
 from beheard_hub.gateway.auth import LocalKey, TokenIdentities
 from beheard_hub.gateway.guests import GuestKey, GuestsToo
-from beheard_hub.gateway.id_tokens import IdTokens, Proven
+from beheard_hub.gateway.id_tokens import IdTokens
 from beheard_hub.persistence.database import Database
+from beheard_hub.persistence.register import PostgresRegister
 from beheard_hub.persistence.stores import PostgresAccounts
+from beheard_hub.ports import Proven
 from tests.unit.gateway.test_auth import HandClock
 from tests.unit.gateway.test_id_tokens import GOOGLE, reader, shaped
 from tests.unit.gateway.test_jwks import Issuer, listening
@@ -58,14 +60,15 @@ def identities(
     return TokenIdentities(GuestsToo(key, LocalKey.open(tmp_path, clock)), accounts, clock)
 
 
-async def prove(accounts: PostgresAccounts, who: str, proven: Proven) -> tuple[str, str]:
-    return await accounts.link(who, proven.provider, proven.subject, proven.email)
+async def prove(db: Database, who: str, proven: Proven) -> tuple[str, str]:
+    linked = await PostgresRegister(db).link(who, proven.provider, proven.subject, proven.email)
+    return linked.outcome, linked.user_id
 
 
 async def test_two_devices_of_one_person_become_one_user(
     identities: TokenIdentities,
     key: GuestKey,
-    accounts: PostgresAccounts,
+    db: Database,
     tokens: IdTokens,
     issuer: Issuer,
 ) -> None:
@@ -74,23 +77,23 @@ async def test_two_devices_of_one_person_become_one_user(
         assert (await identities.identify(token)).role == "GUEST"
     proven = await tokens.read(shaped(issuer))
 
-    assert await prove(accounts, "phone", proven) == ("LINKED", "phone")
+    assert await prove(db, "phone", proven) == ("LINKED", "phone")
     identities.forget("phone")
     found = await identities.identify(phone)
     assert (found.user_id, found.role) == ("phone", "USER")
 
     again = await tokens.read(shaped(issuer, iss="accounts.google.com"))
-    assert await prove(accounts, "tablet", again) == ("MERGED", "phone")
+    assert await prove(db, "tablet", again) == ("MERGED", "phone")
     identities.forget("tablet")
     found = await identities.identify(tablet)
     assert (found.user_id, found.role) == ("phone", "USER")
 
 
 async def test_the_provider_logs_the_same_user_in(
-    accounts: PostgresAccounts, tokens: IdTokens, issuer: Issuer
+    accounts: PostgresAccounts, db: Database, tokens: IdTokens, issuer: Issuer
 ) -> None:
     """Where the hub believes the provider's tokens as its own, one person has one row."""
     proven = await tokens.read(shaped(issuer))
-    await prove(accounts, "phone", proven)
+    await prove(db, "phone", proven)
     found = await accounts.provision(proven.provider, proven.subject, None, proven.email)
     assert found == ("phone", "USER", None)

@@ -12,7 +12,9 @@ import asyncpg
 import pytest
 
 from beheard_hub.persistence.database import Database
+from beheard_hub.persistence.register import PostgresRegister
 from beheard_hub.persistence.stores import PostgresAccounts
+from beheard_hub.ports import Linked
 from tests.conftest import TestDatabase
 
 USER_COLUMNS = """
@@ -90,7 +92,8 @@ IN_MEDIATION = {
 async def link(
     db: Database, who: str, subject: str = "subject of u", email: str = "New@Home.test"
 ) -> tuple[str, str]:
-    return await PostgresAccounts(db).link(who, "https://id.example", subject, email)
+    linked = await PostgresRegister(db).link(who, "https://id.example", subject, email)
+    return linked.outcome, linked.user_id
 
 
 async def named(owner: asyncpg.Connection, user: str) -> set[tuple[str, str]]:
@@ -199,8 +202,28 @@ async def test_receipts_and_timers_of_sessions_move(
         'SELECT "sessionId", "userId", digest FROM hub."CommandReceipt" ORDER BY 1'
     )
     assert [tuple(row) for row in receipts] == [("", "u", "of u"), ("1", "u", "x")]
-    timers = await people.fetch('SELECT id, "userId" FROM hub."Reminder"')
-    assert [tuple(row) for row in timers] == [("with", "u")]
+    timers = await people.fetch(
+        """SELECT kind, "sessionId", "userId", shard, payload ->> 'guestId'
+           FROM hub."Reminder" ORDER BY kind"""
+    )
+    assert [tuple(row) for row in timers] == [
+        ("practice_follow", "1", "u", 1, "g"),
+        ("practice_idle", "1", "u", 1, None),
+    ]
+
+
+async def test_a_merge_is_told_again_to_whom_it_was_not_answered(
+    people: asyncpg.Connection, db: Database
+) -> None:
+    merged = Linked("MERGED", "u", ["1"])
+    for subject in ("subject of u", "subject of u", "somebody else's"):
+        again = await PostgresRegister(db).link("g", "https://id.example", subject, "u@home.test")
+        assert again == merged
+    assert (
+        await people.fetchval("""SELECT count(*) FROM hub."Reminder"
+                                    WHERE kind = 'practice_follow'""")
+        == 1
+    )
 
 
 async def test_the_guests_token_speaks_for_the_user(

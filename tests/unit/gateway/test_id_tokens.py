@@ -10,9 +10,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from beheard_hub.gateway.auth import CLOCKS_DIFFER_SECONDS_MAX
-from beheard_hub.gateway.id_tokens import PROVIDERS, IdTokens, Proven, Provider
+from beheard_hub.gateway.id_tokens import PROVIDERS, IdTokens, Provider
 from beheard_hub.gateway.jwks import fetch_by_http
-from beheard_hub.ports import StoreUnavailable, Unauthenticated
+from beheard_hub.ports import Proven, StoreUnavailable, Unauthenticated
 from tests.unit.gateway.test_auth import HandClock
 from tests.unit.gateway.test_jwks import EC_KEY, RSA_KEY, SMALL_KEY, Issuer, listening
 

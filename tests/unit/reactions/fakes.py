@@ -262,6 +262,9 @@ class Box:
     def came_after(self, session_id: str, user_id: str, at: datetime) -> bool:
         return (session_id, user_id) in self.came
 
+    def merged(self, guest_id: str, user_id: str, sessions: Sequence[str]) -> None:
+        self.log.append(f"merged {guest_id} {user_id} {','.join(sessions)}")
+
     def named(self, name: str) -> list[Any]:
         return [command.data for command in self.commands if command.name == name]
 

@@ -125,6 +125,7 @@ class Story:
         raise AssertionError("nobody speaks here")
 
     answered = delta
+    merged = delta
 
     # ---- time
 

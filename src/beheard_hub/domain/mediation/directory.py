@@ -33,8 +33,10 @@ from beheard_hub.domain.mediation.directory_state import (
 )
 from beheard_hub.domain.mediation.handlers.account import ACCOUNT, ACCOUNT_WORKED
 from beheard_hub.domain.mediation.handlers.delivery import forget_token
+from beheard_hub.domain.mediation.handlers.identity import IDENTITY, IDENTITY_WORKED
 from beheard_hub.domain.mediation.handlers.leaving import begin, go_on
 from beheard_hub.domain.mediation.handlers.library import LIBRARY, LIBRARY_WORKED
+from beheard_hub.domain.mediation.handlers.people import PEOPLE, PEOPLE_WORKED
 from beheard_hub.domain.mediation.protocol import DIRECTORY as TABLE
 from beheard_hub.domain.mediation.protocol import DIRECTORY_INTERNAL as INTERNAL
 from beheard_hub.domain.mediation.state import Invitation, Progress, Seat, State
@@ -317,9 +319,16 @@ HANDLERS: Mapping[str, Handler] = {
     "internal.erase_account": go_on,
     "internal.token_gone": forget_token,
     **ACCOUNT,
+    **IDENTITY,
     **LIBRARY,
+    **PEOPLE,
 }
 """One handler for each row of `protocol.DIRECTORY`."""
 
-WORKED: Mapping[str, WorkedHandler] = {**ACCOUNT_WORKED, **LIBRARY_WORKED}
+WORKED: Mapping[str, WorkedHandler] = {
+    **ACCOUNT_WORKED,
+    **IDENTITY_WORKED,
+    **LIBRARY_WORKED,
+    **PEOPLE_WORKED,
+}
 """Command → what becomes of it when its work is done."""

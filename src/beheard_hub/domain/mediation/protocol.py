@@ -29,7 +29,7 @@ import msgspec
 
 from beheard_hub.domain.mediation import account as a
 from beheard_hub.domain.mediation import commands as c
-from beheard_hub.domain.mediation import guards, library
+from beheard_hub.domain.mediation import guards, identity, library
 from beheard_hub.domain.mediation import internal as i
 from beheard_hub.domain.mediation.guards import Cause
 from beheard_hub.domain.mediation.internal import EraseAccount, EraseSeat
@@ -366,4 +366,15 @@ DIRECTORY: Mapping[str, Row] = {
     "library.add": _own(library.LibraryAdd),
     "library.edit": _own(library.LibraryEdit),
     "library.remove": _own(library.LibraryRemove),
+    "identity.link": _read(identity.IdentityLink, sessionless=True),
+    "identity.list": _read(sessionless=True),
+    "identity.get": _read(identity.IdentityNamed, sessionless=True),
+    "identity.unlink": _own(identity.IdentityNamed),
+    "contact.list": _read(sessionless=True),
+    "contact.add": _own(identity.ContactAdd),
+    "contact.edit": Row(data=identity.ContactEdit, statuses=ANY, sessionless=True, alone=True),
+    "contact.remove": _own(identity.ContactNamed),
+    "user.list": _read(identity.UserList, sessionless=True),
+    "user.get": _read(identity.UserNamed, sessionless=True),
+    "user.give_role": _own(identity.UserGiveRole),
 }

@@ -63,6 +63,13 @@ def _all(kind: str, plural: str) -> Any:
     return make
 
 
+def _one(kind: str, name: str) -> Any:
+    def make(parts: Parts, args: Mapping[str, Json], context: Context) -> Mapping[str, Json]:
+        return {name: shape(kind, parts["rows"][0], context.viewer)}
+
+    return make
+
+
 # ---- replies that need more than one list
 
 
@@ -145,10 +152,6 @@ def _shared(parts: Parts, args: Mapping[str, Json], context: Context) -> Mapping
     return sides
 
 
-def _profile(parts: Parts, args: Mapping[str, Json], context: Context) -> Mapping[str, Json]:
-    return {"user": shape("user", parts["rows"][0], context.viewer)}
-
-
 def _inbox(parts: Parts, args: Mapping[str, Json], context: Context) -> Mapping[str, Json]:
     listed = _paged("notification", "notifications", "createdAt")(parts, args, context)
     return {**listed, "unreadCount": parts["count"][0]["count"]}
@@ -171,7 +174,12 @@ READS: Mapping[str, Plan] = {
     "session.get": Plan({"rows": "by_id.session_detail", "people": "people"}, _session),
     "invitation.get": Plan({"rows": "invitation.preview"}, _preview),
     "library.list": Plan({"rows": "library.list"}, _paged("library_item", "items", "createdAt")),
-    "profile.get": Plan({"rows": "user.own"}, _profile),
+    "profile.get": Plan({"rows": "user.own"}, _one("user", "user")),
+    "identity.list": Plan({"rows": "identity.list"}, _all("identity", "identities")),
+    "identity.get": Plan({"rows": "by_id.identity"}, _one("identity", "identity")),
+    "contact.list": Plan({"rows": "contact.list"}, _all("contact", "contacts")),
+    "user.list": Plan({"rows": "user.list"}, _paged("person", "users", "createdAt")),
+    "user.get": Plan({"rows": "by_id.person"}, _one("person", "user")),
     "notifications.unread": Plan(
         {"rows": "notifications.unread", "count": "notifications.count"}, _inbox
     ),

@@ -178,6 +178,9 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
         "id", "title", "description", "category", "source", "isActive", "contributedBy",
         "contributionConsent", "createdAt", "updatedAt",
     ),
+    "identity": ("id", "provider", "email", "createdAt"),
+    "contact": ("id", "type", "value", "verified", "primary", "createdAt"),
+    "person": ("id", "name", "email", "role", "createdAt", "lastLoginAt"),
     "user": (
         "id", "name", "avatarUrl", "role", "createdAt", "email", "activeSessions",
         "pushNotificationsEnabled",

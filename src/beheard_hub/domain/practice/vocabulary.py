@@ -54,6 +54,7 @@ EXPIRY: Final = "practice_expiry"
 IDLE: Final = "practice_idle"
 TIME_LIMIT: Final = "practice_time_limit"
 TAKEN_BACK: Final = "practice_revoked"
+FOLLOW: Final = "practice_follow"
 
 # What numbers are taken of
 SESSION: Final = "session"

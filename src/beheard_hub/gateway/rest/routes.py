@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import msgspec
 
+from beheard_hub.gateway.rest.identity_routes import OF_IDENTITY
 from beheard_hub.gateway.rest.practice_routes import OF_PRACTICE
 from beheard_hub.gateway.rest.route import (
     ADMIN,
@@ -160,6 +161,7 @@ ROUTES: tuple[Route, ...] = (
     post("/invitations/{invitationId}/resend", "invitation.resend", INVITATION),
     *_OF_A_USER,
     *_OF_THE_LIBRARY,
+    *OF_IDENTITY,
     *OF_PRACTICE,
 )  # fmt: skip
 """All of them. Method and path together are unique."""

@@ -201,6 +201,20 @@ SELECT p."userId", p.role, p.name FROM hub.log_in($1, $2, $3, $4, $5) p;
 -- args: provider, subject, email
 SELECT l.outcome, l."userId" FROM hub.link_identity($1, $2, $3) l;
 
+-- name: user.became
+-- Whom the actor was merged with as a guest.
+SELECT b."userId", b.sessions FROM hub.became() b;
+
+-- name: user.unlink
+-- Takes an identity of the actor's away.
+-- args: identity_id
+SELECT hub.unlink_identity($1);
+
+-- name: user.give_role
+-- An administrator's wish.
+-- args: user_id, role
+SELECT g.outcome FROM hub.give_role($1, $2::text::"Role") g;
+
 -- name: user.recognise
 -- The user of a token of the hub itself, if it was used since then; this use counts.
 -- args: user_id, used_after

@@ -116,6 +116,9 @@ SAME = {
     "Notification": "notification",
     "User": "user",
     "LibraryItem": "library_item",
+    "Identity": "identity",
+    "Contact": "contact",
+    "KnownUser": "person",
 }
 """Shape → the views' name of it."""
 

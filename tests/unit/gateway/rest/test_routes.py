@@ -60,6 +60,14 @@ GET /notifications/unread
 POST /notifications/read
 GET, POST /admin/library
 PATCH, DELETE /admin/library/:id
+POST /auth/link
+GET /auth/identities
+GET, DELETE /auth/identities/:id
+GET, POST /auth/contacts
+PATCH, DELETE /auth/contacts/:id
+GET /admin/users
+GET /admin/users/:id
+PATCH /admin/users/:id/role
 GET /practice/scenarios
 GET /practice/scenarios/:id
 GET, POST /practice/sessions

@@ -1,8 +1,6 @@
-"""library.*: for administrators, by the role in the user's own row and never by a token's word.
-
-The database asks the same again: it shows the whole library to an administrator alone, and takes an
-item from a host only on behalf of one. Every change is in the audit log, and every attempt of
-somebody else.
+"""library.*: for administrators. Every change is in the audit log, and every attempt of somebody
+else. The database shows the whole library to an administrator alone, and takes an item from a host
+only on behalf of one.
 """
 
 from __future__ import annotations
@@ -26,6 +24,7 @@ from beheard_hub.domain.kernel import (
 )
 from beheard_hub.domain.mediation import commands as c
 from beheard_hub.domain.mediation.directory_state import Directory, Handler, WorkedHandler
+from beheard_hub.domain.mediation.handlers.administration import audit, for_admins, still_admin
 from beheard_hub.domain.mediation.library import (
     CONTRIBUTED,
     LibraryAdd,
@@ -34,27 +33,11 @@ from beheard_hub.domain.mediation.library import (
     tells_who,
 )
 from beheard_hub.domain.paging import page_args
-from beheard_hub.domain.refusals import Code, Refusal
+from beheard_hub.domain.refusals import Refusal
 from beheard_hub.domain.validation import refused
 
-ADMIN = "ADMIN"
 LOOK = "library.look"
 """Work: the item as it is, and the contributor's name."""
-
-
-def _for_admins(handler: Handler) -> Handler:
-    """Refuses everybody else, and notes it."""
-
-    def guarded(
-        directory: Directory, command: Command, now: datetime, ids: Ids
-    ) -> Decision[Directory]:
-        if directory.role == ADMIN:
-            return handler(directory, command, now, ids)
-        refusal = Refusal(Code.FORBIDDEN)
-        noted = _audit(directory, command.name, "FORBIDDEN", now, ids)
-        return Decision(directory, refusal, [noted])
-
-    return guarded
 
 
 def _list(directory: Directory, command: Command, now: datetime, ids: Ids) -> Decision[Directory]:
@@ -158,49 +141,19 @@ def _telling(texts: Mapping[str, str | None], contributor: Mapping[str, Json]) -
 def _changed(
     directory: Directory, action: str, item_id: str, row: Row, now: datetime, ids: Ids
 ) -> Decision[Directory]:
-    noted = _audit(directory, action, "DONE", now, ids, itemId=item_id)
+    noted = audit(directory, action, "DONE", now, ids, itemId=item_id)
     answer = Reply({"item": Ref("library_item", item_id)})
     return Decision(directory, answer, [row, noted])
 
 
-def _audit(
-    directory: Directory, action: str, outcome: str, now: datetime, ids: Ids, **target: Json
-) -> Insert:
-    return Insert(
-        "hub.AuditLog",
-        {
-            "id": ids.ordered(),
-            "actorId": directory.user_id,
-            "actorRole": directory.role.lower(),
-            "action": action,
-            "target": target,
-            "outcome": outcome,
-            "at": now,
-        },
-    )
-
-
-def _still_admin(then: WorkedHandler) -> WorkedHandler:
-    """Whoever lost the role while the work ran is refused like anybody else."""
-
-    def guarded(
-        directory: Directory, worked: Worked, now: datetime, ids: Ids
-    ) -> Decision[Directory]:
-        if directory.role == ADMIN:
-            return then(directory, worked, now, ids)
-        return Decision(directory, Refusal(Code.FORBIDDEN))
-
-    return guarded
-
-
 LIBRARY: Mapping[str, Handler] = {
-    "library.list": _for_admins(_list),
-    "library.add": _for_admins(_add),
-    "library.edit": _for_admins(_look),
-    "library.remove": _for_admins(_look),
+    "library.list": for_admins(_list),
+    "library.add": for_admins(_add),
+    "library.edit": for_admins(_look),
+    "library.remove": for_admins(_look),
 }
 LIBRARY_WORKED: Mapping[str, WorkedHandler] = {
-    "library.add": _still_admin(_looked_up),
-    "library.edit": _still_admin(_edited),
-    "library.remove": _still_admin(_removed),
+    "library.add": still_admin(_looked_up),
+    "library.edit": still_admin(_edited),
+    "library.remove": still_admin(_removed),
 }

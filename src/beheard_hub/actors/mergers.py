@@ -1,0 +1,57 @@
+"""A guest was merged with a user (spec 08): hosts and gateways go on with the user.
+
+The rows have moved when this is told. What a host still holds of the guest's practices is out of
+date: it is dropped, and comes back from Postgres with the next command. What was begun for the
+guest and is not done (a lane that speaks, a timer) is the user's when it comes back.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Sequence
+
+from beheard_hub.actors.activation import Activation
+from beheard_hub.actors.answers import Answers
+from beheard_hub.actors.cell import Cell
+from beheard_hub.link_messages import MergedFrom
+from beheard_hub.ports import GatewayPeer
+
+REMEMBERED_MAX = 1_000
+
+
+class Mergers:
+    """Guests of one host who became somebody else lately."""
+
+    def __init__(
+        self, peers: Collection[GatewayPeer], activation: Activation, answers: Answers,
+        abandon: Callable[[Cell], None],
+    ) -> None:  # fmt: skip
+        self._peers = peers
+        """The host's gateways, as they come and go."""
+        self._activation = activation
+        self._answers = answers
+        self._abandon = abandon
+        self._became: OrderedDict[str, str] = OrderedDict()
+
+    def who(self, user_id: str) -> str:
+        """Who that user is by now."""
+        return self._became.get(user_id, user_id)
+
+    def tell(self, guest_id: str, user_id: str, sessions: Sequence[str]) -> None:
+        """To all gateways, which tell all hosts."""
+        self.heard(guest_id, user_id, sessions)
+        for peer in self._peers:
+            peer.send(MergedFrom(guest_id, user_id, sessions))
+
+    def heard(self, guest_id: str, user_id: str, sessions: Sequence[str]) -> None:
+        """This host goes on with the user. Heard again it changes nothing."""
+        self._became[guest_id] = user_id
+        self._became.move_to_end(guest_id)
+        if len(self._became) > REMEMBERED_MAX:
+            self._became.popitem(last=False)
+        for session_id in sessions:
+            self._answers.follow((session_id, guest_id), (session_id, user_id))
+            self._activation.outdate(session_id)
+            cell = self._activation.get(session_id)
+            if cell is not None and cell.is_member(guest_id):
+                self._abandon(cell)
