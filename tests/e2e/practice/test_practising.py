@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
 
@@ -23,6 +24,7 @@ from tests.e2e.rest_phone import Refusal, Rest
 SLUG = "family-table"
 SENTENCES_MIN = 10
 CANARY = "zqheirloomsilver"
+NOTED = "zqonlyforstaff"
 
 
 class Street:
@@ -30,13 +32,19 @@ class Street:
 
     def __init__(self, town: Town, stack: AsyncExitStack) -> None:
         self.town = town
-        self.received: list[str | bytes] = []
+        self.received: dict[str, list[str | bytes]] = defaultdict(list)
+        """Token → every frame that came to its devices."""
         self._stack = stack
 
     async def device(self, token: str, gateway: int = 0) -> Hub:
         url = self.town.gateways()[gateway]
-        hub = Hub.connect(url, token, tap=self.received.append)
+        hub = Hub.connect(url, token, tap=self.received[token].append)
         return await self._stack.enter_async_context(hub)
+
+    def frames(self, token: str) -> bytes:
+        """All that came to somebody, as one text."""
+        came = self.received[token]
+        return b"\n".join(f.encode() if isinstance(f, str) else f for f in came)
 
     async def requests(self, token: str | None, gateway: int = 0) -> Rest:
         rest = Rest(self.town.hub.address()["gateways"][gateway], token)
@@ -157,11 +165,19 @@ async def test_nobody_else_finds_it_and_no_prompt_leaves(street: Street) -> None
             assert answer.value.status == 404
     assert (await other.practices.list()).sessions == []
 
-    answers = b"\n".join(f.encode() if isinstance(f, str) else f for f in street.received)
+    answers = street.frames(anna.token)
+    assert CANARY.encode() not in street.frames(eve.token)
     assert CANARY.encode() in answers
     assert [text for text in secrets() if msgspec.json.encode(text)[1:-1] in answers] == []
-    for log in haystacks.logs(street.town):
-        assert CANARY.encode() not in log.read_bytes(), log.name
+    await nowhere_else(street.town, CANARY)
+
+
+async def nowhere_else(town: Town, word: str) -> None:
+    """It stands neither in a log nor in the hub's own tables."""
+    for log in haystacks.logs(town):
+        assert word.encode() not in log.read_bytes(), log.name
+    for name, rows in (await haystacks.tables(town, "hub")).items():
+        assert word not in rows, name
 
 
 async def refuses(ask: Callable[[], object], code: str) -> None:
@@ -176,7 +192,9 @@ async def test_staff_watch_from_another_gateway(street: Street) -> None:
     url, researcher = haystacks.owner_url(street.town), (await rita.profile.get()).user.id
     await change_role(url, researcher, Role.STAFF)
     scenario = await rita.practices.scenario(SLUG)
-    invitation = await rita.practice_invitations.create(scenario.id, "small", label="Group 4")
+    invitation = await rita.practice_invitations.create(
+        scenario.id, "small", label=f"Group {NOTED}"
+    )
     assert invitation.link is not None
     token = re.split(r"[/#=]", invitation.link)[-1]
     claimed = await anna.practice_invitations.claim(token)
@@ -194,13 +212,16 @@ async def test_staff_watch_from_another_gateway(street: Street) -> None:
     heard = await until(watched, "practice.exchange_complete")
     assert heard == await until(own, "practice.exchange_complete")
     assert [event.seq for event in heard] == list(range(len(told) + 1, 2 * len(told) + 1))
-    note = await rita.notes.add(invitation.id, "Begins again.", session_id=claimed.session_id)
+    note = await rita.notes.add(invitation.id, f"Again {NOTED}", session_id=claimed.session_id)
     assert (await rita.notes.list(invitation.id)).notes == [note]
     await refuses(lambda: rita.practice(claimed.session_id).send("I"), "NOT_FOUND")
     await change_role(url, researcher, Role.USER)
     with pytest.raises(Refused) as refused:
         await until(watched, "practice.ended")
     assert refused.value.code in ("NOT_FOUND", "FORBIDDEN")
+    assert NOTED.encode() in street.frames(people["Rita"])
+    assert NOTED.encode() not in street.frames(people["Anna"])
+    await nowhere_else(street.town, NOTED)
 
 
 class Kept:
