@@ -175,7 +175,7 @@ class Host:
             ports.clock, self.answering,
         )  # fmt: skip
         self._mergers = Mergers(
-            self.peers, self.activation, self.subscriptions.answers, self.turns.abandon
+            self.peers, self.activation, self.turns.abandon, self.subscriptions.follow
         )
         self.merged = self._mergers.tell  # ports.Mailbox
 

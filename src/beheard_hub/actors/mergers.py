@@ -11,7 +11,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
 
 from beheard_hub.actors.activation import Activation
-from beheard_hub.actors.answers import Answers
 from beheard_hub.actors.cell import Cell
 from beheard_hub.link_messages import MergedFrom
 from beheard_hub.ports import GatewayPeer
@@ -23,14 +22,15 @@ class Mergers:
     """Guests of one host who became somebody else lately."""
 
     def __init__(
-        self, peers: Collection[GatewayPeer], activation: Activation, answers: Answers,
-        abandon: Callable[[Cell], None],
+        self, peers: Collection[GatewayPeer], activation: Activation,
+        abandon: Callable[[Cell], None], follow: Callable[[str, str, str], None],
     ) -> None:  # fmt: skip
         self._peers = peers
         """The host's gateways, as they come and go."""
         self._activation = activation
-        self._answers = answers
         self._abandon = abandon
+        self._follow = follow
+        """Told session, guest and user: those who listen go on there."""
         self._became: OrderedDict[str, str] = OrderedDict()
 
     def who(self, user_id: str) -> str:
@@ -50,8 +50,8 @@ class Mergers:
         if len(self._became) > REMEMBERED_MAX:
             self._became.popitem(last=False)
         for session_id in sessions:
-            self._answers.follow((session_id, guest_id), (session_id, user_id))
             self._activation.outdate(session_id)
             cell = self._activation.get(session_id)
             if cell is not None and cell.is_member(guest_id):
                 self._abandon(cell)
+            self._follow(session_id, guest_id, user_id)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-from beheard_hub.actors.activation import Activation
+from beheard_hub.actors.activation import UNAVAILABLE, Activation
 from beheard_hub.actors.announcer import Announcer
 from beheard_hub.actors.answers import Answers, Thread
 from beheard_hub.actors.background import Background
@@ -173,6 +173,15 @@ class Subscriptions:
             return  # asked with the next round
         for subscription, refusal in over:
             self._refuse(subscription, refusal)
+
+    def follow(self, session_id: str, guest_id: str, user_id: str) -> None:
+        """The member is that user now (`mergers`): an answer under way is theirs, and whoever
+        watches comes anew."""
+        self.answers.follow((session_id, guest_id), (session_id, user_id))
+        self.observers.pacing.over((session_id, guest_id))
+        for ear in list(self._of_user.get((session_id, guest_id), ())):
+            if ear.observer is not None:
+                self._refuse(ear, UNAVAILABLE)
 
     async def _admitted(self, subscription: Subscription) -> Cell | Refusal:
         if subscription.observer is None:
