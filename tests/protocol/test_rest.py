@@ -94,7 +94,7 @@ async def test_no_row_but_the_public_one_answers_without_a_good_token(
 ) -> None:
     async with Caller(hub, token) as nobody:
         for route in PLAIN:
-            if route.public:
+            if route.public or (route.open and token is None):
                 continue
             response = await nobody.ask(route.method, path_of(route))
             assert refusal(response)["code"] == "UNAUTHORIZED"

@@ -15,7 +15,7 @@ import msgspec
 from beheard_hub.actors.cell import DIRECTORY, Cell, Turn
 from beheard_hub.domain.kernel import Decision, Due, Ids, Insert, Json, Reply, Row, Update
 from beheard_hub.domain.notifying import notification
-from beheard_hub.domain.sharding import shard_of
+from beheard_hub.domain.sharding import NOBODY, shard_of
 from beheard_hub.persistence.batch import Part, pack_row
 
 SESSIONS = frozenset({"Session", "practice.ConversationSession"})
@@ -64,12 +64,7 @@ class Entry:
         self.decision = decision
         self.alone = turn.spec is not None and turn.spec.alone
         self.session_id = _session_of(turn, decision)
-        self.receipted = (
-            turn.internal is None
-            and turn.spec is not None
-            and not turn.spec.reads
-            and isinstance(decision.answer, Reply)
-        )
+        self.receipted = _is_receipted(turn, decision)
         self.seqs: dict[str, int] = {}
         """Newest seq of each notified user after this turn."""
         self.events = self._number(now)
@@ -135,12 +130,19 @@ def needs_entry(turn: Turn, decision: Decision[Any]) -> bool:
     """Whether a turn leaves anything to be stored."""
     if decision.rows or decision.notices or decision.dues or decision.done:
         return True
+    return _is_receipted(turn, decision)
+
+
+def _is_receipted(turn: Turn, decision: Decision[Any]) -> bool:
+    """Whether the reply is kept for a repeat of the command. Nobody in particular is another one
+    with every request, and repeats nothing."""
     spec = turn.spec
     return (
         turn.internal is None
         and spec is not None
         and not spec.reads
         and isinstance(decision.answer, Reply)
+        and not turn.user_id.startswith(NOBODY)
     )
 
 

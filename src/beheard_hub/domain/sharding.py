@@ -6,6 +6,10 @@ from zlib import crc32
 
 from beheard_hub.domain.limits import SHARDS
 
+NOBODY = "nobody:"
+"""Before the id of who asks without a token: no user's id begins so, and each has a home of their
+own, for one request."""
+
 
 def home_of(session_id: str, user_id: str) -> str:
     """Where a command is decided: its session, or without one the user's own directory. Gateway

@@ -198,7 +198,7 @@ class Phone:
             confirmation = ReceivedTo(message.subs[0], message.seq)
             asyncio.get_running_loop().call_soon(self.host.received, self, confirmation)
 
-    def begin(self, name: str, session_id: str, **data: Any) -> asyncio.Future[Any]:
+    def begin(self, name: str, session_id: str, /, **data: Any) -> asyncio.Future[Any]:
         """Sends a command; the future has its answer."""
         rid = next(self._rids)
         self._answers[rid] = asyncio.get_running_loop().create_future()
@@ -207,11 +207,11 @@ class Phone:
         self.host.received(self, message)
         return answer
 
-    async def try_(self, name: str, session_id: str = "", **data: Any) -> Acked | Refused:
+    async def try_(self, name: str, session_id: str = "", /, **data: Any) -> Acked | Refused:
         answer: Acked | Refused = await self.begin(name, session_id, **data)
         return answer
 
-    async def do(self, name: str, session_id: str = "", **data: Any) -> Mapping[str, Any]:
+    async def do(self, name: str, session_id: str = "", /, **data: Any) -> Mapping[str, Any]:
         answer = await self.try_(name, session_id, **data)
         assert isinstance(answer, Acked), (name, answer)
         return answer.data

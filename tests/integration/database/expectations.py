@@ -82,7 +82,7 @@ class Wall(msgspec.Struct, frozen=True, kw_only=True):
     key: str = "id"
     """Column that tells the rows apart."""
     among: frozenset[str] | None = None
-    """Only these rows are looked at; None for all. For a table that the migrations fill."""
+    """Only these rows are looked at; None for all. For a table that the database fills too."""
 
 
 WALLS: Mapping[str, Wall] = {
@@ -216,7 +216,11 @@ WALLS: Mapping[str, Wall] = {
     ),
     'practice."UsageLog"': Wall(reads=PRACTICE, inserts="a"),
     'practice."ObservationNote"': Wall(reads={"staff": {"a"}, "admin": {"a", "c"}}, inserts="S"),
-    'practice."TelemetryEvent"': Wall(reads={**OWN_AFFAIRS, "admin": {"a", "b", "c"}}, inserts="a"),
+    'practice."TelemetryEvent"': Wall(
+        reads={**OWN_AFFAIRS, "admin": {"a", "b", "c"}},
+        inserts="a",
+        among=frozenset({"a", "b", "c"}),
+    ),
     'hub."HostLease"': Wall(reads=NOBODY, key="hostId", row="host"),
     'hub."Migration"': Wall(reads=NOBODY, key="number", row="1"),
     'hub."ShardOwner"': Wall(reads=NOBODY, key="shard", row="0"),

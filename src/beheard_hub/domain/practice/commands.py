@@ -143,7 +143,7 @@ class TelemetryRecord(Data, frozen=True, kw_only=True):
     """telemetry.record"""
 
     name: Annotated[str, Text(TELEMETRY_NAME_CHARS_MAX)]
-    properties: Annotated[Mapping[str, Any], Flat(TELEMETRY_BYTES_MAX)] = {}
+    properties: Annotated[Mapping[str, Any] | None, Flat(TELEMETRY_BYTES_MAX)] = None
     session_id: Annotated[str | None, Id()] = None
 
 

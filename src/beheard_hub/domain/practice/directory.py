@@ -30,6 +30,7 @@ from beheard_hub.domain.kernel import (
 from beheard_hub.domain.practice import commands as c
 from beheard_hub.domain.practice.asking import Asked, Directory, Handler, Result, WorkHandler
 from beheard_hub.domain.practice.handlers.invitations import INVITING, INVITING_WORKED
+from beheard_hub.domain.practice.handlers.telemetry import COUNTING
 from beheard_hub.domain.practice.opening import opened
 from beheard_hub.domain.practice.protocol import DIRECTORY as TABLE
 from beheard_hub.domain.practice.protocol import Policy
@@ -183,6 +184,7 @@ HANDLERS: Mapping[str, Handler] = {
     "note.list": _notes,
     "note.delete": _unnote,
     **INVITING,
+    **COUNTING,
 }
 """One handler for each row of `protocol.DIRECTORY`."""
 

@@ -16,6 +16,7 @@ from beheard_hub.domain.practice import internal as i
 from beheard_hub.domain.practice.vocabulary import (
     ABANDONED,
     ACTIVE,
+    ADMIN,
     BY_EXPIRY,
     BY_IDLENESS,
     BY_QUOTA,
@@ -161,5 +162,10 @@ DIRECTORY: Mapping[str, Row] = {
     "practice_invitation.revoke": Row(data=c.InvitationId, role=STAFF, statuses=ANY),
     "practice_invitation.validate": Row(data=c.InvitationValidate, statuses=ANY, reads=True),
     "practice_invitation.claim": Row(data=c.InvitationClaim, statuses=ANY, races=True),
+    "telemetry.record": Row(data=c.TelemetryRecord, statuses=ANY),
+    "telemetry.summary": Row(data=c.TelemetrySpan, role=ADMIN, statuses=ANY, reads=True),
+    "telemetry.events": Row(data=c.TelemetryEvents, role=ADMIN, statuses=ANY, reads=True),
+    "telemetry.series": Row(data=c.TelemetrySpan, role=ADMIN, statuses=ANY, reads=True),
+    "telemetry.top_scenarios": Row(data=c.TelemetrySpan, role=ADMIN, statuses=ANY, reads=True),
 }
 """Commands without a session; of ``practice.start`` an operator decides the role."""

@@ -14,6 +14,7 @@ from beheard_hub.domain.practice.views import (
     NOTE_REF,
     SCENARIO,
     SESSION_REF,
+    TELEMETRY,
     DbRow,
     Shape,
     shape,
@@ -38,6 +39,7 @@ READS: Mapping[str, Plan] = {
     "practice.observe": Plan(MESSAGE_REF, "messages", "timestamp"),
     "note.list": Plan(NOTE_REF, "notes", "timestamp"),
     "practice_invitation.list": Plan(INVITATION_LISTED, "invitations", "createdAt"),
+    "telemetry.events": Plan(TELEMETRY, "events", "createdAt"),
 }
 
 ROWS = "rows"
@@ -54,6 +56,14 @@ DETAILS: Mapping[str, Mapping[str, str]] = {
 NEWEST_MAX = 10
 """How many notes come with an invitation; note.list has all."""
 
+ADDED_UP: Mapping[str, str | None] = {
+    "telemetry.summary": None,
+    "telemetry.series": "series",
+    "telemetry.top_scenarios": "scenarios",
+}
+"""Reads whose rows are shown as the database adds them up: in which field, None: its one row is the
+reply."""
+
 
 def queries(read: str) -> Mapping[str, str]:
     """Part → query of a read."""
@@ -64,6 +74,9 @@ def reply(read: Read, parts: Mapping[str, Sequence[DbRow]]) -> Mapping[str, Json
     """The reply of a read from the rows of its queries."""
     if read.query in DETAILS:
         return _detail(parts)
+    if read.query in ADDED_UP:
+        field, sums = ADDED_UP[read.query], [dict(row) for row in parts[ROWS]]
+        return sums[0] if field is None else {field: sums}
     plan, rows = READS[read.query], parts[ROWS]
 
     def shaped(row: DbRow) -> Shape:

@@ -20,6 +20,7 @@ MESSAGE_REF = "practice_message"
 NOTE_REF = "practice_note"
 INVITATION_REF = "practice_invitation"
 INVITATION_LISTED = "practice_invitation_listed"
+TELEMETRY = "telemetry_event"
 USER_REF = "user"
 """The own account, shaped where all accounts are."""
 SCENARIO = "scenario"
@@ -129,6 +130,15 @@ def _listed(row: DbRow) -> Shape:
     }
 
 
+def _telemetry(row: DbRow) -> Shape:
+    fields = ("id", "name", "properties", "userId", "createdAt")
+    about = row.get("sessionId")
+    return {
+        **{field: row.get(field) for field in fields},
+        "sessionId": str(about) if about is not None else None,
+    }
+
+
 def offered(row: DbRow) -> Shape:
     """What whoever holds the token of an invitation may know, also without a login: nothing that
     anybody typed, and nobody's name."""
@@ -147,6 +157,7 @@ SHAPES: Mapping[str, Callable[[DbRow], Shape]] = {
     NOTE_REF: _note,
     INVITATION_REF: _invitation,
     INVITATION_LISTED: _listed,
+    TELEMETRY: _telemetry,
     SCENARIO: _scenario,
 }
 """kind of `Ref`, or of what a list holds → its shape from one row with the database's columns."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from beheard_hub.gateway.documents.belonging import BELONGING
+from beheard_hub.gateway.documents.counting import COUNTING
 from beheard_hub.gateway.documents.inviting import INVITING
 from beheard_hub.gateway.documents.observing import OBSERVING
 from beheard_hub.gateway.documents.practising import PRACTISING
 from beheard_hub.gateway.documents.sections import merged
 
-OTHERS = merged((BELONGING, PRACTISING, OBSERVING, INVITING))
+OTHERS = merged((BELONGING, PRACTISING, OBSERVING, INVITING, COUNTING))
 """They as one."""

@@ -11,6 +11,7 @@ from beheard_hub.domain.validation import (
     ID_CHARS_MAX,
     Data,
     Flag,
+    Flat,
     Id,
     Items,
     Link,
@@ -87,6 +88,9 @@ _SCHEMAS: Mapping[type, Any] = {
         "type": "string", "format": "uri", "pattern": "^https://[!-~]+$", "maxLength": check.most,
     },
     When: lambda check, _: TIME,
+    Flat: lambda check, _: {
+        "type": "object", "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
+    },
     OneOf: lambda check, _: {"type": "string", "enum": list(check.names)},
     Items: _items,
 }  # fmt: skip

@@ -17,6 +17,7 @@ from litestar import Request, Response
 
 from beheard_hub import telemetry
 from beheard_hub.domain.refusals import Code, Refusal
+from beheard_hub.domain.sharding import NOBODY
 from beheard_hub.gateway import frames
 from beheard_hub.gateway.connection import IDENTIFY_SECONDS_MAX
 from beheard_hub.gateway.connection_protocol import Submit, error_frame
@@ -32,8 +33,6 @@ from beheard_hub.observability.metrics import REQUESTS
 from beheard_hub.ports import Exports, StoreUnavailable, Unauthenticated
 
 HttpRequest = Request[Any, Any, Any]
-NOBODY = "nobody:"
-"""Before the id of a caller without a token: no user's id begins so, and each has its own queue."""
 GUEST = "GUEST"
 """Role of whom only the hub knows: it alone can give them a token."""
 LOCAL = "local"

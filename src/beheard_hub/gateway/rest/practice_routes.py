@@ -1,14 +1,25 @@
-"""The rows of spec 08: scenarios, practices, and invitations to them.
+"""The rows of spec 08: scenarios, practices, invitations to them, and telemetry.
 
 ``{sessionId}`` is the number of a practice as text.
 """
 
 from __future__ import annotations
 
-from beheard_hub.gateway.rest.route import PAGE, SESSION, Answer, Method, Route, fields, get, post
+from beheard_hub.gateway.rest.route import (
+    ADMIN,
+    PAGE,
+    SESSION,
+    Answer,
+    Method,
+    Route,
+    fields,
+    get,
+    post,
+)
 
 ONE = f"/practice/sessions/{{{SESSION}}}"
 INVITATION = "/practice/invitations/{invitationId}"
+SPAN = fields("from", "to", "name", "userId")
 
 OF_PRACTICE: tuple[Route, ...] = (
     get("/practice/scenarios", "practice.scenarios", PAGE, public=True),
@@ -37,4 +48,11 @@ OF_PRACTICE: tuple[Route, ...] = (
         method=Method.POST, path="/practice/invitations/claim",
         command="practice_invitation.claim", body=True, open=True, answer=Answer.WELCOME,
     ),
+    Route(
+        method=Method.POST, path="/telemetry", command="telemetry.record", body=True, open=True
+    ),
+    get("/admin/telemetry/summary", "telemetry.summary", SPAN, role=ADMIN),
+    get("/admin/telemetry/events", "telemetry.events", {**SPAN, **PAGE}, role=ADMIN),
+    get("/admin/telemetry/series", "telemetry.series", SPAN, role=ADMIN),
+    get("/admin/telemetry/top-scenarios", "telemetry.top_scenarios", SPAN, role=ADMIN),
 )  # fmt: skip

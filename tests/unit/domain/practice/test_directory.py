@@ -40,6 +40,8 @@ DATA: dict[str, dict[str, Any]] = {
     "practice_invitation.revoke": {"invitationId": "v1"},
     "practice_invitation.validate": {"token": "t"},
     "practice_invitation.claim": {"token": "t"},
+    "telemetry.record": {"name": "help_read"},
+    **{f"telemetry.{name}": {} for name in ("summary", "events", "series", "top_scenarios")},
 }
 PRESET = {"tokens": 25_000, "label": "normal"}
 

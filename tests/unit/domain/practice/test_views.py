@@ -12,6 +12,7 @@ from beheard_hub.domain.practice.views import (
     SCENARIO,
     SESSION_REF,
     SHAPES,
+    TELEMETRY,
     shape,
 )
 from beheard_hub.domain.practice.vocabulary import COACH
@@ -72,13 +73,15 @@ def test_fields_that_are_not_listed_do_not_leave() -> None:
         NOTE_REF: {"id", "invitationId", "sessionId", "researcherId", "content", "timestamp"},
         INVITATION_REF: {*invitation, "link", "qrCode"},
         INVITATION_LISTED: {*invitation, "sessionId"},
+        TELEMETRY: {"id", "name", "properties", "userId", "sessionId", "createdAt"},
         SCENARIO: {"id", "name", "description", "slug", "partnerPersona"},
     }
     assert set(fields) == set(SHAPES)
     hidden = {"userId": SECRET, "token": SECRET, "partnerSystemPrompt": SECRET, "email": SECRET}
     metadata = {"clientId": "c1", "model": SECRET, "answers": SECRET}
     for kind, expected in fields.items():
-        shown = shape(kind, {"id": 1, "sessionId": 2, "metadata": metadata, **hidden})
+        secret = {name: text for name, text in hidden.items() if name not in expected}
+        shown = shape(kind, {"id": 1, "sessionId": 2, "metadata": metadata, **secret})
         assert set(shown) == expected
         assert SECRET not in str(shown)
 

@@ -79,6 +79,8 @@ GET, DELETE /practice/invitations/:id
 POST /practice/invitations/validate
 POST /practice/invitations/claim
 GET /practice/sessions/:id/export
+POST /telemetry
+GET /admin/telemetry/summary /events /series /top-scenarios
 """
 """All of spec 5.3, and of spec 08."""
 BY_WEBSOCKET = {"practice.retry", "note.add", "note.list", "note.delete"}
