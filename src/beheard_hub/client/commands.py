@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from typing import Final, Generic, TypeVar
 
+from beheard_hub.client import belonging_shapes as b
 from beheard_hub.client import practice_shapes as p
 from beheard_hub.client import replies as r
+from beheard_hub.client import telemetry_shapes as t
 
 R = TypeVar("R")
 
@@ -134,6 +136,23 @@ PRACTICE_INVITATION_CLAIM: Final = Command("practice_invitation.claim", p.Claime
 NOTE_ADD: Final = Command("note.add", p.NoteKept)
 NOTE_LIST: Final = Command("note.list", p.NotePage)
 NOTE_DELETE: Final = Command("note.delete", r.Deleted)
+
+IDENTITY_LINK: Final = Command("identity.link", b.IdentityLinked)
+IDENTITY_LIST: Final = Command("identity.list", b.IdentitiesShown)
+IDENTITY_GET: Final = Command("identity.get", b.IdentityShown)
+IDENTITY_UNLINK: Final = Command("identity.unlink", b.Removed)
+CONTACT_LIST: Final = Command("contact.list", b.ContactsShown)
+CONTACT_ADD: Final = Command("contact.add", b.ContactKept)
+CONTACT_EDIT: Final = Command("contact.edit", b.ContactKept)
+CONTACT_REMOVE: Final = Command("contact.remove", b.Removed)
+USER_LIST: Final = Command("user.list", b.UserPage)
+USER_GET: Final = Command("user.get", b.UserShown)
+USER_GIVE_ROLE: Final = Command("user.give_role", b.UserShown)
+TELEMETRY_RECORD: Final = Command("telemetry.record", t.Recorded)
+TELEMETRY_SUMMARY: Final = Command("telemetry.summary", t.Summary)
+TELEMETRY_EVENTS: Final = Command("telemetry.events", t.HappenedPage)
+TELEMETRY_SERIES: Final = Command("telemetry.series", t.Series)
+TELEMETRY_TOP_SCENARIOS: Final = Command("telemetry.top_scenarios", t.TopScenarios)
 
 COMMANDS: Final = {row.name: row for row in tuple(globals().values()) if isinstance(row, Command)}
 """All rows by name."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from beheard_hub.client.account import Invitations, Notifications, Profile, Sessions
+from beheard_hub.client.belonging import Contacts, Identities, Users
 from beheard_hub.client.library import Library
 from beheard_hub.client.practice import Notes, PracticeInvitations, Practices, PracticeSession
+from beheard_hub.client.telemetry import Telemetry
 
 if TYPE_CHECKING:
     from beheard_hub.client.hub import Hub
@@ -22,6 +24,8 @@ class Sessionless:
         self.library = Library(hub, "")
         self.practices, self.notes = Practices(hub, ""), Notes(hub, "")
         self.practice_invitations = PracticeInvitations(hub, "")
+        self.identities, self.contacts = Identities(hub, ""), Contacts(hub, "")
+        self.users, self.telemetry = Users(hub, ""), Telemetry(hub, "")
 
     def practice(self, session_id: str) -> PracticeSession:
         """The commands and events of one practice."""

@@ -24,7 +24,10 @@ from beheard_hub.domain.mediation import protocol
 from beheard_hub.domain.practice import protocol as practice
 
 HERE = Path(beheard_hub.client.__file__).parent
-METHODS = ("account.py", "groups.py", "library.py", "practice.py", "session.py")
+METHODS = (
+    *("account.py", "belonging.py", "groups.py", "library.py", "practice.py", "session.py"),
+    "telemetry.py",
+)
 
 
 def test_every_command_of_the_specification_has_a_row_and_a_method() -> None:
@@ -59,6 +62,7 @@ def test_it_imports_nothing_else_of_the_hub() -> None:
 
 def test_names_become_camel_case_and_none_is_left_out() -> None:
     assert camel("emotional_intensity") == "emotionalIntensity"
+    assert camel("from_") == "from", "a word of Python's"
     assert need_answer("n", True) == {"needId": "n", "confirmed": True}
 
 
