@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -16,6 +17,9 @@ from beheard_hub.gateway.auth import LocalKey
 from beheard_hub.runtime import SystemClock
 from beheard_hub.settings import process_environment
 from beheard_hub.testing.hub_process import HubProcess
+from tests.unit.gateway.test_auth import HandClock
+from tests.unit.gateway.test_id_tokens import apps
+from tests.unit.gateway.test_jwks import Issuer, listening
 
 ABLY = {
     "ABLY_API_KEY": "app.key:of-the-tests",
@@ -37,8 +41,10 @@ class Person(msgspec.Struct, frozen=True):
 class Town:
     """The hub under test, and new users for it."""
 
-    def __init__(self, hub: HubProcess) -> None:
+    def __init__(self, hub: HubProcess, issuer: Issuer | None = None) -> None:
         self.hub = hub
+        self.issuer = issuer
+        """Who signs ID tokens of Google, where somebody does."""
         self.played: list[PlayResult] = []
         """All journeys so far, with those that faults disturbed."""
         self._key = LocalKey.open(hub.data_dir, SystemClock())
@@ -67,14 +73,18 @@ class Town:
 async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
     """The hub of this run."""
     folder: Path = tmp_path_factory.mktemp("hub")
-    hub = HubProcess(
-        folder / "data", BEHEARD_LIMITS="off", BEHEARD_GATEWAYS="2", BEHEARD_HOSTS="2", **ABLY
-    )
-    await hub.start(process_environment())
-    try:
-        yield Town(hub)
-    finally:
-        await hub.stop()
+    clock = HandClock()
+    clock.at = datetime.now(UTC)
+    async with listening(clock) as issuer:
+        hub = HubProcess(
+            folder / "data", BEHEARD_LIMITS="off", BEHEARD_GATEWAYS="2", BEHEARD_HOSTS="2",
+            BEHEARD_ID_TOKENS=str(apps(issuer, folder)), **ABLY,
+        )  # fmt: skip
+        await hub.start(process_environment())
+        try:
+            yield Town(hub, issuer)
+        finally:
+            await hub.stop()
 
 
 @pytest.fixture(scope="session")

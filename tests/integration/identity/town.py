@@ -26,7 +26,7 @@ from beheard_hub.runtime import Runtime, SystemClock
 from tests.conftest import TestDatabase
 from tests.e2e.rest_phone import Rest
 from tests.unit.gateway.test_auth import HandClock
-from tests.unit.gateway.test_id_tokens import ANDROID, IOS, shaped
+from tests.unit.gateway.test_id_tokens import apps, shaped
 from tests.unit.gateway.test_jwks import Issuer, listening
 
 GOOGLE = "https://accounts.google.com"
@@ -144,12 +144,7 @@ async def town_on(
     clock.at = datetime.now(UTC)
     async with AsyncExitStack() as stack:
         issuer = await stack.enter_async_context(listening(clock))
-        apps = data_dir / "apps.toml"
-        apps.write_text(
-            f'[google]\naudiences = ["{IOS}", "{ANDROID}"]\n'
-            f'issuer = "{GOOGLE}"\njwks_url = "{issuer.url}"\n'
-        )
-        environ = {"BEHEARD_LIMITS": "off", "BEHEARD_ID_TOKENS": str(apps)}
+        environ = {"BEHEARD_LIMITS": "off", "BEHEARD_ID_TOKENS": str(apps(issuer, data_dir))}
         runtime = Runtime(environ, database.runtime_url, SECRET, str(data_dir))
         network = InprocessNetwork()
         for name in ("town-a", "town-b"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import jwt
@@ -10,9 +11,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from beheard_hub.gateway.auth import CLOCKS_DIFFER_SECONDS_MAX
-from beheard_hub.gateway.id_tokens import PROVIDERS, IdTokens, Provider
+from beheard_hub.gateway.id_tokens import PROVIDERS, IdTokens, Provider, proofs_of
 from beheard_hub.gateway.jwks import fetch_by_http
 from beheard_hub.ports import Proven, StoreUnavailable, Unauthenticated
+from beheard_hub.settings import SetupError
 from tests.unit.gateway.test_auth import HandClock
 from tests.unit.gateway.test_jwks import EC_KEY, RSA_KEY, SMALL_KEY, Issuer, listening
 
@@ -65,6 +67,16 @@ def shaped(issuer: Issuer, name: str = "google", key: Any = RSA_KEY, **changes: 
     kept = {claim: value for claim, value in said.items() if value is not ...}
     kid, algorithm = ("e1", "ES256") if key is EC_KEY else ("r1", "RS256" if key else "none")
     return jwt.encode(kept, key, algorithm=algorithm, headers={"kid": kid})
+
+
+def apps(issuer: Issuer, folder: Path) -> Path:
+    """An operator's file that says: this issuer is Google."""
+    written = folder / "apps.toml"
+    written.write_text(
+        f'[google]\naudiences = ["{IOS}", "{ANDROID}"]\n'
+        f'issuer = "{GOOGLE.issuers[0]}"\njwks_url = "{issuer.url}"\n'
+    )
+    return written
 
 
 async def refused(tokens: IdTokens, token: str, nonce: str | None = None) -> None:
@@ -200,3 +212,34 @@ async def test_without_the_providers_keys_nothing_is_said(issuer: Issuer, clock:
 
 def test_what_was_proven_hides_its_words() -> None:
     assert "ann" not in repr(Proven("p", "ann", "ann@home.test"))
+
+
+async def test_an_operators_file_says_whose_tokens_are_read(
+    issuer: Issuer, clock: HandClock, tmp_path: Path
+) -> None:
+    proofs = proofs_of(apps(issuer, tmp_path), clock)
+    assert list(proofs) == ["google"]
+    assert (await proofs["google"].read(shaped(issuer))).email == "ann@home.test"
+    assert proofs_of(None, clock) == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no TOML at all",
+        "[google]",
+        "[google]\naudiences = []",
+        "[google]\naudiences = ['']",
+        "[google]\naudiences = ['a']\nsecret = 'x'",
+        "[facebook]\naudiences = ['a']",
+        "[github]\naudiences = ['a']\nissuer = 'https://login.example'",
+        "[github]\naudiences = ['a']\nissuer = 'b'\njwks_url = 'ftp://login.example'",
+        None,
+    ],
+)
+def test_a_file_that_cannot_be_used(clock: HandClock, tmp_path: Path, text: str | None) -> None:
+    path = tmp_path / "apps.toml"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(SetupError, match="BEHEARD_ID_TOKENS"):
+        proofs_of(path, clock)
