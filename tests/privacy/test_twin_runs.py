@@ -3,7 +3,7 @@
 Every frame that B receives is compared: how many, in which order, how large, with which codes; and
 again with both commanding by REST, every response with its status and headers. Ids are numbered and
 times are made alike before. Into how many pieces an answer of B's own facilitator was cut depends
-on the clock, and so its pieces are put together again.
+on the clock, and so does whether a reader came in its middle: its pieces are put together again.
 """
 
 from __future__ import annotations
@@ -153,10 +153,11 @@ def frames(pair: Pair, side: Side) -> list[dict[str, Any]]:
         if frame["type"] in skipped:
             continue
         before = found[-1] if found else {}
+        anew = frame.pop("reset", False)
+        frame.pop("index", None)
         if frame["type"] == before.get("type") == "message.delta":
-            before["text"] += frame["text"]
+            before["text"] = frame["text"] if anew else before["text"] + frame["text"]
         else:
-            frame.pop("index", None)
             found.append(frame)
     return found + [json.loads(answer) for answer in pair.answers[side]]
 
