@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import shutil
 import tempfile
@@ -29,8 +30,15 @@ def pytest_configure(config: pytest.Config) -> None:
     """A folder for this run alone. Pytest's own is shared by all runs of a user, and each that
     begins closes it to everybody else: then the server of another run, which is another user where
     we are root, may no longer enter its own directory."""
+    gc.disable()  # what is imported and collected stays to the end: no use to look through it
     if config.option.basetemp is None:
         config.option.basetemp = config.stash[FOLDER] = tempfile.mkdtemp(prefix="beheard-tests-")
+
+
+def pytest_collection_finish() -> None:
+    """From here on there is something to find."""
+    gc.freeze()
+    gc.enable()
 
 
 HUBS = ("tests/e2e/facilitator/", "tests/e2e/")

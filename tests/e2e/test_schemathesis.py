@@ -37,7 +37,7 @@ from beheard_hub.journeys import Act, Journey
 
 from .conftest import Person, Town
 
-CASES = int(os.environ.get("BEHEARD_FUZZ_CASES", "2250"))
+CASES = int(os.environ.get("BEHEARD_FUZZ_CASES", "900"))
 """Of all routes together."""
 SLOW = {
     "message.send",
@@ -48,7 +48,7 @@ SLOW = {
     "push_token.set",
 }
 """Commands that wait for the facilitator, or whose data is long to make up; and their cases."""
-SLOW_CASES = 8
+SLOW_CASES = 4
 LAST = ("session.resolve", "session.withdraw", "account.erase")
 """What ends something comes when everything else was asked."""
 SECONDS_MAX = 60
