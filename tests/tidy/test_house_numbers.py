@@ -5,10 +5,9 @@ from __future__ import annotations
 import ast
 import re
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
@@ -26,25 +25,40 @@ def name(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def functions(path: Path) -> Iterator[tuple[str, int]]:
     """Name and body length in lines (docstring excluded) of every function in a file."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             body = node.body[1:] if ast.get_docstring(node) and len(node.body) > 1 else node.body
             yield node.name, (node.end_lineno or 0) - body[0].lineno + 1
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name)
-def test_source_files_fit_in_one_sitting(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= SOURCE_LINES_MAX
-    assert path.stem not in VAGUE, "a module is named for what it does"
-    long = {f: lines for f, lines in functions(path) if lines > BODY_LINES_MAX}
-    assert not long, f"functions longer than {BODY_LINES_MAX} lines"
+def longer(paths: Sequence[Path], lines_max: int) -> list[str]:
+    return [name(path) for path in paths if len(path.read_text().splitlines()) > lines_max]
 
 
-@pytest.mark.parametrize("path", TESTS, ids=name)
-def test_test_files_fit_in_one_sitting(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= TEST_LINES_MAX
+def test_files_fit_in_one_sitting() -> None:
+    assert longer(SOURCES, SOURCE_LINES_MAX) == []
+    assert longer(TESTS, TEST_LINES_MAX) == []
+
+
+def test_functions_are_seen_at_once() -> None:
+    long = [
+        (name(path), function, lines)
+        for path in SOURCES
+        for function, lines in functions(path)
+        if lines > BODY_LINES_MAX
+    ]
+    assert long == [], f"longer than {BODY_LINES_MAX} lines"
+
+
+def test_a_module_is_named_for_what_it_does() -> None:
+    assert [name(path) for path in SOURCES if path.stem in VAGUE] == []
 
 
 def test_functions_are_short_by_habit() -> None:
@@ -64,32 +78,41 @@ SQL = re.compile(
 )
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name)
-def test_no_sql_in_python(path: Path) -> None:
-    tree = ast.parse(path.read_text())
+def test_no_sql_in_python() -> None:
+    found = [
+        f"{name(path)}:{node.lineno}"
+        for path in SOURCES
+        for node in texts_of(tree(path))
+        if SQL.search(str(node.value))
+    ]
+    assert found == [], "SQL belongs into a .sql file"
+
+
+def texts_of(module: ast.Module) -> Iterator[ast.Constant]:
+    """All strings but docstrings."""
     docs = {
         id(node.body[0].value)
-        for node in ast.walk(tree)
+        for node in ast.walk(module)
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
         and node.body
         and isinstance(node.body[0], ast.Expr)
     }
-    for node in ast.walk(tree):
+    for node in ast.walk(module):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
-            assert not SQL.search(node.value), f"SQL belongs into a .sql file (line {node.lineno})"
+            yield node
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name)
-def test_nothing_left_open(path: Path) -> None:
-    text = path.read_text()
-    assert not re.search(r"\b(TODO|FIXME|XXX)\b(?!\(#\d+\))", text)
-    assert "NotImplementedError" not in text
+def test_nothing_left_open() -> None:
+    for path in SOURCES:
+        text = path.read_text()
+        assert not re.search(r"\b(TODO|FIXME|XXX)\b(?!\(#\d+\))", text), name(path)
+        assert "NotImplementedError" not in text, name(path)
 
 
 def test_ray_get_stays_out_of_async_code() -> None:
     """A blocking get on a loop stalls every session of a host (spec 10)."""
     for path in SOURCES:
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(tree(path)):
             if isinstance(node, ast.AsyncFunctionDef):
                 calls = [ast.unparse(n.func) for n in ast.walk(node) if isinstance(n, ast.Call)]
                 assert "ray.get" not in calls, f"{name(path)}: {node.name}"
