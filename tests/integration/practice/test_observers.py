@@ -129,7 +129,6 @@ async def test_who_watches_is_not_there_and_says_nothing(stage: Stage) -> None:
     await anna.do("practice.send", session, content="You never call.")
     await told(rita, "practice.exchange_complete", since)
     assert shown(rita) == shown(anna)
-    assert pieces(rita) == pieces(anna)
     assert not any(isinstance(m, PresenceFrom) for m in (*anna.received, *rita.received))
     assert stage.house.host.stats()["observers"] == 1
     rita.deafen(sub)
