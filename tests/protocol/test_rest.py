@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from beheard_hub.domain.refusals import CODES, Code
-from beheard_hub.gateway.rest.routes import PREFIX, ROUTES, Answer, Route
+from beheard_hub.gateway.rest.routes import PREFIX, ROUTES, Answer, Kind, Route
 from tests.e2e.rest_phone import NO_TLS
 
 from .conftest import Hub, StartHub, starting, until
@@ -50,9 +50,9 @@ def refusal(response: httpx.Response) -> dict[str, Any]:
 
 
 def path_of(route: Route) -> str:
-    path = route.path.replace("{sessionId}", "s1").replace("{stage}", "1")
-    for name in route.path_fields:
-        path = path.replace(f"{{{name}}}", "i1")
+    path = route.path.replace("{sessionId}", "s1")
+    for name, field in route.path_fields.items():
+        path = path.replace(f"{{{name}}}", "1" if field.kind is Kind.NUMBER else "i1")
     return path
 
 
@@ -81,8 +81,8 @@ async def test_every_row_reaches_its_command(door: Hub, route: Route) -> None:
     in_session = route.in_session or route.command.startswith("invitation.")
     assert command.session_id == ("s1" if in_session else "")
     expected: dict[str, Any] = {"said": 1} if route.body else {}
-    for name, field in route.path_fields.items():
-        expected[field.name] = 1 if name == "stage" else "i1"
+    for field in route.path_fields.values():
+        expected[field.name] = 1 if field.kind is Kind.NUMBER else "i1"
     assert command.data == expected
     assert command.user_id.startswith("nobody:") if route.public else command.user_id == "alice"
     assert response.json() == {"success": True, "data": {"name": route.command, **expected}}

@@ -29,6 +29,7 @@ Problems = dict[str, str]
 
 _FORBIDDEN = re.compile("[\u0000\ud800-\udfff]")
 _LINK = re.compile(r"https://[!-~]+")
+_SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _BAD: Any = object()
 
 
@@ -125,6 +126,18 @@ class Link(msgspec.Struct, frozen=True):
 
 
 NUMBER_MAX = 1e300
+
+
+class Slug(msgspec.Struct, frozen=True):
+    """A name for addresses: small letters, digits, and hyphens between them."""
+
+    most: int
+
+    def __call__(self, value: Any, path: str, problems: Problems) -> Any:
+        """Exactly as written."""
+        if not isinstance(value, str) or len(value) > self.most or not _SLUG.fullmatch(value):
+            return _bad(path, problems, f"a-z, 0-9 and single hyphens, up to {self.most}")
+        return value
 
 
 class Flat(msgspec.Struct, frozen=True):

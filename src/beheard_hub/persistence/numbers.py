@@ -23,7 +23,9 @@ NUMBERS_PER_TURN_MAX = 1
 """Of one kind: a turn stores one message, or opens one session."""
 LOW = BUFFER_ENTRIES_MAX * NUMBERS_PER_TURN_MAX
 BLOCK = 2 * LOW
-KINDS = ("session", "message")
+KINDS = ("session", "message", "scenario")
+RARE = frozenset({"scenario"})
+"""An administrator makes one now and then: two are kept, and the next two are asked for."""
 
 Reserve = Callable[[str, int], Awaitable[Sequence[int]]]
 """(kind, how many) → numbers that nobody else has; raises StoreUnavailable."""
@@ -37,8 +39,8 @@ class BlockNumbers:
     def __init__(self, reserve: Reserve, *, block: int = BLOCK, low: int = LOW) -> None:
         assert 0 < low <= block, "a block fills up what is low"
         self._reserve = reserve
-        self._block = block
-        self._low = low
+        self._block = {kind: 2 if kind in RARE else block for kind in KINDS}
+        self._low = {kind: 1 if kind in RARE else low for kind in KINDS}
         self._left: dict[str, deque[int]] = {kind: deque() for kind in KINDS}
         self._filling: dict[str, asyncio.Task[None]] = {}
 
@@ -48,12 +50,12 @@ class BlockNumbers:
             await self._fill(kind)
 
     def number(self, of: str) -> int:
-        """The next number ``of`` a ``session`` or a ``message``. Never waits.
+        """The next number ``of`` a ``session``, ``message`` or ``scenario``. Never waits.
 
         Raises StoreUnavailable when none is left, KeyError for another word.
         """
         left = self._left[of]
-        if len(left) <= self._low and of not in self._filling:
+        if len(left) <= self._low[of] and of not in self._filling:
             self._filling[of] = asyncio.create_task(self._refill(of))
         if not left:
             raise StoreUnavailable(f"no number of a {of} is left")
@@ -76,7 +78,7 @@ class BlockNumbers:
             del self._filling[kind]
 
     async def _fill(self, kind: str) -> None:
-        self._left[kind].extend(await self._reserve(kind, self._block))
+        self._left[kind].extend(await self._reserve(kind, self._block[kind]))
 
 
 def reserve_in(db: Database) -> Reserve:

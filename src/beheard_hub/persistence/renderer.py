@@ -46,7 +46,12 @@ STAGED = frozenset(
     }
 )
 """Queries on the shared vessel, which asks for the reader's stage as a second lock."""
-AS_ADMIN = frozenset({"library.list", "by_id.library_item", "user.list", "by_id.person"})
+AS_ADMIN = frozenset(
+    {
+        *("library.list", "by_id.library_item", "user.list", "by_id.person"),
+        *("preset.list", "by_id.practice_scenario", "by_id.practice_preset"),
+    }
+)
 """Queries that are asked as an administrator: the database looks whether the user is one."""
 ONE_ROW = frozenset(
     {

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from beheard_hub.domain.kernel import Json
 from beheard_hub.domain.practice.directory import NOTE, PLACE, START
+from beheard_hub.domain.practice.handlers.administration import PRESET_HELD, SCENARIO_HELD
 from beheard_hub.domain.practice.handlers.invitations import HELD, LOOK, MAKE
 from beheard_hub.ports import Actor
 from beheard_hub.practice import invitations
@@ -82,6 +83,25 @@ async def invitation_held(
     return {"found": bool(found), **(found[0] if found else nothing)}
 
 
+async def scenario_held(
+    tools: Tools, session_id: str, user_id: str, args: Mapping[str, Any]
+) -> Result:
+    """A version of a scenario with its texts, for an administrator who changes it."""
+    asked = {"scenario_id": args["scenarioId"]}
+    rows = await tools.reads.read(Actor(user_id, "admin"), SCENARIO_HELD, asked)
+    return {"scenario": rows[0] if rows else None}
+
+
+async def preset_held(
+    tools: Tools, session_id: str, user_id: str, args: Mapping[str, Any]
+) -> Result:
+    """Whether there is such a preset, and which one is the default."""
+    [row] = await tools.reads.read(
+        Actor(user_id, "admin"), PRESET_HELD, {"preset_id": args["presetId"]}
+    )
+    return row
+
+
 WORK: Mapping[str, Callable[[Tools, str, str, Mapping[str, Any]], Awaitable[Result]]] = {
     START: opening,
     PLACE: note_place,
@@ -89,4 +109,6 @@ WORK: Mapping[str, Callable[[Tools, str, str, Mapping[str, Any]], Awaitable[Resu
     MAKE: inviting,
     LOOK: invitation,
     HELD: invitation_held,
+    SCENARIO_HELD: scenario_held,
+    PRESET_HELD: preset_held,
 }

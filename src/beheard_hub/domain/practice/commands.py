@@ -14,12 +14,20 @@ from beheard_hub.domain.limits import (
     INVITATION_DAYS_MAX,
     INVITATION_LABEL_CHARS_MAX,
     INVITATION_TOKEN_CHARS_MAX,
+    MODEL_CHARS_MAX,
     NOTE_CHARS_MAX,
+    PERSONA_CHARS_MAX,
+    PRESET_DESCRIPTION_CHARS_MAX,
+    PRESET_LABEL_CHARS_MAX,
     PRESET_NAME_CHARS_MAX,
+    PROMPT_CHARS_MAX,
     ROW_NUMBER_MAX,
+    SCENARIO_DESCRIPTION_CHARS_MAX,
+    SCENARIO_NAME_CHARS_MAX,
     SLUG_CHARS_MAX,
     TELEMETRY_BYTES_MAX,
     TELEMETRY_NAME_CHARS_MAX,
+    TOKENS_MAX,
 )
 from beheard_hub.domain.limits import PRACTICE_MESSAGE_CHARS_MAX as CHARS_MAX
 from beheard_hub.domain.practice.vocabulary import VIA_QR
@@ -31,6 +39,7 @@ from beheard_hub.domain.validation import (
     Id,
     Number,
     OneOf,
+    Slug,
     Text,
     When,
 )
@@ -163,3 +172,63 @@ class TelemetryEvents(TelemetrySpan, frozen=True, kw_only=True):
 
     cursor: Annotated[str | None, Text(CURSOR_CHARS_MAX)] = None
     limit: Annotated[int, Number(1, 100)] = 50
+
+
+class ScenarioCreate(Data, frozen=True, kw_only=True):
+    """scenario.create"""
+
+    name: Annotated[str, Text(SCENARIO_NAME_CHARS_MAX)]
+    slug: Annotated[str, Slug(SLUG_CHARS_MAX)]
+    description: Annotated[str, Text(SCENARIO_DESCRIPTION_CHARS_MAX)]
+    partner_persona: Annotated[str, Text(PERSONA_CHARS_MAX)]
+    partner_system_prompt: Annotated[str, Text(PROMPT_CHARS_MAX)]
+    coach_system_prompt: Annotated[str, Text(PROMPT_CHARS_MAX)]
+    partner_model: Annotated[str | None, Text(MODEL_CHARS_MAX)] = None
+    """Nothing: the provider's own."""
+    coach_model: Annotated[str | None, Text(MODEL_CHARS_MAX)] = None
+    is_active: Annotated[bool, Flag()] = True
+
+
+class ScenarioChange(Data, frozen=True, kw_only=True):
+    """scenario.change: what is not given stays."""
+
+    cleared = ("partnerModel", "coachModel")
+
+    scenario_id: Annotated[int, Number(1, ROW_NUMBER_MAX)]
+    name: Annotated[str | None, Text(SCENARIO_NAME_CHARS_MAX)] = None
+    description: Annotated[str | None, Text(SCENARIO_DESCRIPTION_CHARS_MAX)] = None
+    partner_persona: Annotated[str | None, Text(PERSONA_CHARS_MAX)] = None
+    partner_system_prompt: Annotated[str | None, Text(PROMPT_CHARS_MAX)] = None
+    coach_system_prompt: Annotated[str | None, Text(PROMPT_CHARS_MAX)] = None
+    partner_model: Annotated[str | msgspec.UnsetType | None, Text(MODEL_CHARS_MAX)] = msgspec.UNSET
+    coach_model: Annotated[str | msgspec.UnsetType | None, Text(MODEL_CHARS_MAX)] = msgspec.UNSET
+    is_active: Annotated[bool | None, Flag()] = None
+
+
+class PresetCreate(Data, frozen=True, kw_only=True):
+    """preset.create"""
+
+    name: Annotated[str, Text(PRESET_NAME_CHARS_MAX)]
+    label: Annotated[str, Text(PRESET_LABEL_CHARS_MAX)]
+    description: Annotated[str | None, Text(PRESET_DESCRIPTION_CHARS_MAX)] = None
+    tokens: Annotated[int, Number(1, TOKENS_MAX)]
+    is_default: Annotated[bool, Flag()] = False
+    sort_order: Annotated[int, Number(0, ROW_NUMBER_MAX)] = 0
+
+
+class PresetChange(Data, frozen=True, kw_only=True):
+    """preset.change: what is not given stays."""
+
+    preset_id: Annotated[str, Id()]
+    name: Annotated[str | None, Text(PRESET_NAME_CHARS_MAX)] = None
+    label: Annotated[str | None, Text(PRESET_LABEL_CHARS_MAX)] = None
+    description: Annotated[str | None, Text(PRESET_DESCRIPTION_CHARS_MAX)] = None
+    tokens: Annotated[int | None, Number(1, TOKENS_MAX)] = None
+    is_default: Annotated[bool | None, Flag()] = None
+    sort_order: Annotated[int | None, Number(0, ROW_NUMBER_MAX)] = None
+
+
+class PresetId(Data, frozen=True, kw_only=True):
+    """preset.delete"""
+
+    preset_id: Annotated[str, Id()]

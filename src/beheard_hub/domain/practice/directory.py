@@ -29,6 +29,10 @@ from beheard_hub.domain.kernel import (
 )
 from beheard_hub.domain.practice import commands as c
 from beheard_hub.domain.practice.asking import Asked, Directory, Handler, Result, WorkHandler
+from beheard_hub.domain.practice.handlers.administration import (
+    ADMINISTERING,
+    ADMINISTERING_WORKED,
+)
 from beheard_hub.domain.practice.handlers.invitations import INVITING, INVITING_WORKED
 from beheard_hub.domain.practice.handlers.telemetry import COUNTING
 from beheard_hub.domain.practice.opening import opened
@@ -185,6 +189,7 @@ HANDLERS: Mapping[str, Handler] = {
     "note.delete": _unnote,
     **INVITING,
     **COUNTING,
+    **ADMINISTERING,
 }
 """One handler for each row of `protocol.DIRECTORY`."""
 
@@ -193,6 +198,7 @@ WORKED: Mapping[str, WorkHandler] = {
     "note.add": _noted,
     "note.delete": _unnoted,
     **INVITING_WORKED,
+    **ADMINISTERING_WORKED,
 }
 """Command → what becomes of it when its work is done."""
 

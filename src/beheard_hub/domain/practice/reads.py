@@ -12,6 +12,7 @@ from beheard_hub.domain.practice.views import (
     INVITATION_LISTED,
     MESSAGE_REF,
     NOTE_REF,
+    PRESET_REF,
     SCENARIO,
     SESSION_REF,
     TELEMETRY,
@@ -64,6 +65,9 @@ ADDED_UP: Mapping[str, str | None] = {
 """Reads whose rows are shown as the database adds them up: in which field, None: its one row is the
 reply."""
 
+WHOLE: Mapping[str, tuple[str, str]] = {"preset.list": (PRESET_REF, "presets")}
+"""Lists that are never long enough for pages: what a row is shown as, and in which field."""
+
 
 def queries(read: str) -> Mapping[str, str]:
     """Part → query of a read."""
@@ -74,6 +78,9 @@ def reply(read: Read, parts: Mapping[str, Sequence[DbRow]]) -> Mapping[str, Json
     """The reply of a read from the rows of its queries."""
     if read.query in DETAILS:
         return _detail(parts)
+    if read.query in WHOLE:
+        kind, plural = WHOLE[read.query]
+        return {plural: [shape(kind, row) for row in parts[ROWS]]}
     if read.query in ADDED_UP:
         field, sums = ADDED_UP[read.query], [dict(row) for row in parts[ROWS]]
         return sums[0] if field is None else {field: sums}

@@ -17,7 +17,7 @@ class Numbers(Protocol):
     knows them before its commit. Gaps are allowed, repeats are not."""
 
     def number(self, of: str) -> int:
-        """The next number ``of`` a ``session`` or a ``message``."""
+        """The next number ``of`` a ``session``, a ``message`` or a ``scenario``."""
 
 
 class Asker(msgspec.Struct, frozen=True):

@@ -21,6 +21,8 @@ NOTE_REF = "practice_note"
 INVITATION_REF = "practice_invitation"
 INVITATION_LISTED = "practice_invitation_listed"
 TELEMETRY = "telemetry_event"
+SCENARIO_REF = "practice_scenario"
+PRESET_REF = "practice_preset"
 USER_REF = "user"
 """The own account, shaped where all accounts are."""
 SCENARIO = "scenario"
@@ -130,6 +132,20 @@ def _listed(row: DbRow) -> Shape:
     }
 
 
+def _version(row: DbRow) -> Shape:
+    """As administrators see it: never what the lanes are told, or by which model they speak."""
+    more = {name: row.get(name) for name in ("version", "isActive")}
+    return {**_scenario(row), "id": int(row["id"]), **more}
+
+
+def _preset(row: DbRow) -> Shape:
+    fields = ("id", "name", "label", "description", "isDefault", "sortOrder")
+    return {
+        **{field: row.get(field) for field in fields},
+        "tokens": (row.get("quota") or {}).get("tokens"),
+    }
+
+
 def _telemetry(row: DbRow) -> Shape:
     fields = ("id", "name", "properties", "userId", "createdAt")
     about = row.get("sessionId")
@@ -158,6 +174,8 @@ SHAPES: Mapping[str, Callable[[DbRow], Shape]] = {
     INVITATION_REF: _invitation,
     INVITATION_LISTED: _listed,
     TELEMETRY: _telemetry,
+    SCENARIO_REF: _version,
+    PRESET_REF: _preset,
     SCENARIO: _scenario,
 }
 """kind of `Ref`, or of what a list holds → its shape from one row with the database's columns."""

@@ -59,6 +59,7 @@ FOLLOW: Final = "practice_follow"
 # What numbers are taken of
 SESSION: Final = "session"
 MESSAGE: Final = "message"
+SCENARIO: Final = "scenario"
 
 
 def reaches(role: str, least: str) -> bool:

@@ -17,6 +17,7 @@ from beheard_hub.domain.validation import (
     Link,
     Number,
     OneOf,
+    Slug,
     Text,
     When,
     checks_of,
@@ -90,6 +91,10 @@ _SCHEMAS: Mapping[type, Any] = {
     When: lambda check, _: TIME,
     Flat: lambda check, _: {
         "type": "object", "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
+    },
+    Slug: lambda check, _: {
+        "type": "string", "minLength": 1, "maxLength": check.most,
+        "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$",
     },
     OneOf: lambda check, _: {"type": "string", "enum": list(check.names)},
     Items: _items,

@@ -1,4 +1,4 @@
-"""The rows of spec 08: scenarios, practices, invitations to them, and telemetry.
+"""The rows of spec 08: scenarios, practices, invitations to them, administration, telemetry.
 
 ``{sessionId}`` is the number of a practice as text.
 """
@@ -10,6 +10,8 @@ from beheard_hub.gateway.rest.route import (
     PAGE,
     SESSION,
     Answer,
+    Field,
+    Kind,
     Method,
     Route,
     fields,
@@ -20,6 +22,18 @@ from beheard_hub.gateway.rest.route import (
 ONE = f"/practice/sessions/{{{SESSION}}}"
 INVITATION = "/practice/invitations/{invitationId}"
 SPAN = fields("from", "to", "name", "userId")
+
+
+def _administered(path: str, kind: str, key: str, sort: Kind) -> tuple[Route, ...]:
+    """How one is made and changed."""
+    return (
+        Route(method=Method.POST, path=path, command=f"{kind}.create", body=True, role=ADMIN),
+        Route(
+            method=Method.PATCH, path=f"{path}/{{{key}}}", command=f"{kind}.change",
+            path_fields={key: Field(key, sort)}, body=True, role=ADMIN,
+        ),
+    )  # fmt: skip
+
 
 OF_PRACTICE: tuple[Route, ...] = (
     get("/practice/scenarios", "practice.scenarios", PAGE, public=True),
@@ -47,6 +61,13 @@ OF_PRACTICE: tuple[Route, ...] = (
     Route(
         method=Method.POST, path="/practice/invitations/claim",
         command="practice_invitation.claim", body=True, open=True, answer=Answer.WELCOME,
+    ),
+    *_administered("/admin/scenarios", "scenario", "scenarioId", Kind.NUMBER),
+    get("/admin/presets", "preset.list", role=ADMIN),
+    *_administered("/admin/presets", "preset", "presetId", Kind.TEXT),
+    Route(
+        method=Method.DELETE, path="/admin/presets/{presetId}", command="preset.delete",
+        path_fields=fields("presetId"), role=ADMIN,
     ),
     Route(
         method=Method.POST, path="/telemetry", command="telemetry.record", body=True, open=True

@@ -38,7 +38,7 @@ class CountingNumbers:
         self._next = count(1)
 
     def number(self, of: str) -> int:
-        assert of in ("session", "message")
+        assert of in ("session", "message", "scenario")
         return next(self._next)
 
 

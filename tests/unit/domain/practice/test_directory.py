@@ -41,6 +41,19 @@ DATA: dict[str, dict[str, Any]] = {
     "practice_invitation.validate": {"token": "t"},
     "practice_invitation.claim": {"token": "t"},
     "telemetry.record": {"name": "help_read"},
+    "scenario.create": {
+        "name": "n",
+        "slug": "s",
+        "description": "d",
+        "partnerPersona": "p",
+        "partnerSystemPrompt": "p",
+        "coachSystemPrompt": "c",
+    },
+    "scenario.change": {"scenarioId": 3, "name": "other"},
+    "preset.list": {},
+    "preset.create": {"name": "n", "label": "l", "tokens": 500},
+    "preset.change": {"presetId": "p1", "tokens": 600},
+    "preset.delete": {"presetId": "p1"},
     **{f"telemetry.{name}": {} for name in ("summary", "events", "series", "top_scenarios")},
 }
 PRESET = {"tokens": 25_000, "label": "normal"}

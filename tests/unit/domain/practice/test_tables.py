@@ -18,7 +18,7 @@ from beheard_hub.domain.practice.protocol import (
     INTERNAL,
     LANES,
 )
-from beheard_hub.domain.practice.reads import ADDED_UP, DETAILS, READS
+from beheard_hub.domain.practice.reads import ADDED_UP, DETAILS, READS, WHOLE
 from beheard_hub.domain.practice.render import page
 from beheard_hub.domain.practice.vocabulary import COACH, FINAL, PARTNER, ROLE_USER
 
@@ -37,6 +37,8 @@ def test_the_commands_of_the_spec() -> None:
         "practice_invitation.claim",
         *("telemetry.record", "telemetry.summary", "telemetry.events", "telemetry.series"),
         "telemetry.top_scenarios",
+        *("scenario.create", "scenario.change"),
+        *("preset.list", "preset.create", "preset.change", "preset.delete"),
     }
 
 
@@ -62,7 +64,7 @@ WITHOUT_A_READ = {"practice.get", "practice_invitation.validate"}
 
 
 def test_every_read_is_a_command() -> None:
-    assert {*READS, *DETAILS, *ADDED_UP} == {
+    assert {*READS, *DETAILS, *ADDED_UP, *WHOLE} == {
         name
         for name, row in {**COMMANDS, **DIRECTORY}.items()
         if row.reads and name not in WITHOUT_A_READ

@@ -9,7 +9,9 @@ from beheard_hub.domain.practice.views import (
     INVITATION_REF,
     MESSAGE_REF,
     NOTE_REF,
+    PRESET_REF,
     SCENARIO,
+    SCENARIO_REF,
     SESSION_REF,
     SHAPES,
     TELEMETRY,
@@ -73,6 +75,10 @@ def test_fields_that_are_not_listed_do_not_leave() -> None:
         NOTE_REF: {"id", "invitationId", "sessionId", "researcherId", "content", "timestamp"},
         INVITATION_REF: {*invitation, "link", "qrCode"},
         INVITATION_LISTED: {*invitation, "sessionId"},
+        PRESET_REF: {"id", "name", "label", "description", "tokens", "isDefault", "sortOrder"},
+        SCENARIO_REF: {
+            *("id", "name", "description", "slug", "partnerPersona", "version", "isActive"),
+        },
         TELEMETRY: {"id", "name", "properties", "userId", "sessionId", "createdAt"},
         SCENARIO: {"id", "name", "description", "slug", "partnerPersona"},
     }

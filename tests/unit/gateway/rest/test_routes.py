@@ -79,6 +79,10 @@ GET, DELETE /practice/invitations/:id
 POST /practice/invitations/validate
 POST /practice/invitations/claim
 GET /practice/sessions/:id/export
+POST /admin/scenarios
+PATCH /admin/scenarios/:id
+GET, POST /admin/presets
+PATCH, DELETE /admin/presets/:id
 POST /telemetry
 GET /admin/telemetry/summary /events /series /top-scenarios
 """
