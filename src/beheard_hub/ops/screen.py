@@ -74,16 +74,15 @@ PROCESS: Sequence[Column] = (
 HOSTS: Sequence[Column] = (
     Column("host", lambda of: of.name),
     Column("shards", lambda of: _count(of.shards)),
-    Column("live", lambda of: _count(of.live)),
+    Column("sessions", lambda of: _count(of.live)),
     Column("packed", lambda of: _count(of.packed), wide=True),
-    Column("listening", lambda of: _count(of.subscriptions), wide=True),
+    Column("listen", lambda of: _count(of.subscriptions), wide=True),
     Column("cmd/s", lambda of: _rate(of.commands_per_second)),
     Column("p50", lambda of: _maybe(of.command_p50_ms), wide=True),
     Column("p95 ms", lambda of: _maybe(of.command_p95_ms)),
     Column("p99", lambda of: _maybe(of.command_p99_ms)),
     Column("buffer", lambda of: _count(of.buffered)),
     Column("flush ms", lambda of: _maybe(of.flush_p95_ms)),
-    Column("unknown", lambda of: _count(of.flushes_unknown), wide=True),
     *PROCESS,
 )
 GATEWAYS: Sequence[Column] = (
@@ -140,7 +139,7 @@ def _numbers(view: Overview) -> Table:
                         f"; tokens: {_counts(ai.tokens)}"),
         ("vectors", f"{_maybe(hub.embedding_lag_s)} s behind, {_count(hub.texts_waiting)} texts "
                     f"wait, {_rate(hub.texts_per_second)}/s"),
-        ("reminders", f"{hub.reminders_overdue} overdue, {hub.reminders_failed} failed; "
+        ("reminders", f"{_count(hub.reminders_overdue)} overdue, {hub.reminders_failed} failed; "
                       f"late p95 {_maybe(hub.reminder_late_p95_s)} s"),
         ("pushes", _counts(view.pushes)),
     ]  # fmt: skip
