@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+import asyncio
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+from urllib.request import Request, urlopen
 from uuid import uuid4
 
+import msgspec
+
 from beheard_hub.demo.columns import Columns
+from beheard_hub.demo.phone import Unplayable
 from beheard_hub.demo.player import play
 from beheard_hub.demo.record import PlayResult, Watcher
 from beheard_hub.demo.rehearsal import Curtain, Rehearsal, rehearse
 from beheard_hub.demo.screen import Screen
 from beheard_hub.gateway.auth import LocalKey
+from beheard_hub.gateway.rest.route import PREFIX
 from beheard_hub.journeys import Journey
 from beheard_hub.persistence.roles import Role, change_role
 
 PACE_SECONDS = 0.25
+CLAIM = f"{PREFIX}/practice/invitations/claim"
+CLAIM_SECONDS_MAX = 30.0
 
 SNIPPET = """\
     import asyncio
@@ -63,12 +72,24 @@ class Show:
 
     async def rehearse(self, script: Rehearsal, curtain: Curtain, pace: float = 0.0) -> str:
         """A practice; see `demo.rehearsal.rehearse`."""
+        [researcher] = self._tokens(script.researcher)
+        return await rehearse(script, self._url, researcher, self, curtain, pace)
 
-        async def make_staff(user_id: str) -> None:
-            await change_role(self._owner_url, user_id, Role.STAFF)
+    async def make_staff(self, user_id: str) -> None:
+        """See `demo.rehearsal.Door`."""
+        await change_role(self._owner_url, user_id, Role.STAFF)
 
-        tokens = self._tokens(script.participant, script.researcher)
-        return await rehearse(script, self._url, tokens, make_staff, curtain, pace)
+    async def claim(self, token: str) -> tuple[str, str]:
+        """See `demo.rehearsal.Door`; by REST, as an app does that has no token yet."""
+        url = self._url.replace("ws", "http", 1).removesuffix("/v1/ws") + CLAIM
+        body = msgspec.json.encode({"token": token})
+        headers = {"Content-Type": "application/json"}
+        asked = Request(url, body, headers, method="POST")  # noqa: S310 - the hub's own address
+        try:
+            answer = await asyncio.to_thread(_answer, asked)
+        except OSError as problem:
+            raise Unplayable(f"the claim: {type(problem).__name__}") from problem
+        return answer["data"]["sessionId"], answer["data"]["token"]
 
     def how_to_connect(self, url: str) -> str:
         """Where the hub is, two tokens and a snippet to paste."""
@@ -80,11 +101,14 @@ class Show:
             + f"\n\n{PRACTICE_TOO}"
         )
 
-    def _tokens(self, *names: str) -> tuple[str, str]:
-        """Of two people nobody knows yet."""
+    def _tokens(self, *names: str) -> Sequence[str]:
+        """Of people nobody knows yet."""
         tag = uuid4().hex[:8]
-        first, second = (
-            self._key.mint(f"demo-{place}-{tag}", name=name)
-            for place, name in zip("ab", names, strict=True)
-        )
-        return first, second
+        return [
+            self._key.mint(f"demo-{number}-{tag}", name=name) for number, name in enumerate(names)
+        ]
+
+
+def _answer(asked: Request) -> Any:
+    with urlopen(asked, timeout=CLAIM_SECONDS_MAX) as response:  # noqa: S310 - see `Show.claim`
+        return msgspec.json.decode(response.read())

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 import tomllib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from importlib import resources
 from typing import Protocol, TypeAlias
@@ -71,11 +71,22 @@ def load() -> Rehearsal:
     return msgspec.convert(tomllib.loads(text), Rehearsal)
 
 
+class Door(Protocol):
+    """What a play needs beside websockets."""
+
+    async def make_staff(self, user_id: str) -> None:
+        """Gives that user the role, as an operator may."""
+
+    async def claim(self, token: str) -> tuple[str, str]:
+        """Opens the link of an invitation as somebody nobody knows: the id of the practice, and the
+        bearer token of the guest that one is then."""
+
+
 async def rehearse(
     script: Rehearsal,
     url: str,
-    tokens: tuple[TokenSource, TokenSource],
-    make_staff: Callable[[str], Awaitable[None]],
+    researcher: TokenSource,
+    door: Door,
     curtain: Curtain,
     pace: float = 0.0,
 ) -> str:
@@ -84,8 +95,8 @@ async def rehearse(
     Args:
         script: from :func:`load`.
         url: address of the websocket, ``ws://host:port/v1/ws``.
-        tokens: of the participant, and of the researcher.
-        make_staff: gives the user with that id the role, as only an operator may.
+        researcher: token of the one who invites and watches.
+        door: beside the websocket.
         curtain: shows it.
         pace: seconds to wait before each line; 0 for tests.
 
@@ -96,41 +107,39 @@ async def rehearse(
     """
     try:
         async with AsyncExitStack() as stack:
-            hubs = [await stack.enter_async_context(Hub.connect(url, token)) for token in tokens]
-            return await _Play(script, hubs[0], hubs[1], curtain, pace).run(make_staff)
+            staff = await stack.enter_async_context(Hub.connect(url, researcher))
+            await door.make_staff((await staff.profile.get()).user.id)
+            play = _Play(script, staff, curtain, pace)
+            invitation = await play.invite()
+            token = re.split(r"[/#=]", invitation.link or "")[-1]
+            session_id, guest = await door.claim(token)
+            participant = await stack.enter_async_context(Hub.connect(url, guest))
+            return await play.run(participant.practice(session_id), invitation.id)
     except (HubError, TimeoutError) as problem:
         raise Unplayable(f"practice: {problem or 'no answer in time'}") from problem
 
 
 class _Play:
-    def __init__(
-        self, script: Rehearsal, participant: Hub, researcher: Hub, curtain: Curtain, pace: float
-    ) -> None:
+    def __init__(self, script: Rehearsal, researcher: Hub, curtain: Curtain, pace: float) -> None:
         self._script = script
-        self._participant = participant
         self._researcher = researcher
         self._curtain = curtain
         self._pace = pace
 
-    async def run(self, make_staff: Callable[[str], Awaitable[None]]) -> str:
-        await make_staff((await self._researcher.profile.get()).user.id)
-        invitation = await self._invite()
-        token = re.split(r"[/#=]", invitation.link or "")[-1]
-        session_id = (await self._participant.practice_invitations.claim(token)).session_id
-        own = self._participant.practice(session_id)
-        watched = self._researcher.practice(session_id)
+    async def run(self, own: PracticeSession, invitation_id: str) -> str:
+        watched = self._researcher.practice(own.id)
         async with own.events() as hers, watched.events(observe=True) as theirs:
             for stream in (hers, theirs):
                 await anext(stream)
             for line in self._script.lines:
                 await asyncio.sleep(self._pace)
-                await self._exchange(line, own, invitation.id, (hers, theirs))
+                await self._exchange(line, own, invitation_id, (hers, theirs))
             ended = await own.complete()
             await asyncio.gather(_until(hers, ENDED), _until(theirs, ENDED))
-        await self._settle(invitation.id)
+        await self._settle(invitation_id)
         return ended.status
 
-    async def _invite(self) -> PracticeInvitation:
+    async def invite(self) -> PracticeInvitation:
         script = self._script
         scenario = await self._researcher.practices.scenario(script.scenario)
         invitation = await self._researcher.practice_invitations.create(
@@ -143,8 +152,8 @@ class _Play:
         )
         introduction = (
             scenario.partner_persona,
-            f"{script.researcher} invites by a link; {script.participant} opens it, and is told "
-            "that the practice may be watched.",
+            f"{script.researcher} invites by a link; {script.participant} opens it, is a guest of "
+            "the hub from then on, and is told that the practice may be watched.",
         )
         self._curtain.began(f"Practice: {scenario.name}", introduction, heads)
         return invitation
