@@ -19,6 +19,7 @@ from beheard_hub.actors.activation import UNAVAILABLE, Activation
 from beheard_hub.actors.arrivals import Arrivals
 from beheard_hub.actors.attending import attend
 from beheard_hub.actors.background import Background
+from beheard_hub.actors.cell import Cell
 from beheard_hub.actors.departures import Departures
 from beheard_hub.actors.entrance import Entrance
 from beheard_hub.actors.host_ports import Ports
@@ -136,6 +137,7 @@ class Host:
             self.activation, ports.sessions, renderer, background, self.answering, ports.sleep,
             self.presence, observers,
         )  # fmt: skip
+        self.subscriptions.resumed = self._resumed
         for peer in self.peers:
             self.subscriptions.attached(peer)
         self._reminders = Reminders(ports.sessions, ports.clock, reactions, ports.kinds.at_once)
@@ -273,6 +275,14 @@ class Host:
     def _received(self, peer: GatewayPeer, message: ReceivedTo) -> None:
         if (by := self.subscriptions.whose(peer, message.sub)) is not None:
             self._notifier.received(by.session_id, by.user_id, message.seq)
+
+    def _resumed(self, cell: Cell, user_id: str) -> None:
+        if (name := cell.kind.resumed) is not None:
+            told = Command(
+                id=self._ports.ids.ordered(), name=name, user_id=user_id, session_id=cell.key,
+                data=None,
+            )  # fmt: skip
+            self.submit_internal(cell.key, told)
 
     # ---- Mailbox
 

@@ -73,6 +73,8 @@ class Subscriptions:
         self.answers = Answers()
         self.observers = observers
         self.announcer = Announcer(presence, activation, self._listening)
+        self.resumed: Callable[[Cell, str], None]
+        """Told who of a session listens again."""
         self._of_user: dict[tuple[str, str], list[Subscription]] = {}
         self._of_peer: dict[GatewayPeer, dict[int, Subscription]] = {}
 
@@ -271,6 +273,8 @@ class Subscriptions:
             await self._replay(subscription, after, newest)
         if not subscription.closed and subscription.observer is None:
             self.announcer.opened(subscription, outcome)
+            if after is not None:
+                self.resumed(outcome, subscription.user_id)
         await self._catch_up(subscription)
 
     async def _replay(self, subscription: Subscription, after: int, newest: int) -> None:

@@ -235,6 +235,9 @@ class SessionKind(Protocol[S]):
     commands: Mapping[str, CommandSpec]
     at_once: frozenset[str]
     """Kinds of dues that wait for no time: due when they are stored, whatever a clock says."""
+    resumed: str | None
+    """Internal command, without data, by which a session is told that a member listens again from
+    where they had come to; None: it need not know."""
     notifies: frozenset[str]
     """Events of which somebody who is not connected is notified, unless they raised it."""
 

@@ -12,7 +12,7 @@ import pytest
 
 from beheard_hub.domain.practice.telemetry import RESERVED
 from beheard_hub.domain.refusals import Code
-from beheard_hub.link_messages import Refused
+from beheard_hub.link_messages import Refused, SubscribedFrom
 from beheard_hub.persistence.database import Database
 from beheard_hub.persistence.register import PostgresRegister
 from beheard_hub.persistence.stores import PostgresAccounts
@@ -155,6 +155,21 @@ async def test_scenarios_by_what_happened_in_them(stage: Stage) -> None:
     assert (top["slug"], top["count"]) == ("family-table", 1)
     asked = await boss.do("telemetry.top_scenarios", **span, name="message_sent")
     assert asked == {"scenarios": []}
+
+
+async def test_who_listens_again_is_counted_and_who_begins_to_is_not(stage: Stage) -> None:
+    anna = await stage.person()
+    session = await stage.started(anna)
+    anna.listen(session, after=0)
+    await anna.hears(lambda message: isinstance(message, SubscribedFrom))
+    await anna.do("practice.get", session)
+    counted = await stage.owner.fetchval(
+        """SELECT count(*) FROM practice."TelemetryEvent"
+           WHERE name = 'reconnection' AND "userId" = $1 AND "sessionId" = $2""",
+        anna.user_id,
+        int(session),
+    )
+    assert counted == 1
 
 
 async def test_the_server_counts_who_came_was_merged_or_has_another_role(

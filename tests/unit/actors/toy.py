@@ -57,6 +57,7 @@ class Join(msgspec.Struct, frozen=True, rename="camel"):
 class Toy:
     name = "toy"
     at_once = frozenset({"at_once"})
+    resumed: str | None = None
     notifies = frozenset({"nudged"})
     commands: Mapping[str, CommandSpec] = {
         spec.name: spec
@@ -232,6 +233,7 @@ class ToyDirectory:
 
     name = "directory"
     at_once = frozenset[str]()
+    resumed: str | None = None
     notifies: frozenset[str] = frozenset()
     commands: Mapping[str, CommandSpec] = {
         "open": CommandSpec(name="open", data=Nothing, sessionless=True, alone=True),

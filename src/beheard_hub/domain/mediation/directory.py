@@ -70,6 +70,7 @@ class DirectoryKind:
 
     name = "directory"
     at_once = AT_ONCE
+    resumed: str | None = None
     notifies: frozenset[str] = frozenset()
     commands: Mapping[str, CommandSpec] = {
         name: CommandSpec(

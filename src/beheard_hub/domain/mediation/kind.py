@@ -80,6 +80,7 @@ class MediationKind:
 
     name = "mediation"
     at_once = AT_ONCE
+    resumed: str | None = None
     commands: Mapping[str, CommandSpec] = {name: _spec(name) for name in COMMANDS}
     notifies = NOTIFIES
 

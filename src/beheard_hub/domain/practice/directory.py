@@ -225,6 +225,7 @@ class PracticeDirectoryKind:
     name = "practice_directory"
     commands: Mapping[str, CommandSpec] = {name: _spec(name) for name in TABLE}
     at_once: frozenset[str] = frozenset()
+    resumed: str | None = None
     notifies: frozenset[str] = frozenset()
 
     def __init__(self, numbers: Numbers, policy: Policy) -> None:

@@ -40,6 +40,7 @@ class PracticeKind:
     name = "practice"
     commands: Mapping[str, CommandSpec] = {name: _spec(name) for name in COMMANDS}
     at_once = frozenset({EXCHANGE, TAKEN_BACK})
+    resumed: str | None = "internal.practice_resumed"
     notifies: frozenset[str] = frozenset()
     """Whoever rehearses is there; who is not reads it later."""
 

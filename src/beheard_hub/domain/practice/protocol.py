@@ -141,12 +141,14 @@ COMMANDS: Mapping[str, Row] = {
     "practice.observe": Row(role=STAFF, statuses=ANY, others=STAFF, reads=True, observes=True),
 }
 
-INTERNAL: Mapping[str, type[i.Internal]] = {
+INTERNAL: Mapping[str, type[i.Internal] | None] = {
     "internal.practice_replied": i.Replied,
     "internal.practice_failed": i.Failed,
     "internal.practice_timer": i.Timer,
     "internal.practice_revoked": i.Revoked,
+    "internal.practice_resumed": None,
 }
+"""Command → its data, if it has any."""
 
 DIRECTORY: Mapping[str, Row] = {
     "practice.start": Row(data=c.PracticeStart, role=USER, statuses=ANY),

@@ -13,6 +13,7 @@ from beheard_hub.domain.practice.vocabulary import EXHAUSTED, WARNING
 PROPERTIES: Mapping[str, tuple[str, ...]] = {
     "conversation_started": ("scenarioId", "invited"),
     "message_sent": (),
+    "reconnection": (),
     "stream_completed": ("lane", "inputTokens", "outputTokens"),
     "stream_error": ("lane", "retryable"),
     "quota_warning": ("remaining", "total"),
@@ -31,7 +32,7 @@ FALLS: Mapping[str, str] = {WARNING: "quota_warning", EXHAUSTED: "quota_exhauste
 RESERVED: frozenset[str] = frozenset(
     {
         *PROPERTIES,
-        *("reconnection", "user_authenticated", "user_merged", "user_role_changed"),
+        *("user_authenticated", "user_merged", "user_role_changed"),
     }
 )
 """The whole catalogue: names that no client may use."""

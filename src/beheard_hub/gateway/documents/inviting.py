@@ -63,7 +63,7 @@ INVITING = Section(
     },
     asked={
         "practice_invitation.create.label": Asked("For staff alone.", "Tuesday group"),
-        "practice_invitation.create.presetName": Asked("Whose quota it gets.", "medium"),
+        "practice_invitation.create.presetName": Asked("Whose quota it gets.", "standard"),
         "practice_invitation.get.invitationId": Asked("The invitation.", INVITATION),
         "practice_invitation.revoke.invitationId": Asked("The invitation.", INVITATION),
         "expiresInDays": Asked("How long it can be used.", 30),
@@ -106,7 +106,7 @@ INVITING = Section(
         "PracticeOffer.scenario": Word(ref("Scenario"), "What will be practised."),
         "PracticeOffer.expiresAt": Word(TIME, "Until when.", LATER),
         "tokens": Word(COUNT, "Tokens in all.", 25_000),
-        "Grant.label": Word(maybe(TEXT), "Of the preset.", "An hour"),
+        "Grant.label": Word(maybe(TEXT), "Of the preset.", "Standard"),
         "revokedAt": Word(maybe(TIME), "When it was taken back.", None),
         "claimedAt": Word(maybe(TIME), "When it was taken up.", None),
         "createdById": Word(TEXT, "Who made it.", ALICE),

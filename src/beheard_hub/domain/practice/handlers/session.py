@@ -70,6 +70,12 @@ def revoked(turn: Turn) -> Outcome:
     return None
 
 
+def resumed(turn: Turn) -> Outcome:
+    """internal.practice_resumed: the participant's stream goes on where it had stopped."""
+    turn.count("reconnection")
+    return None
+
+
 SESSION: Mapping[str, Handler] = {
     "practice.complete": complete,
     "practice.get": get,
@@ -77,4 +83,5 @@ SESSION: Mapping[str, Handler] = {
     "practice.observe": observe,
     "internal.practice_timer": timer,
     "internal.practice_revoked": revoked,
+    "internal.practice_resumed": resumed,
 }
