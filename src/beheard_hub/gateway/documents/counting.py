@@ -67,7 +67,7 @@ COUNTING = Section(
         "ScenarioCount": _shape("How much happened in one scenario.", "slug name count"),
     },
     words={
-        "recorded": Word(BOOL, "It is counted.", True),
+        "telemetry.record.recorded": Word(BOOL, "It is counted.", True),
         "telemetry.summary.total": Word(COUNT, "How much happened.", 412),
         "telemetry.summary.users": Word(COUNT, "To how many users.", 31),
         "telemetry.summary.sessions": Word(COUNT, "In how many practices.", 40),
@@ -75,7 +75,7 @@ COUNTING = Section(
         "started": Word(COUNT, "Conversations that began.", 40),
         "ended": Word(COUNT, "Conversations that ended.", 38),
         "averageDurationMs": Word(maybe(COUNT), "Of those that ended.", 1_260_000),
-        "events": Word(many(ref("TelemetryEvent")), "Newest first."),
+        "telemetry.events.events": Word(many(ref("TelemetryEvent")), "Newest first."),
         "series": Word(many(ref("DayCount")), "Every day of the span, in order."),
         "telemetry.top_scenarios.scenarios": Word(many(ref("ScenarioCount"), 10), "Most first."),
         "TelemetryEvent.id": Word(TEXT, "Its id.", THING),

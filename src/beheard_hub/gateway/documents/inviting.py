@@ -6,7 +6,7 @@ from beheard_hub.domain.practice import vocabulary as v
 from beheard_hub.domain.refusals import Code
 from beheard_hub.gateway.documents.examples import ALICE, AT, INVITATION, LATER
 from beheard_hub.gateway.documents.practising import LANE, NUMBER
-from beheard_hub.gateway.documents.schema import BOOL, COUNT, TEXT, TIME, many, maybe, ref, words_of
+from beheard_hub.gateway.documents.schema import COUNT, TEXT, TIME, many, maybe, ref, words_of
 from beheard_hub.gateway.documents.sections import Asked, Section, Shape, Word
 
 SHOWN = "3q2-7wQxk0hZb5mYt1uC9vRfLs8nJdPaGe6iKoXyWzM"
@@ -91,7 +91,6 @@ INVITING = Section(
         ),
         "practice_invitation.get.notes": Word(many(ref("ObservationNote")), "The newest ten."),
         "practice_invitation.get.usage": Word(many(ref("LaneUsage")), "By lane and model."),
-        "revoked": Word(BOOL, "It is taken back.", True),
         "practice_invitation.claim.sessionId": Word(TEXT, "The practice; subscribe to it.", NUMBER),
         "token": Word(
             TEXT, "Of somebody who came without one: good for 90 days after its last use.", SHOWN
@@ -107,7 +106,6 @@ INVITING = Section(
         "PracticeOffer.expiresAt": Word(TIME, "Until when.", LATER),
         "tokens": Word(COUNT, "Tokens in all.", 25_000),
         "Grant.label": Word(maybe(TEXT), "Of the preset.", "Standard"),
-        "revokedAt": Word(maybe(TIME), "When it was taken back.", None),
         "claimedAt": Word(maybe(TIME), "When it was taken up.", None),
         "createdById": Word(TEXT, "Who made it.", ALICE),
         "PracticeInvitationMade.createdAt": Word(TIME, "When it was made.", AT),

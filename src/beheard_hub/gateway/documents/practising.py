@@ -107,7 +107,7 @@ PRACTISING = Section(
             maybe(TEXT), "The invitation that it stands on, if any.", None
         ),
         "PracticeSession.status": Word(STATUS, "Where it stands.", v.ACTIVE),
-        "startedAt": Word(TIME, "When it began.", AT),
+        "PracticeSession.startedAt": Word(TIME, "When it began.", AT),
         "endedAt": Word(maybe(TIME), "When it ended, if it has.", None),
         "durationSeconds": Word(maybe(COUNT), "From start to end, once it has ended.", None),
         "totalMessages": Word(COUNT, "How much was said, by all three.", 6),
@@ -119,7 +119,9 @@ PRACTISING = Section(
         ),
         "PracticeMessage.content": Word(TEXT, "All of it.", SAID),
         "audioUrl": Word(maybe(TEXT), "Where it can be heard.", None),
-        "clientId": Word(maybe(TEXT), "Of an own message: the id of its command.", "7f3a1c"),
+        "PracticeMessage.clientId": Word(
+            maybe(TEXT), "Of an own message: the id of its command.", "7f3a1c"
+        ),
         "remaining": Word(COUNT, "Tokens; never below zero.", 4_100),
         "total": Word(COUNT, "Tokens in all.", 25_000),
         "Quota.state": Word(QUOTA_STATE, "`warning` is below a fifth.", v.WARNING),
