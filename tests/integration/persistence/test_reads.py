@@ -83,7 +83,7 @@ RUN_TIME = [
 ]
 
 
-NUMBERED = {"by_id.practice_session", "by_id.practice_message"}
+NUMBERED = {"by_id.practice_session", "by_id.practice_message", "by_id.practice_scenario"}
 """Queries whose ids are numbers, as text."""
 
 
