@@ -108,6 +108,18 @@ class PracticeInvitation(Shape, frozen=True, kw_only=True):
     qr_code: str | None = None
 
 
+class Preset(Shape, frozen=True, kw_only=True):
+    """A quota that an invitation, or a practice without one, may be given."""
+
+    id: str
+    name: str
+    label: str
+    description: str | None = None
+    tokens: int
+    is_default: bool
+    sort_order: int
+
+
 # ---- replies
 
 
@@ -172,3 +184,11 @@ class InvitedOffered(Shape, frozen=True, kw_only=True):
 class Claimed(Shape, frozen=True, kw_only=True):
     session_id: str
     user: User
+
+
+class PresetsShown(Shape, frozen=True, kw_only=True):
+    presets: Sequence[Preset]
+
+
+class PresetKept(Shape, frozen=True, kw_only=True):
+    preset: Preset

@@ -8,6 +8,7 @@ from beheard_hub.client.account import Invitations, Notifications, Profile, Sess
 from beheard_hub.client.belonging import Contacts, Identities, Users
 from beheard_hub.client.library import Library
 from beheard_hub.client.practice import Notes, PracticeInvitations, Practices, PracticeSession
+from beheard_hub.client.practice_administration import Presets, Scenarios
 from beheard_hub.client.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ class Sessionless:
         self.library = Library(hub, "")
         self.practices, self.notes = Practices(hub, ""), Notes(hub, "")
         self.practice_invitations = PracticeInvitations(hub, "")
+        self.scenarios, self.presets = Scenarios(hub, ""), Presets(hub, "")
         self.identities, self.contacts = Identities(hub, ""), Contacts(hub, "")
         self.users, self.telemetry = Users(hub, ""), Telemetry(hub, "")
 

@@ -26,7 +26,7 @@ from beheard_hub.domain.practice import protocol as practice
 HERE = Path(beheard_hub.client.__file__).parent
 METHODS = (
     *("account.py", "belonging.py", "groups.py", "library.py", "practice.py", "session.py"),
-    "telemetry.py",
+    *("practice_administration.py", "telemetry.py"),
 )
 
 
