@@ -364,7 +364,7 @@ _LIBRARY: Mapping[str, Word] = {
     "removed": Word(BOOL, "Nobody is shown it any more.", True),
 }
 
-WORDS: Mapping[str, Word] = {
+_OF_MEDIATION: Mapping[str, Word] = {
     **_THINGS,
     **_SESSIONS,
     **_THREAD,
@@ -375,8 +375,9 @@ WORDS: Mapping[str, Word] = {
     **_CONSENT,
     **_ACCOUNT,
     **_LIBRARY,
-    **OTHERS.words,
 }
+assert _OF_MEDIATION.keys().isdisjoint(OTHERS.words), "a word means the same everywhere"
+WORDS: Mapping[str, Word] = {**_OF_MEDIATION, **OTHERS.words}
 """Field, ``Shape.field`` or ``command.name.field`` → what it is."""
 
 
