@@ -369,3 +369,10 @@ async def test_all_devices_show_the_same_and_never_anything_wrong(
 )
 async def test_what_happens_every_day(deeds: list[str]) -> None:
     await play([("join", 9, 9), ("join", 9, 9), *((deed, 9, 9) for deed in deeds)])
+
+
+async def test_an_answer_that_began_and_was_given_up_unseen_leaves_none_before_it() -> None:
+    """Waiting together, its first piece and its end are still two: only the first says that the
+    answer before it, which nobody took back, is over."""
+    unseen = [("overtake", 0, 0), ("give up", 9, 9)]
+    await play([("join", 9, 9), ("say", 9, 9), *unseen, ("move", 9, 9)])

@@ -35,10 +35,10 @@ class Pacing:
 
     def take(self, thread: Thread, piece: Piece, ears: int) -> Piece | None:
         """What so many are told now: this piece with what was held before it, or nothing yet. That
-        an answer is taken back is told at once."""
+        an answer begins, or is taken back, is told at once."""
         held = self._held.setdefault(thread, _Held())
         held.piece = piece if held.piece is None else _joined(held.piece, piece)
-        if piece.text and self._mono() < held.due_at:
+        if piece.text and piece.index and self._mono() < held.due_at:
             return None
         held.due_at = self._mono() + ears / TOLD_PER_SECOND_MAX
         return self.release(thread)

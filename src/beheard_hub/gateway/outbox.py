@@ -65,7 +65,7 @@ class Outbox:
     def _put_delta(self, delta: Delta) -> None:
         size = DELTA_FRAME_BYTES + _size(delta.text)
         waiting = self._deltas.get(delta.message_id)
-        if waiting is None or waiting.delta is None:
+        if waiting is None or waiting.delta is None or _begins_and_ends(waiting.delta, delta):
             entry = _Waiting(None, delta, size)
             self._deltas[delta.message_id] = entry
             self._append(entry)
@@ -94,16 +94,23 @@ class Outbox:
             return None
         entry = self._queue.popleft()
         self._bytes -= entry.size
-        if entry.delta is not None:
+        if entry.delta is None:
+            return entry.payload
+        if self._deltas[entry.delta.message_id] is entry:
             del self._deltas[entry.delta.message_id]
-            return self._codec.encode(entry.delta)
-        return entry.payload
+        return self._codec.encode(entry.delta)
 
     def clear(self) -> None:
         """Forgets what waits."""
         self._queue.clear()
         self._deltas.clear()
         self._bytes = 0
+
+
+def _begins_and_ends(waiting: Delta, later: Delta) -> bool:
+    """Whether the later takes back what the waiting one may have begun. A first piece also says
+    that the answer before it is over; that must be told, though nothing of the text is left."""
+    return later.reset and not later.text and not waiting.reset
 
 
 def _size(payload: str | bytes) -> int:
