@@ -69,9 +69,9 @@ class Town:
         return result
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
-    """The hub of this run."""
+    """The hub of these tests; it ends with the last of them, and idles for none of the others."""
     folder: Path = tmp_path_factory.mktemp("hub")
     clock = HandClock()
     clock.at = datetime.now(UTC)
@@ -87,7 +87,7 @@ async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
             await hub.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def friendship(town: Town) -> PlayResult:
     """The journey `friendship`, played once and undisturbed."""
     return await town.play("friendship")

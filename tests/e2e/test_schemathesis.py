@@ -37,7 +37,7 @@ from beheard_hub.journeys import Act, Journey
 
 from .conftest import Person, Town
 
-CASES = int(os.environ.get("BEHEARD_FUZZ_CASES", "900"))
+CASES = int(os.environ.get("BEHEARD_FUZZ_CASES", "600"))
 """Of all routes together."""
 SLOW = {
     "message.send",
@@ -179,7 +179,7 @@ def ask(world: World, case: Any, who: Person | None, route: Route, good: bool) -
         for good in (True, False)
     ],
 )
-def test_answers_as_documented(world: World, route: Route, good: bool) -> None:
+async def test_answers_as_documented(world: World, route: Route, good: bool) -> None:
     operation = world.schema[PREFIX + route.path][route.method.value]
     mode = schemathesis.GenerationMode.POSITIVE if good else schemathesis.GenerationMode.NEGATIVE
 
@@ -195,12 +195,12 @@ def test_answers_as_documented(world: World, route: Route, good: bool) -> None:
         who = data.draw(asked(world, route, case, good))
         ask(world, case, who, route, good)
 
-    try:
-        run()
+    try:  # beside the loop, on which the issuer answers whom the hub asks for keys
+        await asyncio.to_thread(run)
     except Unsatisfiable:
         assert not good, "nothing can be broken in a request that holds nothing"
 
 
 def test_enough_was_asked(world: World) -> None:
     assert world.sent >= CASES * 0.9, world.statuses
-    assert world.statuses.get(200, 0) > 100, world.statuses
+    assert world.statuses.get(200, 0) > CASES / 10, world.statuses

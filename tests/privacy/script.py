@@ -40,6 +40,8 @@ class Pair:
         self.session_id = ""
         self.looked_at = False
         """Whether drafts are looked at as soon as they are written: then the hint is waited for."""
+        self.onlookers: Sequence[Player] = (a, b)
+        """Who reads everything again whenever something was done; the other once in each stage."""
         self.answers: dict[Side, list[str]] = {"a": [], "b": []}
         """What REST answered each of them, as JSON."""
 
@@ -72,7 +74,7 @@ class Pair:
     async def stage(self, number: int) -> None:
         """All that is done in a stage, short of leaving it."""
         await STAGE[number](self)
-        await self.look()
+        await self.look((self.a, self.b))
 
     async def advance(self) -> None:
         """Both go on, one after the other."""
@@ -80,10 +82,10 @@ class Pair:
             await x.advance()
             await settled(self.a, self.b)
 
-    async def look(self) -> None:
-        """Both read everything that can be read now."""
+    async def look(self, onlookers: Sequence[Player] | None = None) -> None:
+        """They read everything that can be read now."""
         await settled(self.a, self.b)
-        for x, _ in self.both:
+        for x in onlookers or self.onlookers:
             for command in READS:
                 await _read(x, command)
 

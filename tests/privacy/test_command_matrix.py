@@ -53,6 +53,11 @@ Told = tuple[Answer, Sequence[str]]
 """An answer, and what the hub did for it."""
 
 
+def ends(keys: Sequence[str]) -> Sequence[str]:
+    """The first and the last of somebody's objects: what is between them is asked for alike."""
+    return [*keys[:1], *keys[1:][-1:]]
+
+
 def said(text: str, _: bool) -> str:
     """Everybody speaks plainly."""
     return text
@@ -167,8 +172,8 @@ class Town:
         """One command about one kind of object."""
         kind = case.named.kind
         own = me.objects.get(kind, [])
-        foreign = [key for other in strangers for key in other.objects.get(kind, [])]
-        foreign += [] if case.named.partner_may else partner.objects.get(kind, [])
+        foreign = [key for other in strangers for key in ends(other.objects.get(kind, []))]
+        foreign += [] if case.named.partner_may else ends(partner.objects.get(kind, []))
         foreign += [] if case.named.own_may else own
         known = set(own) if case.named.own_may else set()
         session_id = None if ALL[case.command].sessionless else me.session_id
@@ -212,9 +217,8 @@ class Town:
     async def try_sessions(self) -> None:
         """Everybody who is not in a session, with every command of it."""
         first, second = self.pairs
-        callers = [(name, each.session_id) for name in OUTSIDERS for each in self.pairs]
-        callers += [(x.name, second.session_id) for x in (first.a, first.b)]
-        callers += [(x.name, first.session_id) for x in (second.a, second.b)]
+        callers = [(name, first.session_id) for name in OUTSIDERS]
+        callers += [(first.a.name, second.session_id), (second.b.name, first.session_id)]
         for command in IN_SESSION:
             data = sample(command)
             for name, session_id in callers:
@@ -298,10 +302,10 @@ def test_what_is_anothers_costs_as_much_as_nothing(town: Town) -> None:
 
 def test_nothing_was_left_out(town: Town) -> None:
     ways = len(IN_SESSION) + sum(route.in_session for route in ROWS) + 1  # subscribe
-    assert town.by_kind["session"] == ways * (2 * len(OUTSIDERS) + 4)
+    assert town.by_kind["session"] == ways * (len(OUTSIDERS) + 2)
     kinds = {case.named.kind for command in ALL for case in cases(command)}
     assert kinds - set(town.by_kind) == set()
-    assert town.compared > 2000
+    assert town.compared > 1_000, town.compared
 
 
 def test_every_such_command_works_with_the_own_one(town: Town) -> None:

@@ -97,6 +97,7 @@ async def told(house: House, word: Word, *, by_rest: bool) -> Pair:
     words: Mapping[Side, Word] = {"a": word, "b": plain}
     async with pair(house, people, words, by_rest=by_rest) as played:
         played.looked_at = True
+        played.onlookers = (played.b,)
         await play(played)
     assert bool(played.answers["a"] and played.answers["b"]) == by_rest
     return played

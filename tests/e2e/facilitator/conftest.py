@@ -21,7 +21,7 @@ class SpokenTown(Town):
         self.api = api
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SpokenTown]:
     """The hub of this run. Its patience is short, so that a stall is over soon."""
     folder: Path = tmp_path_factory.mktemp("spoken")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from beheard_hub.persistence.numbers import BlockNumbers
+from beheard_hub.persistence.numbers import KINDS, BlockNumbers
 from beheard_hub.ports import StoreUnavailable
 
 
@@ -15,7 +15,7 @@ class Sequences:
     """A database that can be away, or slow, and tells how it was asked."""
 
     def __init__(self) -> None:
-        self.next = {"session": 1, "message": 1}
+        self.next = dict.fromkeys(KINDS, 1)
         self.asked: list[tuple[str, int]] = []
         self.away = False
         self.called = asyncio.Event()
@@ -48,7 +48,7 @@ async def test_each_kind_counts_for_itself() -> None:
     sequences = Sequences()
     numbers = BlockNumbers(sequences, block=10, low=2)
     await numbers.open()
-    assert sequences.asked == [("session", 10), ("message", 10)]
+    assert sequences.asked == [("session", 10), ("message", 10), ("scenario", 2)]
     assert [numbers.number("session") for _ in range(3)] == [1, 2, 3]
     assert numbers.number("message") == 1
 
@@ -97,7 +97,7 @@ async def test_opening_says_when_the_database_is_away() -> None:
 
 async def test_another_word_is_our_mistake() -> None:
     with pytest.raises(KeyError):
-        BlockNumbers(Sequences()).number("scenario")
+        BlockNumbers(Sequences()).number("preset")
 
 
 async def test_closing_ends_what_is_under_way() -> None:
