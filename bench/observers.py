@@ -28,7 +28,7 @@ from beheard_hub.testing.hub_process import HubProcess
 from beheard_hub.testing.messages_api import Fault, MessagesApi, Pace, served
 from bench.bars import Found
 from bench.run import Run, token_of
-from bench.streaming import standing_in
+from bench.streaming import give_way, standing_in
 
 RESEARCHERS = 50
 CONNECTIONS = 10
@@ -87,6 +87,7 @@ class Practice:
 
 async def serve() -> None:
     """The stand-in, in its own process: prints its address and speaks until it is ended."""
+    give_way()
     api = MessagesApi(PACE, requests_kept_max=1)
     api.script("practice_*", Fault(text=TEXT), forever=True)
     async with served(api) as url:

@@ -117,7 +117,7 @@ class _Pace:
         self._emit = emit
         self._clock = clock
         self._rhythm = rhythm
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
         """Set while something may wait; it is let run out, which is cheaper than a new one each."""
         self._index = 0
         self._waiting = ""
@@ -138,19 +138,18 @@ class _Pace:
         self._chars += len(piece.text)
         if self._chars > TEXT_CHARS_MAX:
             raise FacilitatorFailed("the answer cannot be stored")
-        self._leave()
+        if self._timer is None:
+            # not at once: words that came together leave together
+            self._timer = asyncio.get_running_loop().call_soon(self._rang)
 
-    def _leave(self) -> None:
+    def _rang(self) -> None:
         """What waits goes now, or when its time has come."""
+        self._timer = None
         left = self.seconds_left(self._rhythm.seconds)
         if left == 0.0:
             self.flush()
-        elif self._timer is None:
+        else:
             self._timer = asyncio.get_running_loop().call_later(left, self._rang)
-
-    def _rang(self) -> None:
-        self._timer = None
-        self._leave()
 
     def close(self) -> None:
         """Nothing goes any more."""

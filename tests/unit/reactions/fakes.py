@@ -163,6 +163,7 @@ class ScriptedFacilitator:
         script = self.scripts.pop(0) if self.scripts else said("I hear you.")
         try:
             for piece in script:
+                await asyncio.sleep(0)  # each comes by itself
                 self.started.set()
                 if isinstance(piece, asyncio.Event):
                     await piece.wait()

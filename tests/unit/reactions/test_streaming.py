@@ -22,16 +22,20 @@ from beheard_hub.reactions.streaming import (
 )
 from tests.unit.reactions.fakes import FakeClock
 
+Script = Sequence[tuple[float, Delta | Spoken]]
 Sent = list[tuple[float, int, str, bool]]
 
 
-async def run(pieces: Sequence[tuple[float, Delta | Spoken]]) -> tuple[Spoken, Sent]:
-    """Plays pieces with a wait in seconds before each, and records what left when."""
+async def run(pieces: Script) -> tuple[Spoken, Sent]:
+    """Plays pieces with a wait in seconds before each, and records what left when. What comes
+    without a wait comes in one with what was before it."""
     clock = FakeClock()
     sent: Sent = []
 
     async def stream() -> AsyncIterator[Delta | Spoken]:
         for wait, piece in pieces:
+            if wait:
+                await asyncio.sleep(0)
             clock.seconds += wait
             yield piece
 
@@ -45,8 +49,15 @@ def done(text: str = "text") -> Spoken:
     return Spoken(text=text, prompt_version="v")
 
 
-async def test_pieces_that_come_at_once_leave_in_two() -> None:
-    spoken, sent = await run([(0, Delta("a")), (0, Delta("b")), (0, Delta("c")), (0, done("abc"))])
+async def test_pieces_that_come_in_one_leave_in_one() -> None:
+    _, sent = await run([(0, Delta("a")), (0, Delta("b")), (1, Delta("c")), (0, done("abc"))])
+    assert [(index, text) for _, index, text, _ in sent] == [(0, "ab"), (1, "c")]
+
+
+async def test_pieces_that_follow_soon_leave_together() -> None:
+    soon = 0.01
+    pieces: Script = [(0, Delta("a")), (soon, Delta("b")), (soon, Delta("c")), (0, done("abc"))]
+    spoken, sent = await run(pieces)
     assert spoken.text == "abc"
     assert [(index, text) for _, index, text, _ in sent] == [(0, "a"), (1, "bc")]
     assert sent[1][0] - sent[0][0] == pytest.approx(0.04)
@@ -59,7 +70,7 @@ async def test_slow_pieces_leave_as_they_come() -> None:
 
 async def test_a_reset_throws_away_what_was_shown_and_what_waits() -> None:
     _, sent = await run(
-        [(0, Delta("a")), (0, Delta("lost")), (1, Delta("b", reset=True)), (1, done("b"))]
+        [(0, Delta("a")), (0.01, Delta("lost")), (0.01, Delta("b", reset=True)), (1, done("b"))]
     )
     assert [(index, text, reset) for _, index, text, reset in sent] == [
         (0, "a", False),
@@ -119,6 +130,7 @@ class Patient:
         return self
 
     async def __anext__(self) -> Delta | Spoken:
+        await asyncio.sleep(0)
         if self.first:
             return self.first.pop(0)
         self.asked.set()

@@ -43,8 +43,9 @@ AGAIN_TYPES = frozenset({"api_error", "overloaded_error", "rate_limit_error", "t
 """The same for an error inside a stream, whose status was good."""
 STREAMS_UNHURRIED = 40
 """As many answers at once are read as they come."""
-READS_PER_SECOND_MAX = 500
-"""Of all answers together where there are more: a person sees two pieces a second then."""
+READS_PER_SECOND_MAX = 250
+"""Of all answers together where there are more: of 500 at once each gets a few sentences every two
+seconds. Rarer and longer pieces cost nobody a word; more of them cost everybody's acks."""
 UNACCEPTABLE = frozenset({400, 413, 422})
 """Statuses that are about the request: it would be refused again."""
 
