@@ -33,8 +33,9 @@ async def assert_answered_once(here: Room, message_id: str, rule: Rule) -> None:
     assert [m["id"] for m in here.ear_a.answers(1)] == [opening["id"], stored["id"]]
 
 
-def shows_text(fault: Fault) -> bool:
-    """Whether text reached the user before it is noticed that it is no answer."""
+def may_show_text(fault: Fault) -> bool:
+    """Whether text can reach the user before it is noticed that it is no answer; what came in one
+    read with its end does not."""
     broken_at_once = fault.breaks is not None and fault.after_pieces == 0
     return fault.status == 200 and fault.text != "" and not broken_at_once
 
@@ -55,7 +56,7 @@ async def test_a_fault_that_passes_is_mended_unseen(town: SpokenTown, name: str)
         assert here.ear_a.events("message.failed") == []
         said = here.ear_a.answers(1)[1]["id"]
         resets = [delta for delta in here.ear_a.deltas(said) if delta.reset]
-        assert len(resets) == shows_text(FAULTS[name])
+        assert len(resets) <= may_show_text(FAULTS[name])
 
 
 @pytest.mark.parametrize("name", PASSING)
