@@ -13,8 +13,8 @@ from beheard_hub.persistence.database import Database
 from beheard_hub.persistence.register import PostgresRegister
 from beheard_hub.practice.scripts import Script
 from tests.conftest import TestDatabase
-from tests.integration.consent.house import Door, House
-from tests.integration.practice.stage import Stage
+from tests.integration.consent.house import Door
+from tests.integration.practice.stage import Stage, staged
 from tests.integration.practice.voices import ScriptedVoice
 
 PROVIDER = "https://id.example"
@@ -42,12 +42,8 @@ def voice() -> HeldVoice:
 async def stage(
     database: TestDatabase, db: Database, owner: asyncpg.Connection, voice: HeldVoice
 ) -> AsyncIterator[Stage]:
-    house = House(database, db, voice=voice)
-    await house.start()
-    try:
-        yield Stage(house, owner)
-    finally:
-        await house.stop()
+    async with staged(database, db, owner, voice) as stage:
+        yield stage
 
 
 async def test_the_exchange_goes_on_for_the_user(

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
 
-from tests.integration.consent.house import Phone
+from beheard_hub.link_messages import EventFrom
+from beheard_hub.persistence.database import Database
+from tests.conftest import TestDatabase
+from tests.integration.consent.house import House, Phone
+from tests.integration.practice.voices import ScriptedVoice
 
 _numbers = itertools.count(1)
 JSON = {"quota", "usage", "metadata", "properties"}
@@ -81,3 +86,21 @@ class Stage:
             {k: json.loads(v) if k in JSON and v is not None else v for k, v in row.items()}
             for row in found
         ]
+
+
+@asynccontextmanager
+async def staged(
+    database: TestDatabase, db: Database, owner: asyncpg.Connection, voice: ScriptedVoice
+) -> AsyncIterator[Stage]:
+    """A host whose partner and coach speak with this voice, as long as the test lasts."""
+    house = House(database, db, voice=voice)
+    await house.start()
+    try:
+        yield Stage(house, owner)
+    finally:
+        await house.stop()
+
+
+async def told(phone: Phone, name: str, since: int = 0) -> None:
+    """Until such an event has come."""
+    await phone.hears(lambda m: isinstance(m, EventFrom) and m.name == name, since)

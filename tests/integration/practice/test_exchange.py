@@ -13,11 +13,11 @@ import pytest
 from beheard_hub.ai.offline.voice import OfflineVoice
 from beheard_hub.domain.practice.protocol import LANES
 from beheard_hub.domain.refusals import Code
-from beheard_hub.link_messages import DeltaFrom, EventFrom, Refused
+from beheard_hub.link_messages import DeltaFrom, Refused
 from beheard_hub.persistence.database import Database
 from tests.conftest import TestDatabase
 from tests.integration.consent.house import House, Phone
-from tests.integration.practice.stage import Stage
+from tests.integration.practice.stage import Stage, staged, told
 from tests.integration.practice.voices import BREAKS, CANARY, COSTS, ScriptedVoice
 
 SECONDS_MAX = 20
@@ -34,17 +34,8 @@ def voice() -> ScriptedVoice:
 async def stage(
     database: TestDatabase, db: Database, owner: asyncpg.Connection, voice: ScriptedVoice
 ) -> AsyncIterator[Stage]:
-    house = House(database, db, voice=voice)
-    await house.start()
-    try:
-        yield Stage(house, owner)
-    finally:
-        await house.stop()
-
-
-async def told(phone: Phone, name: str, since: int = 0) -> None:
-    """Until such an event has come."""
-    await phone.hears(lambda m: isinstance(m, EventFrom) and m.name == name, since)
+    async with staged(database, db, owner, voice) as stage:
+        yield stage
 
 
 async def exchange(phone: Phone, session: str, content: str = "You never call.") -> None:

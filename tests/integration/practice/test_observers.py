@@ -23,8 +23,8 @@ from beheard_hub.link_messages import (
 )
 from beheard_hub.persistence.database import Database
 from tests.conftest import TestDatabase
-from tests.integration.consent.house import House, Phone
-from tests.integration.practice.stage import Stage
+from tests.integration.consent.house import Phone
+from tests.integration.practice.stage import Stage, staged, told
 from tests.integration.practice.voices import ScriptedVoice
 
 SECONDS_MAX = 20
@@ -40,16 +40,8 @@ def voice() -> ScriptedVoice:
 async def stage(
     database: TestDatabase, db: Database, owner: asyncpg.Connection, voice: ScriptedVoice
 ) -> AsyncIterator[Stage]:
-    house = House(database, db, voice=voice)
-    await house.start()
-    try:
-        yield Stage(house, owner)
-    finally:
-        await house.stop()
-
-
-async def told(phone: Phone, name: str, since: int = 0) -> None:
-    await phone.hears(lambda m: isinstance(m, EventFrom) and m.name == name, since)
+    async with staged(database, db, owner, voice) as stage:
+        yield stage
 
 
 async def snapshot(phone: Phone, sub: int) -> SnapshotFrom:
