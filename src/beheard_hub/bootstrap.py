@@ -167,10 +167,12 @@ async def build_host(
     on_fenced: Callable[[], None],
     tell: Tell = _tell_nobody,
     around: Around = as_it_is,
+    clock: Clock | None = None,
 ) -> HostParts:
     """One session host on Postgres; `tell` is called after commits that may have brought text,
-    `around` puts something between the hub and its facilitator. Raises StoreUnavailable."""
-    settings, clock, ids = runtime.settings, SystemClock(), SystemIds()
+    `around` puts something between the hub and its facilitator; `clock` None is the machine's.
+    Raises StoreUnavailable."""
+    settings, clock, ids = runtime.settings, clock or SystemClock(), SystemIds()
     tracing.start(settings.traces, f"session-host-{host_id[:8]}")
     db = await Database.open(runtime.runtime_url, size_max=HOST_CONNECTIONS_MAX)
     sessions, reads = PostgresSessionStore(db), PostgresReadStore(db)

@@ -22,6 +22,7 @@ from beheard_hub.gateway.guests import GuestKey
 from beheard_hub.gateway_process import make_gateway
 from beheard_hub.links.inprocess import InprocessNetwork
 from beheard_hub.persistence.database import Database
+from beheard_hub.ports import Clock
 from beheard_hub.runtime import Runtime, SystemClock
 from tests.conftest import TestDatabase
 from tests.e2e.rest_phone import Rest
@@ -130,25 +131,26 @@ class Town:
         """A connection of theirs, on one of the gateways."""
         return Device(f"ws://127.0.0.1:{self._ports[gateway]}/v1/ws", who.token)
 
-    def rest(self, who: Person, gateway: int = 0) -> Rest:
-        """The other door."""
-        return Rest(f"http://127.0.0.1:{self._ports[gateway]}", who.token)
+    def rest(self, who: Person | None, gateway: int = 0) -> Rest:
+        """The other door; None is somebody without a token."""
+        return Rest(f"http://127.0.0.1:{self._ports[gateway]}", who.token if who else None)
 
 
 @asynccontextmanager
 async def town_on(
-    database: TestDatabase, data_dir: Path, owner: asyncpg.Connection
+    database: TestDatabase, data_dir: Path, owner: asyncpg.Connection, clock: Clock | None = None
 ) -> AsyncIterator[Town]:
-    """Serves on this database until left."""
-    clock = HandClock()
-    clock.at = datetime.now(UTC)
+    """Serves on this database until left; `clock` is that of the hosts."""
+    issuers = HandClock()
+    issuers.at = datetime.now(UTC)
     async with AsyncExitStack() as stack:
-        issuer = await stack.enter_async_context(listening(clock))
+        issuer = await stack.enter_async_context(listening(issuers))
         environ = {"BEHEARD_LIMITS": "off", "BEHEARD_ID_TOKENS": str(apps(issuer, data_dir))}
         runtime = Runtime(environ, database.runtime_url, SECRET, str(data_dir))
         network = InprocessNetwork()
         for name in ("town-a", "town-b"):
-            parts = await build_host(runtime, f"{name}-{next(_numbers)}", lambda: None)
+            host_id = f"{name}-{next(_numbers)}"
+            parts = await build_host(runtime, host_id, lambda: None, clock=clock)
             await parts.start(name)
             stack.push_async_callback(parts.drain)
             network.listen(name, parts.host.host_id, parts.host.lease.epoch, parts.host)
