@@ -18,7 +18,6 @@ from beheard_hub.runtime import SystemClock
 from beheard_hub.settings import process_environment
 from beheard_hub.testing.hub_process import HubProcess
 from tests.unit.gateway.test_auth import HandClock
-from tests.unit.gateway.test_id_tokens import apps
 from tests.unit.gateway.test_jwks import Issuer, listening
 
 ABLY = {
@@ -78,7 +77,7 @@ async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
     async with listening(clock) as issuer:
         hub = HubProcess(
             folder / "data", BEHEARD_LIMITS="off", BEHEARD_GATEWAYS="2", BEHEARD_HOSTS="2",
-            BEHEARD_ID_TOKENS=str(apps(issuer, folder)), **ABLY,
+            BEHEARD_ID_TOKENS=str(issuer.apps(folder)), **ABLY,
         )  # fmt: skip
         await hub.start(process_environment())
         try:

@@ -17,7 +17,6 @@ from beheard_hub.persistence.roles import Role, change_role
 from tests.e2e import haystacks
 from tests.e2e.conftest import Town
 from tests.e2e.rest_phone import Rest
-from tests.unit.gateway.test_id_tokens import shaped
 
 SLUG = "family-table"
 COMPLETE = "practice.exchange_complete"
@@ -91,7 +90,8 @@ async def test_from_a_link_to_an_identity_that_was_there_already(
     ann = (await laptop.profile.get()).user.id
     assert town.issuer is not None
     subject = f"{ann} at Google"
-    proof = {"provider": "google", "idToken": shaped(town.issuer, sub=subject, email="an@n.test")}
+    id_token = town.issuer.id_token("google", sub=subject, email="an@n.test")
+    proof = {"provider": "google", "idToken": id_token}
     assert (await laptop.command("identity.link", proof)).data["merged"] is False
     scenario = await laptop.practices.scenario(SLUG)
     before = (await laptop.practices.start(scenario.id)).session.id

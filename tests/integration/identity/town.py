@@ -27,7 +27,6 @@ from beheard_hub.runtime import Runtime, SystemClock
 from tests.conftest import TestDatabase
 from tests.e2e.rest_phone import Rest
 from tests.unit.gateway.test_auth import HandClock
-from tests.unit.gateway.test_id_tokens import apps, shaped
 from tests.unit.gateway.test_jwks import Issuer, listening
 
 GOOGLE = "https://accounts.google.com"
@@ -125,7 +124,7 @@ class Town:
 
     def id_token(self, subject: str, **changes: Any) -> str:
         """Of Google, for that person."""
-        return shaped(self.issuer, sub=subject, email=f"{subject}@home.test", **changes)
+        return self.issuer.id_token("google", sub=subject, email=f"{subject}@home.test", **changes)
 
     def device(self, who: Person, gateway: int = 0) -> Device:
         """A connection of theirs, on one of the gateways."""
@@ -145,7 +144,7 @@ async def town_on(
     issuers.at = datetime.now(UTC)
     async with AsyncExitStack() as stack:
         issuer = await stack.enter_async_context(listening(issuers))
-        environ = {"BEHEARD_LIMITS": "off", "BEHEARD_ID_TOKENS": str(apps(issuer, data_dir))}
+        environ = {"BEHEARD_LIMITS": "off", "BEHEARD_ID_TOKENS": str(issuer.apps(data_dir))}
         runtime = Runtime(environ, database.runtime_url, SECRET, str(data_dir))
         network = InprocessNetwork()
         for name in ("town-a", "town-b"):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -34,7 +35,7 @@ def clock() -> AheadClock:
 
 @pytest.fixture
 async def town(
-    database: TestDatabase, tmp_path: Any, owner: asyncpg.Connection, clock: AheadClock
+    database: TestDatabase, tmp_path: Path, owner: asyncpg.Connection, clock: AheadClock
 ) -> AsyncIterator[Town]:
     async with town_on(database, tmp_path, owner, clock) as opened:
         yield opened
@@ -43,7 +44,7 @@ async def town(
 class Practice:
     """One, with two devices of its guest and one of who invited, on two gateways."""
 
-    def __init__(self, claimed: dict[str, Any], invitation: dict[str, Any]) -> None:
+    def __init__(self, claimed: Mapping[str, Any], invitation: Mapping[str, Any]) -> None:
         self.session: str = claimed["sessionId"]
         self.guest = Person(claimed["user"]["id"], claimed["token"])
         self.invitation: str = invitation["id"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -15,28 +15,11 @@ from beheard_hub.gateway.id_tokens import PROVIDERS, IdTokens, Provider, proofs_
 from beheard_hub.gateway.jwks import fetch_by_http
 from beheard_hub.ports import Proven, StoreUnavailable, Unauthenticated
 from beheard_hub.settings import SetupError
+from beheard_hub.testing.issuer import ANDROID, IOS
 from tests.unit.gateway.test_auth import HandClock
 from tests.unit.gateway.test_jwks import EC_KEY, RSA_KEY, SMALL_KEY, Issuer, listening
 
-IOS, ANDROID = "ios.beheard.example", "android.beheard.example"
 GOOGLE, APPLE, GITHUB = PROVIDERS["google"], PROVIDERS["apple"], PROVIDERS["github"]
-SHAPES: Mapping[str, dict[str, Any]] = {
-    "google": {
-        "iss": "https://accounts.google.com", "azp": ANDROID, "aud": IOS, "hd": "home.test",
-        "sub": "10769150350006150715113082367", "email": "Ann@Home.test", "email_verified": True,
-        "at_hash": "HK6E_P6Dh8Y93mRNtsDB1Q", "name": "Ann", "picture": "https://pictures.test/ann",
-    },
-    "apple": {
-        "iss": "https://appleid.apple.com", "aud": IOS, "sub": "001999.8b7c.1130",
-        "email": "abc123@privaterelay.appleid.com", "email_verified": "true",
-        "is_private_email": "true", "nonce_supported": True, "auth_time": 1767225600,
-        "nonce": "n-0S6_WzA2Mj", "c_hash": "Xyz",
-    },
-    "github": {
-        "iss": "https://github.com/login/oauth", "aud": [IOS], "sub": "583231",
-        "email": "octocat@home.test", "email_verified": True, "preferred_username": "octocat",
-    },
-}  # fmt: skip
 
 
 @pytest.fixture
@@ -62,21 +45,9 @@ def reader(provider: Provider, issuer: Issuer, clock: HandClock) -> IdTokens:
 
 def shaped(issuer: Issuer, name: str = "google", key: Any = RSA_KEY, **changes: Any) -> str:
     """A good token of that shape, but for what is changed; ... leaves a claim out."""
-    now = issuer.clock.now().timestamp()
-    said = {**SHAPES[name], "iat": now, "exp": now + 600, **changes}
-    kept = {claim: value for claim, value in said.items() if value is not ...}
     kid, algorithm = ("e1", "ES256") if key is EC_KEY else ("r1", "RS256" if key else "none")
-    return jwt.encode(kept, key, algorithm=algorithm, headers={"kid": kid})
-
-
-def apps(issuer: Issuer, folder: Path) -> Path:
-    """An operator's file that says: this issuer is Google."""
-    written = folder / "apps.toml"
-    written.write_text(
-        f'[google]\naudiences = ["{IOS}", "{ANDROID}"]\n'
-        f'issuer = "{GOOGLE.issuers[0]}"\njwks_url = "{issuer.url}"\n'
-    )
-    return written
+    said = issuer.said(name, **changes)
+    return jwt.encode(said, key, algorithm=algorithm, headers={"kid": kid})
 
 
 async def refused(tokens: IdTokens, token: str, nonce: str | None = None) -> None:
@@ -217,7 +188,7 @@ def test_what_was_proven_hides_its_words() -> None:
 async def test_an_operators_file_says_whose_tokens_are_read(
     issuer: Issuer, clock: HandClock, tmp_path: Path
 ) -> None:
-    proofs = proofs_of(apps(issuer, tmp_path), clock)
+    proofs = proofs_of(issuer.apps(tmp_path), clock)
     assert list(proofs) == ["google"]
     assert (await proofs["google"].read(shaped(issuer))).email == "ann@home.test"
     assert proofs_of(None, clock) == {}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gzip
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import jwt
@@ -18,47 +18,20 @@ from beheard_hub.gateway import jwks
 from beheard_hub.gateway.auth import CLOCKS_DIFFER_SECONDS_MAX
 from beheard_hub.gateway.jwks import JwksVerifier, fetch_by_http
 from beheard_hub.ports import StoreUnavailable, Unauthenticated
+from beheard_hub.testing import issuer as stand_in
+from beheard_hub.testing.issuer import Respond, entry_of, write
 from tests.unit.gateway.test_auth import AUDIENCE, ISSUER, HandClock
 
-Respond = Callable[[asyncio.StreamWriter], Awaitable[None]]
 RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 SMALL_KEY = rsa.generate_private_key(public_exponent=65537, key_size=1024)
 EC_KEY = ec.generate_private_key(ec.SECP256R1())
 
 
-def entry_of(kid: str | None, private: Any, **changes: Any) -> dict[str, Any]:
-    """The public half of a key as a JWKS document shows it."""
-    algorithm = "RS256" if isinstance(private, rsa.RSAPrivateKey) else "ES256"
-    maker = jwt.get_algorithm_by_name(algorithm)
-    entry = {**json.loads(maker.to_jwk(private.public_key())), "use": "sig", "alg": algorithm}
-    entry |= {} if kid is None else {"kid": kid}
-    return {name: value for name, value in {**entry, **changes}.items() if value is not ...}
-
-
-class Issuer:
-    """An identity provider that listens. `status`, `respond` and `keys` may be changed."""
+class Issuer(stand_in.Issuer):
+    """Also of tokens that are keys to the hub."""
 
     def __init__(self, clock: HandClock) -> None:
-        self.clock = clock
-        self.keys: list[dict[str, Any]] = [entry_of("r1", RSA_KEY), entry_of("e1", EC_KEY)]
-        self.status = b"200 OK"
-        self.respond: Respond | None = None
-        self.asked = 0
-        self.url = ""
-
-    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        self.asked += 1
-        try:
-            if self.respond is not None:
-                await self.respond(writer)
-            else:
-                write(writer, json.dumps({"keys": self.keys}).encode(), status=self.status)
-                await writer.drain()
-        except ConnectionError:
-            pass  # the hub has heard enough
-        finally:
-            writer.close()
+        super().__init__(clock, {"r1": RSA_KEY, "e1": EC_KEY})
 
     def token(self, kid: str | None = "r1", key: Any = None, **claims: Any) -> str:
         """A good token, but for what is changed."""
@@ -73,24 +46,14 @@ class Issuer:
         return {**said, **changes}
 
 
-def write(writer: asyncio.StreamWriter, body: bytes, *, status: bytes, more: bytes = b"") -> None:
-    head = b"HTTP/1.1 %s\r\nContent-Length: %d\r\nConnection: close\r\n%s\r\n"
-    writer.write(head % (status, len(body), more) + body)
-
-
 @pytest.fixture
 def clock() -> HandClock:
     return HandClock()
 
 
-@contextlib.asynccontextmanager
-async def listening(clock: HandClock) -> AsyncIterator[Issuer]:
+def listening(clock: HandClock) -> AbstractAsyncContextManager[Issuer]:
     """An issuer for as long as it is looked at."""
-    made = Issuer(clock)
-    server = await asyncio.start_server(made, "127.0.0.1", 0)
-    async with server:
-        made.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/jwks"
-        yield made
+    return stand_in.listening(Issuer(clock))
 
 
 @pytest.fixture
