@@ -15,7 +15,7 @@ from uuid import uuid4
 import msgspec
 import uvloop
 
-from beheard_hub import telemetry
+from beheard_hub import cycles, telemetry
 from beheard_hub.gateway import metrics
 from beheard_hub.gateway.auth import KEY_FILE, LocalKey, TokenIdentities, TokenVerifier
 from beheard_hub.gateway.gauges import probe
@@ -160,6 +160,7 @@ async def _serve(order: GatewayOrder, ending: Ending) -> int:
         [probe(gateway.lobby)],
     )
     numbers = asyncio.create_task(publisher.run())
+    cycles.settle()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, ending.asked.set)
     loop.add_signal_handler(signal.SIGINT, ending.asked.set)

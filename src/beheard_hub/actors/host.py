@@ -9,12 +9,12 @@ surely holds; once fenced it drops everything and is over.
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from beheard_hub import cycles
 from beheard_hub.actors.activation import UNAVAILABLE, Activation
 from beheard_hub.actors.arrivals import Arrivals
 from beheard_hub.actors.attending import attend
@@ -154,8 +154,7 @@ class Host:
         )
         for loop in (self.placement.run(), tending.run(), attending):
             self._loops.append(background.spawn(loop))
-        gc.collect()
-        gc.freeze()
+        cycles.settle()
         return self.lease
 
     def _make_turns(self, reactions: Reactions, renderer: StandingRenderer) -> None:
