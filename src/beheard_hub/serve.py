@@ -49,7 +49,8 @@ from beheard_hub.persistence.prepare import Prepared
 from beheard_hub.persistence.self_proof import prove
 from beheard_hub.runtime import Runtime, SystemClock
 from beheard_hub.settings import Settings, SetupError
-from beheard_hub.showing import PACE_SECONDS, Script, Show
+from beheard_hub.showing import PACE_SECONDS, Script, Show, equipped
+from beheard_hub.testing.issuer import Issuer
 
 WATCH_SECONDS = 0.5
 EXIT_FAILED = 1
@@ -80,12 +81,13 @@ async def _serve(settings: Settings, script: Script | None, stay: bool) -> int:
     say = Console(stderr=True, highlight=False)
     with _signals() as ending:
         async with contextlib.AsyncExitStack() as stack:
-            hub = Hub(settings, say)
+            suited, provider = await stack.enter_async_context(equipped(script, settings))
+            hub = Hub(suited, say)
             if await _unless(ending, hub.start(stack)) is None:
                 return EXIT_INTERRUPTED
             print(f"ready {hub.url}", flush=True)
             if script is not None:
-                whole = await _unless(ending, hub.shows(script))
+                whole = await _unless(ending, hub.shows(script, provider))
                 if whole is None or not stay:
                     return _exit_code(whole)
                 print(hub.how_to_connect(), flush=True)
@@ -337,18 +339,18 @@ class Hub:
         Raises Unplayable."""
         return await self._show().play(script, pace, watcher, result)
 
-    async def shows(self, script: Script) -> bool:
+    async def shows(self, script: Script, provider: Issuer | None = None) -> bool:
         """Plays on the terminal; whether it came to its end. Raises Unplayable."""
-        return await self._show().shows(script)
+        return await self._show(provider).shows(script)
 
     def how_to_connect(self) -> str:
         """URL, two tokens and a snippet to paste."""
         return self._show().how_to_connect(self.url)
 
-    def _show(self) -> Show:
+    def _show(self, provider: Issuer | None = None) -> Show:
         assert self.prepared is not None
         key = LocalKey.open(self.path, SystemClock())
-        return Show(self.websocket_url, key, self.prepared.owner_url)
+        return Show(self.websocket_url, key, self.prepared.owner_url, provider)
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

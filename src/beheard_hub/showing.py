@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
 from urllib.request import Request, urlopen
 from uuid import uuid4
@@ -13,6 +14,7 @@ import msgspec
 from beheard_hub.demo.columns import Columns
 from beheard_hub.demo.phone import Unplayable
 from beheard_hub.demo.player import play
+from beheard_hub.demo.provider import believed
 from beheard_hub.demo.record import PlayResult, Watcher
 from beheard_hub.demo.rehearsal import Curtain, Rehearsal, rehearse
 from beheard_hub.demo.screen import Screen
@@ -20,6 +22,9 @@ from beheard_hub.gateway.auth import LocalKey
 from beheard_hub.gateway.rest.route import PREFIX
 from beheard_hub.journeys import Journey
 from beheard_hub.persistence.roles import Role, change_role
+from beheard_hub.runtime import SystemClock
+from beheard_hub.settings import Settings
+from beheard_hub.testing.issuer import Issuer
 
 PACE_SECONDS = 0.25
 CLAIM = f"{PREFIX}/practice/invitations/claim"
@@ -38,20 +43,37 @@ SNIPPET = """\
 
 PRACTICE_TOO = (
     "The second kind of session, one person who practises with an AI partner and is coached and\n"
-    "watched, is played by `beheard demo --practice --data-dir DIR`, on a hub of its own."
+    "watched, is played by `beheard demo --practice --data-dir DIR`, on a hub of its own: from\n"
+    "the invitation until the guest turns out to have an account."
 )
 
 Script: TypeAlias = Journey | Rehearsal
 
 
+@asynccontextmanager
+async def equipped(
+    script: Script | None, settings: Settings
+) -> AsyncIterator[tuple[Settings, Issuer | None]]:
+    """Settings of a hub on which that can be played, and the identity provider of a practice."""
+    if isinstance(script, Rehearsal):
+        async with believed(settings, SystemClock()) as (believing, provider):
+            yield believing, provider
+    else:
+        yield settings, None
+
+
 class Show:
     """Plays on the hub at `url`, the websocket of a gateway. `key` signs tokens for those who play;
-    `owner_url` is the database, in which an operator makes somebody staff."""
+    `owner_url` is the database, in which an operator makes somebody staff; who practises signs in
+    by `provider`, which the hub believes."""
 
-    def __init__(self, url: str, key: LocalKey, owner_url: str) -> None:
+    def __init__(
+        self, url: str, key: LocalKey, owner_url: str, provider: Issuer | None = None
+    ) -> None:
         self._url = url
         self._key = key
         self._owner_url = owner_url
+        self._provider = provider
 
     async def shows(self, script: Script) -> bool:
         """Plays on the terminal; whether it came to its end. Raises Unplayable."""
@@ -72,8 +94,8 @@ class Show:
 
     async def rehearse(self, script: Rehearsal, curtain: Curtain, pace: float = 0.0) -> str:
         """A practice; see `demo.rehearsal.rehearse`."""
-        [researcher] = self._tokens(script.researcher)
-        return await rehearse(script, self._url, researcher, self, curtain, pace)
+        researcher, participant = self._tokens(script.researcher, script.participant)
+        return await rehearse(script, self._url, researcher, participant, self, curtain, pace)
 
     async def make_staff(self, user_id: str) -> None:
         """See `demo.rehearsal.Door`."""
@@ -90,6 +112,12 @@ class Show:
         except OSError as problem:
             raise Unplayable(f"the claim: {type(problem).__name__}") from problem
         return answer["data"]["sessionId"], answer["data"]["token"]
+
+    def sign_in(self, subject: str) -> str:
+        """See `demo.rehearsal.Door`."""
+        assert self._provider is not None
+        email = f"{subject}@beheard-demo.invalid"
+        return self._provider.id_token("google", sub=subject, email=email)
 
     def how_to_connect(self, url: str) -> str:
         """Where the hub is, two tokens and a snippet to paste."""

@@ -45,6 +45,12 @@ class Columns:
         self._block([[(text, STYLES[role]) for role, text in cell] for cell in cells])
         self._wide("-" * self._width, "dim")
 
+    def linked(self, sentences: Sequence[str]) -> None:
+        """Over all columns: it is about the one practice that all of them see."""
+        for text in sentences:
+            self._wide(text, "bold magenta")
+        self._wide("-" * self._width, "dim")
+
     def ended(self, text: str) -> None:
         """In one line."""
         self._wide(text, "bold green")

@@ -1,5 +1,5 @@
-"""A practice played on a running hub: somebody is invited, rehearses and is coached, and a
-researcher watches.
+"""A practice played on a running hub: somebody is invited, rehearses and is coached, a researcher
+watches, and the guest turns out to have an account.
 
 What each of the three is shown is taken from what came to their own client. So the researcher's
 column is the proof that watching is live, and complete.
@@ -14,12 +14,14 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from importlib import resources
 from typing import Protocol, TypeAlias
+from uuid import uuid4
 
 import msgspec
 
 from beheard_hub.client import Event, EventStream, Hub, HubError, PracticeSession
 from beheard_hub.client.practice_shapes import PracticeInvitation, Said
 from beheard_hub.client.socket import TokenSource
+from beheard_hub.demo.linking import Account, GuestPhone
 from beheard_hub.demo.phone import Unplayable
 
 ANSWER_SECONDS_MAX = 120.0
@@ -49,6 +51,8 @@ class Rehearsal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     partner: str
     researcher: str
     label: str
+    links_after: int
+    """After so many lines the participant signs in."""
     lines: Sequence[Line] = msgspec.field(name="line")
 
 
@@ -60,6 +64,9 @@ class Curtain(Protocol):
 
     def exchange(self, cells: Sequence[Cell]) -> None:
         """One exchange is complete: what each has of it."""
+
+    def linked(self, sentences: Sequence[str]) -> None:
+        """The guest is somebody else from here on: what that came to."""
 
     def ended(self, text: str) -> None:
         """What came of it."""
@@ -81,11 +88,15 @@ class Door(Protocol):
         """Opens the link of an invitation as somebody nobody knows: the id of the practice, and the
         bearer token of the guest that one is then."""
 
+    def sign_in(self, subject: str) -> str:
+        """The ID token that an identity provider gives to whom it calls so."""
+
 
 async def rehearse(
     script: Rehearsal,
     url: str,
     researcher: TokenSource,
+    participant: TokenSource,
     door: Door,
     curtain: Curtain,
     pace: float = 0.0,
@@ -96,6 +107,7 @@ async def rehearse(
         script: from :func:`load`.
         url: address of the websocket, ``ws://host:port/v1/ws``.
         researcher: token of the one who invites and watches.
+        participant: token of the one who practises, on a laptop; the phone comes as a guest.
         door: beside the websocket.
         curtain: shows it.
         pace: seconds to wait before each line; 0 for tests.
@@ -103,35 +115,44 @@ async def rehearse(
     Raises:
         Unplayable: the hub refused a step, or partner or coach had no words.
 
-    Cancelling: closes both connections; the practice stays as it is.
+    Cancelling: closes all connections; the practice stays as it is.
     """
     try:
         async with AsyncExitStack() as stack:
             staff = await stack.enter_async_context(Hub.connect(url, researcher))
             await door.make_staff((await staff.profile.get()).user.id)
-            play = _Play(script, staff, curtain, pace)
+            laptop = await stack.enter_async_context(Hub.connect(url, participant))
+            subject = f"{script.participant.lower()}-{uuid4().hex}"
+            account = Account(script.participant, laptop, lambda: door.sign_in(subject))
+            play = _Play(script, staff, account, curtain, pace)
             invitation = await play.invite()
             token = re.split(r"[/#=]", invitation.link or "")[-1]
             session_id, guest = await door.claim(token)
-            participant = await stack.enter_async_context(Hub.connect(url, guest))
-            return await play.run(participant.practice(session_id), invitation.id)
+            phone = GuestPhone(url, guest)
+            await stack.enter_async_context(phone.hub)
+            return await play.run(phone, session_id, invitation.id)
     except (HubError, TimeoutError) as problem:
         raise Unplayable(f"practice: {problem or 'no answer in time'}") from problem
 
 
 class _Play:
-    def __init__(self, script: Rehearsal, researcher: Hub, curtain: Curtain, pace: float) -> None:
+    def __init__(
+        self, script: Rehearsal, researcher: Hub, account: Account, curtain: Curtain, pace: float
+    ) -> None:
         self._script = script
         self._researcher = researcher
+        self._account = account
         self._curtain = curtain
         self._pace = pace
 
-    async def run(self, own: PracticeSession, invitation_id: str) -> str:
-        watched = self._researcher.practice(own.id)
+    async def run(self, phone: GuestPhone, session_id: str, invitation_id: str) -> str:
+        own, watched = phone.hub.practice(session_id), self._researcher.practice(session_id)
         async with own.events() as hers, watched.events(observe=True) as theirs:
             for stream in (hers, theirs):
                 await anext(stream)
-            for line in self._script.lines:
+            for number, line in enumerate(self._script.lines):
+                if number == self._script.links_after:
+                    self._curtain.linked(await self._account.take_in(phone))
                 await asyncio.sleep(self._pace)
                 await self._exchange(line, own, invitation_id, (hers, theirs))
             ended = await own.complete()
@@ -152,8 +173,9 @@ class _Play:
         )
         introduction = (
             scenario.partner_persona,
-            f"{script.researcher} invites by a link; {script.participant} opens it, is a guest of "
-            "the hub from then on, and is told that the practice may be watched.",
+            await self._account.begin(scenario.id),
+            f"{script.researcher} invites by a link; {script.participant} opens it on a phone, "
+            "is a guest of the hub there, and is told that the practice may be watched.",
         )
         self._curtain.began(f"Practice: {scenario.name}", introduction, heads)
         return invitation

@@ -229,6 +229,8 @@ class Kept:
 
     def __init__(self) -> None:
         self.cells: list[Sequence[Cell]] = []
+        self.linking = ""
+        self.linked_after = 0
         self.end = ""
 
     def began(self, title: str, introduction: Sequence[str], heads: Sequence[str]) -> None:
@@ -237,13 +239,16 @@ class Kept:
     def exchange(self, cells: Sequence[Cell]) -> None:
         self.cells.append(cells)
 
+    def linked(self, sentences: Sequence[str]) -> None:
+        self.linking, self.linked_after = " ".join(sentences), len(self.cells)
+
     def ended(self, text: str) -> None:
         self.end = text
 
 
 async def test_the_demo_shows_all_three_what_each_is_to_see(town: Town) -> None:
     key = LocalKey.open(town.hub.data_dir, SystemClock())
-    show = Show(town.gateways()[1], key, haystacks.owner_url(town))
+    show = Show(town.gateways()[1], key, haystacks.owner_url(town), town.issuer)
     script, kept = load(), Kept()
     assert await show.rehearse(script, kept) == "COMPLETED"
     assert len(kept.cells) == len(script.lines)
@@ -256,3 +261,7 @@ async def test_the_demo_shows_all_three_what_each_is_to_see(town: Town) -> None:
         assert watched[:2] == own
         assert watched[2][1].endswith(coached[0][1])
     assert f"{3 * len(script.lines)} messages" in kept.end
+    assert 0 < kept.linked_after == script.links_after < len(script.lines)
+    assert f"One practice with {3 * script.links_after} messages moved" in kept.linking
+    assert "holds 2 now" in kept.linking
+    assert "connection stayed open" in kept.linking
