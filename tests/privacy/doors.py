@@ -11,6 +11,7 @@ import httpx
 from beheard_hub.client import Hub, Refused, Session
 from beheard_hub.client.frames import Ack
 from beheard_hub.gateway.rest.routes import ROUTES, Route
+from beheard_hub.gateway.rest.routes import Answer as Kind
 from tests.e2e.rest_phone import Rest
 
 Answer = tuple[Any, ...]
@@ -51,17 +52,22 @@ class BySocket:
 
 
 class BySubscription:
-    """Not a command, but asked about a session all the same."""
+    """Not a command, but asked about a session all the same; `observe`: as staff who watch."""
 
-    label = "subscribe"
-
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, observe: bool = False) -> None:
         self._hub = hub
+        self._observe = observe
+
+    @property
+    def label(self) -> str:
+        """Says as whom."""
+        return "observe" if self._observe else "subscribe"
 
     async def ask(self, data: Mapping[str, Any], session_id: str | None = None) -> Answer:
         """The refusal, or the first frame."""
         assert session_id is not None
-        async with self._hub.session(session_id).events() as stream:
+        of = self._hub.practice(session_id)
+        async with of.events(observe=self._observe) as stream:
             try:
                 return "frame", type(await anext(stream))
             except Refused as refused:
@@ -84,7 +90,8 @@ class ByRequest:
     async def ask(self, data: Mapping[str, Any], session_id: str | None = None) -> Answer:
         """Code, status, headers and the body to the last byte."""
         response = await self._rest.request(self.route, data, session_id)
-        body = response.json()
+        lines = self.route.answer is Kind.LINES and response.is_success
+        body: Any = {"success": True} if lines else response.json()
         code = "ack" if body["success"] else body["error"]["code"]
         return code, response.status_code, _headers(response), response.content
 
@@ -96,9 +103,9 @@ class Visitor:
         self._hub = hub
         self._rest = rest
 
-    def subscription(self) -> Way:
+    def subscription(self, observe: bool = False) -> Way:
         """Not to send, but to listen."""
-        return BySubscription(self._hub)
+        return BySubscription(self._hub, observe)
 
     def ways(self, command: str) -> Iterator[Way]:
         """Each way to give it."""

@@ -14,11 +14,13 @@ from beheard_hub.domain.validation import (
     Check,
     Data,
     Flag,
+    Flat,
     Id,
     Items,
     Link,
     Number,
     OneOf,
+    Slug,
     Text,
     When,
     _fields,
@@ -152,10 +154,11 @@ def places(kind: type[Data]) -> Iterator[tuple[str, Check]]:
 
 def sample(command: str, field: str | None = None) -> dict[str, Any]:
     """Valid data of this command; `field` is there and holds `HERE`."""
-    return _sample(ALL[command].data, field)
+    return sample_of(ALL[command].data, field)
 
 
-def _sample(kind: type[Data], field: str | None) -> dict[str, Any]:
+def sample_of(kind: type[Data], field: str | None = None) -> dict[str, Any]:
+    """Valid data of this sort; `field` is there and holds `HERE`."""
     chosen = field if field in kind.one_of else next(iter(kind.one_of), None)
     return {
         name: value
@@ -180,10 +183,12 @@ def _value(check: Check, name: str, field: str | None) -> Any:
         case OneOf(names):
             return names[0]
         case Items(each) if isinstance(each, type):
-            return [_sample(each, field)]
+            return [sample_of(each, field)]
         case Items(each):
             return [_value(each, name, field)]
-        case When():
+        case Slug():
+            return "a-few-words"
+        case When() | Flat():
             return None
     raise AssertionError(f"{name}: no value is known for {type(check).__name__}")
 
