@@ -75,6 +75,7 @@ BARS: Sequence[Bar] = (
     Bar("vessel_recall", "search", "vessel search: recall of the exact top 10", "", 1, MORE),
     Bar("vessel_p95", "search", "vessel search among 200,000 vectors, p95", "ms", 10),
     Bar("library_recall", "search", "library search: recall@5 against exact", "", 0.95, MORE),
+    Bar("adoption", "adoption", "1,000 sessions of a dead host served again, the last", "s", 2.5),
     Bar("rls", "search", "page of 50 rows, policies on against off", "x", 1.3),
 )  # fmt: skip
 

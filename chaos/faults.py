@@ -12,11 +12,10 @@ import asyncpg
 from beheard_hub.domain.limits import LEASE_SECONDS
 from beheard_hub.domain.sharding import shard_of
 from chaos.changes import all_restarted, host_exchanged
-from chaos.hub import SQL, HubUnderFire, Struck, children, frozen, open_sockets
+from chaos.hub import HubUnderFire, Struck, children, frozen
 from chaos.people import Load
 from chaos.recorder import now
 
-OWNED = (SQL / "owned.sql").read_text()
 POSTGRES_STALL_SECONDS = 10.0
 HOLD_SECONDS = 5.0
 CUT_SHARE = 0.5
@@ -106,14 +105,9 @@ def _all(load: Load) -> Collection[str]:
 async def _sessions_of(hub: HubUnderFire, load: Load, pid: int) -> Collection[str]:
     """Sessions in the hands of that host; none while the database cannot say."""
     try:
-        connection = await hub.database()
-        try:
-            rows = await connection.fetch(OWNED, sorted(open_sockets(pid)))
-        finally:
-            await connection.close()
+        shards = await hub.shards_of(pid)
     except (OSError, asyncpg.PostgresError):
         return ()
-    shards = {row["shard"] for row in rows}
     return {session for session in _all(load) if shard_of(session) in shards}
 
 

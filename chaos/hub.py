@@ -24,6 +24,7 @@ from chaos.network import Network, in_front_of
 VICTIM_SECONDS_MAX = 60.0
 LOOK_AGAIN_SECONDS = 0.02
 SQL = Path(__file__).parent / "sql"
+OWNED = (SQL / "owned.sql").read_text()
 PROC = Path("/proc")
 
 
@@ -70,6 +71,15 @@ class HubUnderFire:
         """As the owner, who sees all of it. Raises OSError or asyncpg.PostgresError."""
         url = await asyncio.to_thread(EmbeddedPostgres(self.process.data_dir).url)
         return await asyncpg.connect(url)
+
+    async def shards_of(self, pid: int) -> set[int]:
+        """Shards in the hands of that host. Raises OSError or asyncpg.PostgresError."""
+        connection = await self.database()
+        try:
+            rows = await connection.fetch(OWNED, sorted(open_sockets(pid)))
+        finally:
+            await connection.close()
+        return {row["shard"] for row in rows}
 
     async def fresh(self, pids: Callable[[dict[str, Any]], Sequence[int | None]]) -> list[int]:
         """Living processes of a kind that were not struck yet, as soon as there is one.
