@@ -11,6 +11,7 @@ import asyncio
 import functools
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
+from secrets import randbelow
 from typing import TypeAlias
 from uuid import uuid4
 
@@ -19,6 +20,7 @@ import msgspec
 from beheard_hub.actors.background import Background
 from beheard_hub.actors.cell import Cell, Cells, Kinds
 from beheard_hub.domain.kernel import Loaded
+from beheard_hub.domain.limits import ROW_NUMBER_MAX
 from beheard_hub.domain.refusals import Code, Refusal
 from beheard_hub.domain.sharding import shard_of
 from beheard_hub.ports import Clock, SessionStore, StoreUnavailable
@@ -26,6 +28,8 @@ from beheard_hub.telemetry import logger, origin_of
 
 LOAD_SESSIONS_MAX = 25
 LOADS_AT_ONCE_MAX = 2
+NEVER_GIVEN = 10**9
+"""So many of the highest numbers are no session's."""
 OUTDATED = -1
 """No shard was ever acquired so often."""
 
@@ -34,6 +38,11 @@ UNAVAILABLE = Refusal(Code.SERVICE_UNAVAILABLE)
 NOT_FOUND = Refusal(Code.NOT_FOUND)
 
 _log = logger("host")
+
+
+def _nowhere(key: str) -> str:
+    """An id that looks like that one, of nothing."""
+    return str(ROW_NUMBER_MAX - randbelow(NEVER_GIVEN)) if key.isdecimal() else str(uuid4())
 
 
 def internal_error() -> tuple[Refusal, str]:
@@ -121,13 +130,15 @@ class Activation:
             self._loaders += 1
             self._background.spawn(self._load_queued())
 
-    def pretend(self, then: Then) -> None:
-        """Looks for what is not there, and calls `then` with the refusal.
+    def pretend(self, key: str, then: Then) -> None:
+        """Looks for something of the look of `key` that is not there, and calls `then` with the
+        refusal.
 
         For strangers at a live cell: refused at once, they would learn from the time it took that
-        there is such a session.
+        there is such a session. Sessions of another look are looked for elsewhere, which may take
+        another time.
         """
-        self.park(str(uuid4()), then)
+        self.park(_nowhere(key), then)
 
     async def cell(self, key: str) -> Cell | Refusal:
         """The cell, loaded if necessary. Cancelling leaves the load running."""
@@ -150,7 +161,7 @@ class Activation:
         outcome = await self.cell(key)
         if isinstance(outcome, Refusal) or holds(outcome):
             return outcome
-        return await _once(self.pretend) if live else NOT_FOUND
+        return await _once(functools.partial(self.pretend, key)) if live else NOT_FOUND
 
     async def _load_queued(self) -> None:
         try:

@@ -101,7 +101,7 @@ class Entrance:
             again = functools.partial(self._in_session, turn)
             self._run_for(turn, lambda: self._met(introduce, cell, turn, again))
         elif not caller and not cell.is_member(turn.user_id):
-            self._activation.pretend(then)
+            self._activation.pretend(turn.session_id, then)
         else:
             self._activated(turn, cell)
 
