@@ -8,7 +8,8 @@ holds in the end (`tests.histories`). Whatever dies: nothing acked is lost, noth
     faults.py       what can happen to a hub, by name
     network.py      the cables between people and gateways, which can be cut and held
     people.py       who sends meanwhile
-    recorder.py     what each device sent and heard
-    judgement.py    the log beside the database
+    practising.py   who practises beside them, watched and merged
+    recorder.py     what each device sent and heard; stage_ear.py: those of practices
+    judgement.py    the log beside the database; rehearsed.py: that of practices
     run.py          one run; report.py: its figures
 """

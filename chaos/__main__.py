@@ -47,9 +47,9 @@ def main(arguments: Sequence[str]) -> int:
 
 async def _run(plan: Plan, seed: int, strikes: int, seconds: float) -> Report:
     with tempfile.TemporaryDirectory(prefix="beheard-chaos-") as folder:
-        async with under_fire(plan, Path(folder)) as hub:
+        async with under_fire(plan, Path(folder)) as ground:
             return await struck_and_judged(
-                plan, hub, seed=seed, strikes=strikes, seconds_max=seconds, say=say
+                plan, ground, seed=seed, strikes=strikes, seconds_max=seconds, say=say
             )
 
 

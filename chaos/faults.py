@@ -99,7 +99,7 @@ async def readers_stalled(hub: HubUnderFire, load: Load, rng: Random) -> Struck:
 
 
 def _all(load: Load) -> Collection[str]:
-    return {player.session_id for player in load.players}
+    return {person.session_id for person in load.people}
 
 
 async def _sessions_of(hub: HubUnderFire, load: Load, pid: int) -> Collection[str]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -17,8 +17,11 @@ import asyncpg
 
 from beheard_hub.gateway.auth import LocalKey
 from beheard_hub.persistence.embedded import EmbeddedPostgres
+from beheard_hub.persistence.roles import Role, change_role
 from beheard_hub.runtime import SystemClock
 from beheard_hub.testing.hub_process import HubProcess
+from beheard_hub.testing.issuer import Issuer
+from beheard_hub.testing.messages_api import MessagesApi
 from chaos.network import Network, in_front_of
 
 VICTIM_SECONDS_MAX = 60.0
@@ -42,11 +45,22 @@ class Struck:
     """How long each person in one of `sessions` waited for the first ack."""
 
 
+class Ground(NamedTuple):
+    """A running hub, and those beside it that belong to us."""
+
+    process: HubProcess
+    issuer: Issuer | None = None
+    """Whose ID tokens it believes."""
+    provider: MessagesApi | None = None
+    """Whom it asks for words; None: nobody."""
+
+
 class HubUnderFire:
     """A running hub, and what of it can be struck."""
 
-    def __init__(self, process: HubProcess) -> None:
-        self.process = process
+    def __init__(self, ground: Ground) -> None:
+        self.ground = ground
+        self.process = process = ground.process
         self.networks: list[Network] = []
         self.urls: list[str] = []
         """Websocket addresses of the gateways, through their networks."""
@@ -66,6 +80,11 @@ class HubUnderFire:
     def token(self, name: str) -> str:
         """Of somebody new."""
         return self._key.mint(f"chaos-{uuid4().hex[:12]}", name=name)
+
+    async def appoint(self, user_id: str) -> None:
+        """That user is staff from now on."""
+        url = await asyncio.to_thread(EmbeddedPostgres(self.process.data_dir).url)
+        await change_role(url, user_id, Role.STAFF)
 
     async def database(self) -> asyncpg.Connection:
         """As the owner, who sees all of it. Raises OSError or asyncpg.PostgresError."""

@@ -19,6 +19,7 @@ from tests.histories.log import (
 
 from chaos.hub import SQL, HubUnderFire
 from chaos.people import Load, Player
+from chaos.rehearsed import practices_judged
 
 QUERIES = {
     name: (SQL / f"{name}.sql").read_text() for name in ("receipts", "events", "effects", "seats")
@@ -36,6 +37,7 @@ async def judged(hub: HubUnderFire, load: Load) -> list[Violation]:
     connection = await hub.database()
     try:
         stored = await _stored(connection, load)
+        practised = await practices_judged(connection, hub, load.seats)
     finally:
         await connection.close()
     history = History(
@@ -49,7 +51,7 @@ async def judged(hub: HubUnderFire, load: Load) -> list[Violation]:
         for player in load.players
         for sentence in _miscounted(player, stored.events)
     ]
-    return [*violations(history), *counted]
+    return [*violations(history), *counted, *practised]
 
 
 async def _stored(connection: asyncpg.Connection, load: Load) -> Stored:

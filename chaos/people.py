@@ -17,6 +17,7 @@ from tests.histories.log import Entry, Shown
 
 from beheard_hub.client import CommandTimeout, Hub, HubError, Refused, Snapshot
 from chaos.hub import Struck
+from chaos.practising import Seat
 from chaos.recorder import Ear, now
 
 PROGRESS_SECONDS_MAX = 90.0
@@ -125,10 +126,14 @@ class Player:
 
 
 class Load:
-    """All players, and waiting for what they achieve."""
+    """All players, those who practise, and waiting for what they achieve."""
 
-    def __init__(self, players: Sequence[Player], log: list[Entry], think_seconds: float) -> None:
+    def __init__(
+        self, players: Sequence[Player], seats: Sequence[Seat], log: list[Entry],
+        think_seconds: float,
+    ) -> None:  # fmt: skip
         self.players = players
+        self.seats = seats
         self.log = log
         self.think_seconds = think_seconds
         self.over = False
@@ -137,18 +142,22 @@ class Load:
         self.listening: Sequence[str] = ()
         self._progress = asyncio.Event()
 
+    @property
+    def people(self) -> Sequence[Player | Seat]:
+        """Everybody who waits for acks."""
+        return (*self.players, *self.seats)
+
     def progressed(self) -> None:
         """Somebody has an answer."""
         self._progress.set()
 
     async def everybody_gets(self, count: int) -> None:
-        """Waits until each player has that many acks more than now. Raises TimeoutError."""
-        goals = [len(player.acked_at) + count for player in self.players]
+        """Waits until everybody has that many acks more than now. Raises TimeoutError."""
+        goals = [len(person.acked_at) + count for person in self.people]
 
         def late() -> int:
             return sum(
-                len(player.acked_at) < goal
-                for player, goal in zip(self.players, goals, strict=True)
+                len(person.acked_at) < goal for person, goal in zip(self.people, goals, strict=True)
             )
 
         try:
@@ -158,7 +167,7 @@ class Load:
                     await self._progress.wait()
         except TimeoutError:
             raise TimeoutError(
-                f"{late()} of {len(self.players)} people got no ack for {PROGRESS_SECONDS_MAX} s"
+                f"{late()} of {len(self.people)} people got no ack for {PROGRESS_SECONDS_MAX} s"
             ) from None
 
     async def settled(self, url: str) -> None:
@@ -177,18 +186,18 @@ class Load:
     def longest_pauses(self, since: float) -> list[float]:
         """The longest time between two acks of each person, from the last one before `since` on."""
         found = []
-        for player in self.players:
-            before = [at for at in player.acked_at if at <= since]
-            times = [*before[-1:], *(at for at in player.acked_at if at > since), now()]
+        for person in self.people:
+            before = [at for at in person.acked_at if at <= since]
+            times = [*before[-1:], *(at for at in person.acked_at if at > since), now()]
             found.append(max((b - a for a, b in pairwise(times)), default=0.0))
         return found
 
     def first_acks_seconds(self, struck: Struck) -> list[float]:
         """How long after a fault each person in a session that it hit got the first ack."""
         found = []
-        for player in self.players:
-            if player.session_id in struck.sessions:
-                after = next((at for at in player.acked_at if at > struck.at), None)
+        for person in self.people:
+            if person.session_id in struck.sessions:
+                after = next((at for at in person.acked_at if at > struck.at), None)
                 found += [] if after is None else [after - struck.at]
         return found
 
@@ -198,12 +207,13 @@ async def at_work(
     urls: Sequence[str],
     token: Callable[[str], str],
     *,
+    seats: Sequence[Seat],
     pairs: int,
     think_seconds: float,
     rng: Random,
 ) -> AsyncIterator[Load]:
-    """The players at work; at the end of the block each finishes the command it is at, and hears
-    all there is (`Load.settled`).
+    """The players at work, and those who practise; at the end of the block each finishes what it is
+    at, and hears all there is (`Load.settled`).
 
     Raises:
         TimeoutError: somebody did not.
@@ -212,12 +222,14 @@ async def at_work(
     async with AsyncExitStack() as stack:
         made = [_pair(urls, token, log, stack, number, rng) for number in range(pairs)]
         players = [player for pair in await asyncio.gather(*made) for player in pair]
-        load = Load(players, log, think_seconds)
+        load = Load(players, seats, log, think_seconds)
         ears = [asyncio.create_task(player.listen()) for player in load.players]
         try:
             async with asyncio.TaskGroup() as sending:
                 for player in load.players:
                     sending.create_task(player.send_on(load))
+                for seat in seats:
+                    sending.create_task(seat.play_on(lambda: load.over, load.progressed))
                 try:
                     yield load
                 finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -20,12 +20,15 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     together: float = 0.0
     """Share of faults that do not wait until everybody got an ack after the one before."""
     pairs: int = 10
+    practices: int = 0
+    """How many go on at once."""
     think_seconds: float = 0.05
     """Mean time between an answer and the next command of the same person."""
     variables: Mapping[str, str] = {}
     """Settings of the hub."""
-    provider: str = ""
-    """Fault of the stand-in for the provider that every third answer meets (empty: offline)."""
+    provider: Sequence[str] = ()
+    """Faults of the stand-in for the provider that every third answer meets, in turn (none:
+    offline)."""
     ably: str = ""
     """Fault of the stand-in for Ably that two of three requests meet (empty: no Ably)."""
 
@@ -79,14 +82,14 @@ PLANS: Mapping[str, Plan] = {
         tells="hosts die while the provider answers with errors",
         faults={"host_killed": 1},
         variables=QUICK_TURNS,
-        provider="error_during_text",
+        provider=("error_during_text",),
         strikes=5,
     ),
     "provider_stalls": Plan(
         tells="hosts die while the provider begins answers and does not end them",
         faults={"host_killed": 1},
         variables=QUICK_TURNS,
-        provider="stall_during_text",
+        provider=("stall_during_text",),
         strikes=5,
     ),
     "ably_fails": Plan(
@@ -95,9 +98,20 @@ PLANS: Mapping[str, Plan] = {
         ably="unavailable",
         strikes=5,
     ),
+    "practice": Plan(
+        tells="everything dies while people practise, are watched and merged, and lanes fail",
+        faults=KILLS | {"postgres_stalled": 1, "devices_vanished": 1},
+        together=0.1,
+        strikes=20,
+        pairs=2,
+        practices=8,
+        variables=QUICK_TURNS,
+        provider=("error_during_text", "stall_during_text", "empty", "cut_after_text"),
+    ),
     "random": Plan(
         tells="hosts, gateways and Postgres die, now and then two at once",
         faults=KILLS,
+        practices=2,
         together=0.2,
         strikes=50,
         think_seconds=0.2,
@@ -105,6 +119,7 @@ PLANS: Mapping[str, Plan] = {
     "everything": Plan(
         tells="all faults in any order",
         faults=dict.fromkeys(FAULTS, 1),
+        practices=4,
         together=0.2,
         strikes=30,
         think_seconds=0.2,

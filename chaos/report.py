@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from tests.histories.checks import CHECKS, Violation
 from tests.histories.log import Answered, Sent
+from tests.histories.practice_checks import PRACTICE_CHECKS
 
 from chaos.hub import Struck
 from chaos.people import Load
@@ -36,6 +37,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     seconds: float
     people: int
+    practices: int
+    """How many were begun."""
+    merged: int
+    """Guests who became somebody else."""
     faults: Mapping[str, int]
     """By name, how many."""
     acked: int
@@ -67,13 +72,17 @@ def report(
     """The figures of a run that was judged."""
     answers = [entry for entry in load.entries if isinstance(entry, Answered)]
     sent = Counter((e.user_id, e.command_id) for e in load.entries if isinstance(e, Sent))
-    promises = dict.fromkeys(CHECKS, 0) | Counter(violation.promise for violation in found)
+    stage = load.seats[0].stage if load.seats else None
+    checks = (*CHECKS, *(PRACTICE_CHECKS if stage else ()))
+    promises = dict.fromkeys(checks, 0) | Counter(violation.promise for violation in found)
     return Report(
         seed=seed,
         seconds=seconds,
-        people=len(load.players),
+        people=len(load.people),
+        practices=len(stage.owners) if stage else 0,
+        merged=len(stage.merged) if stage else 0,
         faults=dict(Counter(struck.fault for struck in done)),
-        acked=sum(player.sent.total() for player in load.players),
+        acked=sum(person.sent.total() for person in load.people),
         sent_again=sum(count - 1 for count in sent.values()),
         duplicates=sum(answer.duplicate for answer in answers),
         unknown=sum(player.unknown.total() for player in load.players),
@@ -109,6 +118,7 @@ def show(name: str, made: Report) -> None:
     for label, said in (
         ("faults", f"{sum(made.faults.values())}: {faults}"),
         ("time", f"{made.seconds:.0f} s, {made.people} people"),
+        ("practised", f"{made.practices} practices, {made.merged} guests merged"),
         ("acked", f"{made.acked:,} commands, {made.events:,} events"),
         ("sent again", f"{made.sent_again:,}, answered as duplicates {made.duplicates:,}"),
         ("outcome unknown", f"{made.unknown:,}"),

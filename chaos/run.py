@@ -4,26 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from random import Random
 from urllib.parse import urlsplit
 
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from beheard_hub.runtime import SystemClock
 from beheard_hub.settings import process_environment
 from beheard_hub.testing.ably_api import FAULTS as ABLY_FAULTS
 from beheard_hub.testing.ably_api import AblyApi
 from beheard_hub.testing.hub_process import HubProcess
+from beheard_hub.testing.issuer import Issuer, listening
 from beheard_hub.testing.messages_api import FAULTS as PROVIDER_FAULTS
-from beheard_hub.testing.messages_api import MessagesApi, served
+from beheard_hub.testing.messages_api import MessagesApi, Pace, served
 from chaos.faults import FAULTS
-from chaos.hub import HubUnderFire, Struck
+from chaos.hub import Ground, HubUnderFire, Struck
 from chaos.judgement import judged
 from chaos.people import Load, at_work
 from chaos.plans import Plan
+from chaos.practising import seated
 from chaos.report import Report, report
 
 STANDIN_FAULTS_MAX = 10_000
+PACE = Pace(words_per_piece=4, between_seconds=0.05)
+"""Slow enough that something can die in the middle of an answer."""
 ABLY_KEY = "chaos.key:of-no-account"
 ACKS_BEFORE = 3
 PAUSE_SECONDS_MAX = 0.5
@@ -32,7 +40,7 @@ PAUSE_SECONDS_MAX = 0.5
 
 async def struck_and_judged(
     plan: Plan,
-    process: HubProcess,
+    ground: Ground,
     *,
     seed: int,
     strikes: int,
@@ -48,43 +56,57 @@ async def struck_and_judged(
         TimeoutError: the hub did not get back on its feet.
     """
     rng = Random(seed)
-    hub = HubUnderFire(process)
+    hub = HubUnderFire(ground)
     began = time.monotonic()
     async with contextlib.AsyncExitStack() as stack:
         await hub.connect(stack)
+        seats = await stack.enter_async_context(
+            seated(
+                hub.urls, hub.token, hub.appoint, seats=plan.practices, issuer=ground.issuer,
+                rng=rng,
+            )
+        )  # fmt: skip
         async with at_work(
-            hub.urls, hub.token, pairs=plan.pairs, think_seconds=plan.think_seconds, rng=rng
-        ) as load:
+            hub.urls, hub.token, seats=seats, pairs=plan.pairs, think_seconds=plan.think_seconds,
+            rng=rng,
+        ) as load:  # fmt: skip
             done = await _strike(plan, hub, load, rng, strikes, began + seconds_max, say)
         found = await judged(hub, load)
     return report(seed, time.monotonic() - began, load, done, found)
 
 
 @contextlib.asynccontextmanager
-async def under_fire(plan: Plan, folder: Path) -> AsyncIterator[HubProcess]:
+async def under_fire(plan: Plan, folder: Path) -> AsyncIterator[Ground]:
     """A hub of its own for a plan, on the settings that the plan wants."""
     async with contextlib.AsyncExitStack() as stack:
         variables = {"BEHEARD_LIMITS": "off", "BEHEARD_GATEWAYS": "2", "BEHEARD_HOSTS": "2"}
+        provider = issuer = None
+        if plan.practices:
+            signer = {"chaos": ec.generate_private_key(ec.SECP256R1())}
+            issuer = await stack.enter_async_context(listening(Issuer(SystemClock(), signer)))
+            variables["BEHEARD_ID_TOKENS"] = str(issuer.apps(folder))
         if plan.provider:
-            variables |= await _provider(plan.provider, stack)
+            provider = _provider(plan.provider, remembers=bool(plan.practices))
+            variables |= {
+                "BEHEARD_FACILITATOR": "anthropic",
+                "ANTHROPIC_API_KEY": "stands-in",
+                "ANTHROPIC_BASE_URL": await stack.enter_async_context(served(provider)),
+            }
         if plan.ably:
             variables |= await _ably(plan.ably, stack)
         hub = HubProcess(folder / "data", **(variables | dict(plan.variables)))
         await hub.start(process_environment())
         stack.push_async_callback(hub.stop)
-        yield hub
+        yield Ground(hub, issuer, provider)
 
 
-async def _provider(fault: str, stack: contextlib.AsyncExitStack) -> dict[str, str]:
-    """A provider of which every third answer fails."""
-    api = MessagesApi(requests_kept_max=1)
-    api.script("*", *[PROVIDER_FAULTS[fault], None, None] * STANDIN_FAULTS_MAX)
-    url = await stack.enter_async_context(served(api))
-    return {
-        "BEHEARD_FACILITATOR": "anthropic",
-        "ANTHROPIC_API_KEY": "stands-in",
-        "ANTHROPIC_BASE_URL": url,
-    }
+def _provider(faults: Sequence[str], *, remembers: bool) -> MessagesApi:
+    """A provider of which every third answer fails; `remembers` what it was asked."""
+    api = MessagesApi(PACE, requests_kept_max=None if remembers else 1)
+    thirds = ((PROVIDER_FAULTS[fault], None, None) for fault in itertools.cycle(faults))
+    failing = itertools.chain.from_iterable(itertools.islice(thirds, STANDIN_FAULTS_MAX))
+    api.script("*", *failing)
+    return api
 
 
 async def _ably(fault: str, stack: contextlib.AsyncExitStack) -> dict[str, str]:

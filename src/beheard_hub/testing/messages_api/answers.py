@@ -69,6 +69,14 @@ _REPLIES: Mapping[str, str] = {
     "that can help you now. I stay here with you.",
 }
 
+_LANES: Mapping[str, str] = {
+    "practice_partner": "You said: \u201c{newest}\u201d I hear it, and still it was different "
+    "from where I stood. What did you want me to do that evening?",
+    "practice_coach": "The other one answered: \u201c{newest}\u201d Stay with your own side of "
+    "it. Say what you felt before you say what you ask for.",
+}
+"""What each lane of a practice answers, with the words it answers to."""
+
 
 def answer(request: Request) -> str:
     """The text of the answer: JSON where a schema was given, else prose."""
@@ -80,12 +88,21 @@ def answer(request: Request) -> str:
 
 def prose(request: Request) -> str:
     """What a facilitator might say to the newest words, which it takes up literally."""
+    if request.call in _LANES:
+        return _LANES[request.call].format(newest=_heard_last(request))
     stage = request.call[-1:] if request.call[-1:].isdigit() else ""
     newest = " ".join(request.newest())
     if not newest or _task(request).get("do") == "open":
         return _OPENINGS.get(stage, _OPENINGS["1"])
     reply = _REPLIES.get(stage or request.call, _REPLIES["1"])
     return f"You wrote: \u201c{_shortened(newest, ECHO_CHARS_MAX)}\u201d\n\n{reply}"
+
+
+def _heard_last(request: Request) -> str:
+    """What was said last in a practice, as the lane that is asked was told it."""
+    quoted = request.data("said")
+    text = quoted[-1]["text"] if quoted else request.turns[-1][1].splitlines()[-1]
+    return _shortened(text, ECHO_CHARS_MAX)
 
 
 def _nothing(_: Request) -> Facts:
