@@ -7,6 +7,7 @@ or a hub did not get back on its feet.
 from __future__ import annotations
 
 import argparse
+import logging
 import random
 import sys
 import tempfile
@@ -29,6 +30,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--kills", type=int, help="how many faults; without it, as the plan says")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="end after so long")
     given = parser.parse_args(arguments)
+    logging.getLogger("uvicorn.error").disabled = True  # stand-ins cut their answers by script
     seed = random.randrange(2**32) if given.seed is None else given.seed
     failed = False
     for name in given.plan or PLANS:

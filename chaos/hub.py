@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -135,7 +136,8 @@ def frozen(pids: Sequence[int]) -> Iterator[None]:
     """These processes stand still (SIGSTOP) inside the block."""
     try:
         for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
+            with contextlib.suppress(ProcessLookupError):  # it ended meanwhile
+                os.kill(pid, signal.SIGSTOP)
         yield
     finally:
         for pid in pids:

@@ -37,7 +37,7 @@ async def judged(hub: HubUnderFire, load: Load) -> list[Violation]:
     connection = await hub.database()
     try:
         stored = await _stored(connection, load)
-        practised = await practices_judged(connection, hub, load.seats)
+        practised = await practices_judged(connection, load.seats, hub.ground.provider)
     finally:
         await connection.close()
     history = History(

@@ -72,7 +72,7 @@ class Network:
 async def _pass_on(
     source: asyncio.StreamReader, sink: asyncio.StreamWriter, flowing: asyncio.Event
 ) -> None:
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, RuntimeError):  # the latter: uvloop, of an end that was cut
         while chunk := await source.read(CHUNK_BYTES):
             await flowing.wait()
             sink.write(chunk)

@@ -34,7 +34,7 @@ DOUBLED, RETRIED, COMPLETED, PEEKED, SHORT = 0.2, 0.7, 0.5, 0.3, 0.2
 """Shares: messages sent by both devices at once; failures that are retried rather than left;
 practices that their participant ends; those that a stranger tries to watch; those whose quota is
 used up on the way."""
-EXCHANGES_MAX = 5
+EXCHANGES_MIN, EXCHANGES_MAX = 2, 5
 """Of one practice."""
 CLAIM = "practice_invitation.claim"
 OVER = frozenset({"SESSION_NOT_ACTIVE", "QUOTA_EXHAUSTED"})
@@ -171,46 +171,51 @@ class Seat:
         self._number, self._rng = number, rng
         self._survivor = survivor
         """Who some of the guests prove to be."""
-        self._practices = 0
+        self.practices = 0
+        """How many were begun here."""
         self._staff = stage.researchers[number % len(stage.researchers)]
         self._stranger = stage.researchers[(number + 1) % len(stage.researchers)]
 
     async def play_on(self, over: Callable[[], bool], progressed: Callable[[], None]) -> None:
         """Practice after practice until it is over; the last one is left open."""
         while not over():
-            async with AsyncExitStack() as stack:
-                await self._practise(stack, over, progressed)
+            await self.practise(over, progressed)
 
-    async def _practise(
-        self, stack: AsyncExitStack, over: Callable[[], bool], progressed: Callable[[], None]
-    ) -> None:
-        self._practices += 1
-        phone, tablet = await self._guest(stack)
-        session_id = self.session_id
-        stage, devices = self.stage, (phone, tablet, self._staff)
-        stage.allowed[session_id] = [device.ear.device for device in devices]
-        own = _Reading(phone, session_id)
-        stack.push_async_callback(own.stopped)
-        for other in (tablet, self._staff):
-            reading = _Reading(other, session_id, observe=other is self._staff)
-            stack.push_async_callback(reading.stopped)
-            reading.go()
-        grows_up = self._rng.randrange(EXCHANGES_MAX) if self._practices % 2 else -1
-        for number in range(self._rng.randint(2, EXCHANGES_MAX)):
+    async def practise(self, over: Callable[[], bool], progressed: Callable[[], None]) -> None:
+        """One practice, until all have heard all of it. Raises TimeoutError."""
+        async with AsyncExitStack() as stack:
+            self.practices += 1
+            phone, tablet = await self._guest(stack)
+            session_id, heard = self.session_id, (phone, tablet, self._staff)
+            self.stage.allowed[session_id] = [device.ear.device for device in heard]
+            streams = [_Reading(one, session_id, observe=one is self._staff) for one in heard]
+            for stream in streams:
+                stack.push_async_callback(stream.stopped)
+            for stream in streams[1:]:
+                stream.go()
+            await self._converse(phone, tablet, streams[0], over, progressed)
+            if self._rng.random() < PEEKED:
+                await _peek(self._stranger.hub, session_id)
+            await self._all_heard(phone, heard)
+            self.stage.owners[session_id] = phone.ear.user_id
+            self.stage.listening += [(device.ear.device, session_id) for device in heard]
+
+    async def _converse(
+        self, phone: Device, tablet: Device, own: _Reading, over: Callable[[], bool],
+        progressed: Callable[[], None],
+    ) -> None:  # fmt: skip
+        """Some exchanges, in one of which the guest may grow up, and perhaps an end."""
+        grows_up = self._rng.randrange(EXCHANGES_MIN) if self.practices % 2 else -1
+        for number in range(self._rng.randint(EXCHANGES_MIN, EXCHANGES_MAX)):
             if over() or not await self._said(phone, tablet):
                 break
             progressed()
-            if number == grows_up and stage.issuer is not None and self._survivor is not None:
-                await self._grown_up(phone, tablet, stage.issuer, self._survivor)
+            if number == grows_up and self.stage.issuer is not None and self._survivor is not None:
+                await self._grown_up(phone, tablet, self.stage.issuer, self._survivor)
             if not await self._answered(own, phone):
                 break
         if not over() and self._rng.random() < COMPLETED:
             await self._ask(phone, "practice.complete", {})
-        if self._rng.random() < PEEKED:
-            await _peek(self._stranger.hub, session_id)
-        await self._all_heard(phone, devices)
-        stage.owners[session_id] = phone.ear.user_id
-        stage.listening += [(device.ear.device, session_id) for device in devices]
 
     async def _guest(self, stack: AsyncExitStack) -> tuple[Device, Device]:
         """Invited, and come by the link, on two devices."""
@@ -223,7 +228,7 @@ class Seat:
         claimed = await stage.claimed(link, self._rng)
         self.session_id = claimed["sessionId"]
         stage.owners[self.session_id] = claimed["user"]["id"]
-        name = f"seat {self._number}.{self._practices}"
+        name = f"seat {self._number}.{self.practices}"
         phone = await stage.device(stack, f"{name} phone", self._number, claimed["token"])
         return phone, await stage.device(
             stack, f"{name} tablet", self._number + 1, claimed["token"]

@@ -18,7 +18,8 @@ from tests.histories.practice_log import (
     Stored,
 )
 
-from chaos.hub import SQL, HubUnderFire
+from beheard_hub.testing.messages_api import MessagesApi
+from chaos.hub import SQL
 from chaos.practising import Seat, Stage
 
 EVENTS = (SQL / "events.sql").read_text()
@@ -31,13 +32,12 @@ PARTNER = "practice_partner"
 
 
 async def practices_judged(
-    connection: asyncpg.Connection, hub: HubUnderFire, seats: Sequence[Seat]
+    connection: asyncpg.Connection, seats: Sequence[Seat], provider: MessagesApi | None
 ) -> list[Violation]:
-    """Everything that is wrong with practices that have settled."""
+    """Everything that is wrong with practices that have settled; `provider` was asked for words."""
     if not seats:
         return []
-    stage, provider = seats[0].stage, hub.ground.provider
-    asked = provider.requests if provider is not None else ()
+    stage, asked = seats[0].stage, provider.requests if provider is not None else ()
     history = PracticeHistory(
         entries=stage.log,
         stored=await _stored(connection, stage),

@@ -126,9 +126,17 @@ class Town:
         """Of Google, for that person."""
         return self.issuer.id_token("google", sub=subject, email=f"{subject}@home.test", **changes)
 
+    def urls(self) -> list[str]:
+        """Websocket addresses of the gateways."""
+        return [f"ws://127.0.0.1:{port}/v1/ws" for port in self._ports]
+
+    def token(self, name: str) -> str:
+        """Of somebody new."""
+        return self._local.mint(f"{name} {next(_numbers)}", name=name)
+
     def device(self, who: Person, gateway: int = 0) -> Device:
         """A connection of theirs, on one of the gateways."""
-        return Device(f"ws://127.0.0.1:{self._ports[gateway]}/v1/ws", who.token)
+        return Device(self.urls()[gateway], who.token)
 
     def rest(self, who: Person | None, gateway: int = 0) -> Rest:
         """The other door; None is somebody without a token."""
@@ -137,14 +145,17 @@ class Town:
 
 @asynccontextmanager
 async def town_on(
-    database: TestDatabase, data_dir: Path, owner: asyncpg.Connection, clock: Clock | None = None
-) -> AsyncIterator[Town]:
-    """Serves on this database until left; `clock` is that of the hosts."""
+    database: TestDatabase, data_dir: Path, owner: asyncpg.Connection, clock: Clock | None = None,
+    **variables: str,
+) -> AsyncIterator[Town]:  # fmt: skip
+    """Serves on this database until left, with these settings besides; `clock` is that of the
+    hosts."""
     issuers = HandClock()
     issuers.at = datetime.now(UTC)
     async with AsyncExitStack() as stack:
         issuer = await stack.enter_async_context(listening(issuers))
-        environ = {"BEHEARD_LIMITS": "off", "BEHEARD_ID_TOKENS": str(issuer.apps(data_dir))}
+        apps = str(issuer.apps(data_dir))
+        environ = {"BEHEARD_LIMITS": "off", "BEHEARD_ID_TOKENS": apps, **variables}
         runtime = Runtime(environ, database.runtime_url, SECRET, str(data_dir))
         network = InprocessNetwork()
         for name in ("town-a", "town-b"):
