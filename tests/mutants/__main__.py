@@ -24,7 +24,7 @@ import msgspec
 from tests.mutants.weakenings import WEAKENINGS, Sql, Text, Weakening
 
 ROOT = Path(__file__).parents[2]
-COPIED = ("src", "tests", "docs", "pyproject.toml")
+COPIED = ("src", "tests", "chaos", "docs", "pyproject.toml")
 IGNORED = shutil.ignore_patterns("__pycache__", ".pytest_cache")
 PACKAGE = Path("src/beheard_hub")
 MIGRATION = PACKAGE / "persistence/migrations/9999_weakening.sql"

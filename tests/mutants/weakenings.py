@@ -16,6 +16,7 @@ TRAPS = f"{DATABASE}/test_traps.py"
 TURNS = "tests/unit/actors/test_turns.py"
 TWINS = "tests/privacy/test_twin_runs.py"
 BUNDLES = "tests/unit/ai/test_bundles.py"
+JUDGED = "tests/integration/practice/test_judged.py"
 
 
 class Weakening(msgspec.Struct, frozen=True):
@@ -140,6 +141,10 @@ SQL: tuple[Sql, ...] = (
         "erasing a seat erases nothing",
         (f"{DATABASE}/test_erasure.py::test_all_of_the_user_goes",),
         statements='DROP TRIGGER erase_seat ON "UserVessel"',
+    ),
+    Sql(
+        "what a merged guest has used stays the guest's", (JUDGED,),
+        statements='DROP POLICY "merge_userId" ON practice."UsageLog"',
     ),
 )  # fmt: skip
 
@@ -296,6 +301,36 @@ TEXT: tuple[Text, ...] = (
          "::test_every_cell_is_open_or_rejected_and_audited",),
         file="reactions/retrieval/plan.py",
         old="if not allows(query.name, query.way, stage):", new="if not query.name:",
+    ),
+    Text(
+        "a call of a lane is charged twice", (JUDGED,),
+        file="domain/practice/handlers/exchange.py",
+        old="    _charge(turn, data)\n    following",
+        new="    _charge(turn, data)\n    _charge(turn, data)\n    following",
+    ),
+    Text(
+        "a lane's words are stored twice", (JUDGED,),
+        file="domain/practice/handlers/exchange.py",
+        old="    turn.say(data.lane, data.content, made, data.message_id)\n",
+        new="    for number in (data.message_id, None):\n"
+        "        turn.say(data.lane, data.content, made, number)\n",
+    ),
+    Text(
+        "the partner hears what the coach said", (JUDGED,),
+        file="reactions/practising.py",
+        old='    rows = await tools.reads.read(actor, "practice.transcript",'
+        ' {"limit": LINES_MAX})\n'
+        '    said = [Line(row["id"], row["role"], row["content"]) for row in reversed(rows)]\n',
+        new='    actor = Actor(due.user_id or "", "coach", session_id)\n'
+        '    rows = await tools.reads.read(actor, "practice.transcript", {"limit": LINES_MAX})\n'
+        "    shown = {COACH: ROLE_USER} if lane.name == PARTNER else {}\n"
+        '    said = [Line(r["id"], shown.get(r["role"], r["role"]), r["content"])\n'
+        "            for r in reversed(rows)]\n",
+    ),
+    Text(
+        "any researcher watches any practice", (JUDGED,),
+        file="domain/practice/machine.py",
+        old="    least = STAFF if asker.invited else ADMIN\n", new="    least = STAFF\n",
     ),
 )  # fmt: skip
 

@@ -16,12 +16,14 @@ from beheard_hub.testing.messages_api import FAULTS, MessagesApi, served
 from tests.conftest import TestDatabase
 from tests.integration.identity.town import town_on
 
-SEATS, PRACTICES = 3, 2
+SEATS, PRACTICES = 2, 2
 SEED = 3
 
 
 async def test_practices_keep_what_is_promised(
-    database: TestDatabase, owner: asyncpg.Connection, tmp_path: Path
+    database: TestDatabase,
+    owner: asyncpg.Connection,
+    tmp_path: Path,
 ) -> None:
     api, rng = MessagesApi(), Random(SEED)
     api.script("practice_partner", None, FAULTS["error_during_text"])
