@@ -59,9 +59,8 @@ class Ground(NamedTuple):
 class HubUnderFire:
     """A running hub, and what of it can be struck."""
 
-    def __init__(self, ground: Ground) -> None:
-        self.ground = ground
-        self.process = process = ground.process
+    def __init__(self, process: HubProcess) -> None:
+        self.process = process
         self.networks: list[Network] = []
         self.urls: list[str] = []
         """Websocket addresses of the gateways, through their networks."""

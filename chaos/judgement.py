@@ -17,6 +17,7 @@ from tests.histories.log import (
     StoredEvent,
 )
 
+from beheard_hub.testing.messages_api import MessagesApi
 from chaos.hub import SQL, HubUnderFire
 from chaos.people import Load, Player
 from chaos.rehearsed import practices_judged
@@ -32,12 +33,12 @@ HEARD = {
 """Command → the event that its sender hears of each one that was applied."""
 
 
-async def judged(hub: HubUnderFire, load: Load) -> list[Violation]:
-    """Everything that is wrong with a load that has settled."""
+async def judged(hub: HubUnderFire, load: Load, provider: MessagesApi | None) -> list[Violation]:
+    """Everything that is wrong with a load that has settled; `provider` was asked for words."""
     connection = await hub.database()
     try:
         stored = await _stored(connection, load)
-        practised = await practices_judged(connection, load.seats, hub.ground.provider)
+        practised = await practices_judged(connection, load.seats, provider)
     finally:
         await connection.close()
     history = History(

@@ -56,7 +56,7 @@ async def struck_and_judged(
         TimeoutError: the hub did not get back on its feet.
     """
     rng = Random(seed)
-    hub = HubUnderFire(ground)
+    hub = HubUnderFire(ground.process)
     began = time.monotonic()
     async with contextlib.AsyncExitStack() as stack:
         await hub.connect(stack)
@@ -71,7 +71,7 @@ async def struck_and_judged(
             rng=rng,
         ) as load:  # fmt: skip
             done = await _strike(plan, hub, load, rng, strikes, began + seconds_max, say)
-        found = await judged(hub, load)
+        found = await judged(hub, load, ground.provider)
     return report(seed, time.monotonic() - began, load, done, found)
 
 

@@ -42,7 +42,7 @@ async def test_practices_keep_what_is_promised(
             "ANTHROPIC_BASE_URL": url,
         }
         async with (
-            town_on(database, tmp_path, owner, **settings) as town,
+            town_on(database, tmp_path, owner, None, **settings) as town,
             seated(
                 town.urls(), town.token, appoint, seats=SEATS, issuer=town.issuer, rng=rng
             ) as seats,
