@@ -15,6 +15,7 @@ CROSSING = f"{DATABASE}/test_crossing.py"
 TRAPS = f"{DATABASE}/test_traps.py"
 TURNS = "tests/unit/actors/test_turns.py"
 TWINS = "tests/privacy/test_twin_runs.py"
+PRACTICES = "tests/privacy/test_practice_walls.py"
 BUNDLES = "tests/unit/ai/test_bundles.py"
 JUDGED = "tests/integration/practice/test_judged.py"
 
@@ -331,6 +332,12 @@ TEXT: tuple[Text, ...] = (
         "any researcher watches any practice", (JUDGED,),
         file="domain/practice/machine.py",
         old="    least = STAFF if asker.invited else ADMIN\n", new="    least = STAFF\n",
+    ),
+    Text(
+        "who is no party to a practice is refused in other ways than by nothing", (PRACTICES,),
+        file="actors/activation.py",
+        old="str(ROW_NUMBER_MAX - randbelow(NEVER_GIVEN)) if key.isdecimal() else str(uuid4())",
+        new="str(uuid4())",
     ),
 )  # fmt: skip
 
