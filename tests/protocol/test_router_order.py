@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator
 
+import msgspec
+
 from beheard_hub.domain.limits import SHARDS
+from beheard_hub.domain.refusals import Code
 from beheard_hub.domain.sharding import shard_of
 from beheard_hub.gateway.bounds import Bounds
 from beheard_hub.gateway.connection_protocol import Submit
-from beheard_hub.gateway.frames import Outgoing
+from beheard_hub.gateway.frames import Ack, Outgoing
 from beheard_hub.gateway.router import Router
-from beheard_hub.link_messages import Acked, CommandTo, Moved
+from beheard_hub.link_messages import Acked, CommandTo, MergedFrom, Moved, Refused
 
 from .conftest import RealClock, until
 from .fake_host import FakeHost, FakeLink, World
@@ -113,6 +116,32 @@ async def test_a_moved_of_the_host_that_routing_still_names_lets_nothing_overtak
         await until(lambda: len(ear.frames) == 4, "four answers")
     assert [c.id for _, c in kept] == ["c1", "c2", "c3", "o1", "c1", "c2", "c3"]
     assert router.unanswered == 0
+
+
+async def test_what_a_merged_guest_waits_for_is_carried_out_as_the_user() -> None:
+    world = World()
+    host = world.host("h1", owns_all=True)
+    kept = unanswered(host)
+    ear = Ear()
+    async with routed(world) as router:
+        for number, session in enumerate(("s1", "s1", "", "")):
+            router.submit(ear, "guest", Submit(f"c{number}", session, "echo", {}))
+        await until(lambda: len(kept) == 4, "all at the host")
+        link = kept[0][0]
+        refused = Refused(0, Code.SERVICE_UNAVAILABLE, "", True)
+        link.answer(msgspec.structs.replace(refused, rid=kept[0][1].rid, retryable=False))
+        link.answer(MergedFrom("guest", "user", ["s1"]))
+        await until(lambda: len(kept) == 5, "the one that waits in the session")
+        router.submit(ear, "user", Submit("c9", "s1", "echo", {}))
+        for _, late in kept[:3]:
+            link.answer(msgspec.structs.replace(refused, rid=late.rid))
+        link.answer(Acked(kept[3][1].rid, {"merged": True}, 0))
+        await until(lambda: len(kept) == 7, "the others as well")
+        for _, again in kept[4:]:
+            link.answer(Acked(again.rid, {}, 0))
+        await until(lambda: len(ear.frames) == 5, "five answers")
+    assert [(c.id, c.user_id) for _, c in kept[4:]] == [(i, "user") for i in ("c1", "c9", "c2")]
+    assert [isinstance(frame, Ack) for frame in ear.frames] == [False, True, True, True, True]
 
 
 async def test_what_a_closed_client_had_in_flight_is_not_sent_again() -> None:

@@ -211,6 +211,9 @@ class Activation:
             self.parked -= len(load.waiting)
             generation = self._generation(shard_of(key))
             if isinstance(outcome, Cell):
+                if generation and load.generation == OUTDATED:
+                    self._again(key, load)
+                    continue
                 if generation == 0 or generation != load.generation:
                     outcome = UNAVAILABLE  # the shard, or what it says, went away meanwhile
                 else:
@@ -219,8 +222,15 @@ class Activation:
             for then in load.waiting:
                 then(outcome)
 
+    def _again(self, key: str, load: _Load) -> None:
+        """Those who waited wait for another one, which finds what was changed."""
+        for then in load.waiting:
+            self.park(key, then)
+        if (other := self._loading.get(key)) is not None:
+            other.callers |= load.callers
+
     def outdate(self, key: str) -> None:
-        """What is being read of this session was changed meanwhile: whoever waits asks again."""
+        """What is being read of this session was changed meanwhile: it is read again."""
         if (load := self._loading.get(key)) is not None:
             load.generation = OUTDATED
 

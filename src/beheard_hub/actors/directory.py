@@ -68,6 +68,10 @@ class Directory:
         if turn.spec is not None and not turn.spec.reads:
             receipt = await self._store.receipt("", turn.user_id, turn.id)
         loaded = await self._store.load_directory(turn.user_id)
+        unknown = turn.internal is None and loaded.facts.get("user") is None
+        if unknown and await self._turns.merged(turn.user_id):
+            self._turns.outs.refuse(None, turn, UNAVAILABLE)
+            return
         cell = Cell(DIRECTORY + turn.user_id, turn.kind, turn.kind.load(loaded))
         cell.names = dict(loaded.names)
         if turn.internal is not None:

@@ -131,7 +131,7 @@ class Entrance:
         if self._placement.generation(shard_of(turn.session_id)) == 0:
             self._moved(turn)
         elif isinstance(outcome, Refusal):
-            self._turns.outs.refuse(None, turn, outcome)
+            self._refuse(turn, outcome)
         elif outcome.kind is not turn.kind:
             self._turns.outs.refuse(None, turn, NOT_FOUND)
         elif is_strange(outcome, turn):
@@ -143,6 +143,12 @@ class Entrance:
             self._turns.decide(outcome, turn, turn.internal)
         else:
             self._turns.command(outcome, turn)
+
+    def _refuse(self, turn: Turn, refusal: Refusal) -> None:
+        if turn.internal is None and refusal.code == Code.NOT_FOUND:
+            self._turns.stranger(None, turn, refusal)
+        else:
+            self._turns.outs.refuse(None, turn, refusal)
 
     def _moved(self, turn: Turn) -> None:
         turn.finish("moved")

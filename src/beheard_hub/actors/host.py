@@ -176,8 +176,11 @@ class Host:
             ports.clock, self.answering,
         )  # fmt: skip
         self._mergers = Mergers(
-            self.peers, self.activation, self.turns.abandon, self.subscriptions.follow
-        )
+            self.peers, ports.sessions, self.activation, self.turns.abandon,
+            self.subscriptions.follow,
+        )  # fmt: skip
+        self.turns.merged = self._mergers.sought
+        self.subscriptions.member = self._mergers.cell_of
         self.merged = self._mergers.tell  # ports.Mailbox
 
     def answering(self) -> bool:

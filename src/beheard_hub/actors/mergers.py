@@ -3,6 +3,10 @@
 The rows have moved when this is told. What a host still holds of the guest's practices is out of
 date: it is dropped, and comes back from Postgres with the next command. What was begun for the
 guest and is not done (a lane that speaks, a timer) is the user's when it comes back.
+
+The word may come after a command of the guest, or be lost. So whoever is refused what only a
+stranger is refused is looked up first: where the database knows whom they became, the word goes out
+before the refusal, and the gateway sends the command again for the user.
 """
 
 from __future__ import annotations
@@ -10,10 +14,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
 
-from beheard_hub.actors.activation import Activation
+from beheard_hub.actors.activation import UNAVAILABLE, Activation
 from beheard_hub.actors.cell import Cell
+from beheard_hub.domain.refusals import Refusal
 from beheard_hub.link_messages import MergedFrom
-from beheard_hub.ports import GatewayPeer
+from beheard_hub.ports import GatewayPeer, SessionStore, StoreUnavailable
 
 REMEMBERED_MAX = 1_000
 
@@ -22,11 +27,12 @@ class Mergers:
     """Guests of one host who became somebody else lately."""
 
     def __init__(
-        self, peers: Collection[GatewayPeer], activation: Activation,
+        self, peers: Collection[GatewayPeer], store: SessionStore, activation: Activation,
         abandon: Callable[[Cell], None], follow: Callable[[str, str, str], None],
     ) -> None:  # fmt: skip
         self._peers = peers
         """The host's gateways, as they come and go."""
+        self._store = store
         self._activation = activation
         self._abandon = abandon
         self._follow = follow
@@ -36,6 +42,24 @@ class Mergers:
     def who(self, user_id: str) -> str:
         """Who that user is by now."""
         return self._became.get(user_id, user_id)
+
+    async def sought(self, user_id: str) -> bool:
+        """Whether that user was merged, as the database knows: then all are told, whatever they
+        heard before. Raises StoreUnavailable."""
+        found = await self._store.became(user_id)
+        if found is not None:
+            self.tell(user_id, *found)
+        return found is not None
+
+    async def cell_of(self, key: str, user_id: str) -> Cell | Refusal:
+        """As `Activation.cell_of`; who was merged is to ask again, as whom they became."""
+        outcome = await self._activation.cell_of(key, user_id)
+        if not isinstance(outcome, Refusal) or outcome.retryable:
+            return outcome
+        try:
+            return UNAVAILABLE if await self.sought(user_id) else outcome
+        except StoreUnavailable:
+            return UNAVAILABLE
 
     def tell(self, guest_id: str, user_id: str, sessions: Sequence[str]) -> None:
         """To all gateways, which tell all hosts."""

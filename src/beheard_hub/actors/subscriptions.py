@@ -11,7 +11,7 @@ gateway; beside it they have the transcript in their snapshot.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 from beheard_hub.actors.activation import UNAVAILABLE, Activation
@@ -75,6 +75,8 @@ class Subscriptions:
         self.announcer = Announcer(presence, activation, self._listening)
         self.resumed: Callable[[Cell, str], None]
         """Told who of a session listens again."""
+        self.member: Callable[[str, str], Awaitable[Cell | Refusal]]
+        """The session, if that user is a member."""
         self._of_user: dict[tuple[str, str], list[Subscription]] = {}
         self._of_peer: dict[GatewayPeer, dict[int, Subscription]] = {}
 
@@ -187,7 +189,7 @@ class Subscriptions:
 
     async def _admitted(self, subscription: Subscription) -> Cell | Refusal:
         if subscription.observer is None:
-            return await self._activation.cell_of(subscription.session_id, subscription.user_id)
+            return await self.member(subscription.session_id, subscription.user_id)
         cell = await self.observers.admit(subscription)
         if isinstance(cell, Cell):
             if subscription.closed:

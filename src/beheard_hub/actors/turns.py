@@ -12,7 +12,7 @@ it; a turn is answered once; an exception leaves the state as it was.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -79,6 +79,8 @@ class Turns:
         """Told the effects of committed turns, after their acks and events."""
         self.settled: Callable[[Sequence[str]], None]
         """Told which reminders are done."""
+        self.merged: Callable[[str], Awaitable[bool]]
+        """Whether that user is somebody else by now; if so the gateways are told."""
         self.durable: Callable[[str, Sequence[str]], None]
         """Told the effects of committed turns, before their acks leave."""
 
@@ -199,7 +201,10 @@ class Turns:
         if isinstance(answer, Reply):
             self.outs.reply(cell, turn, answer.data, state, seq, fresh)
         elif isinstance(answer, Refusal):
-            self.outs.refuse(cell, turn, answer)
+            if turn.internal is None and not cell.is_member(turn.user_id):
+                self.stranger(cell, turn, answer)
+            else:
+                self.outs.refuse(cell, turn, answer)
         elif isinstance(answer, Read):
             self._run_for(cell, turn, lambda: self.outs.read(cell, turn, answer, state, seq))
         elif isinstance(answer, Work):
@@ -208,6 +213,15 @@ class Turns:
             self.outs.broke(cell, turn, TypeError("a client's command that is not answered"))
         else:
             self.outs.refuse(cell, turn, UNAVAILABLE)
+
+    def stranger(self, cell: Cell | None, turn: Turn, refusal: Refusal) -> None:
+        """Refuses who is no member, unless they were one and have been merged since."""
+
+        async def refused() -> None:
+            merged = await self.merged(turn.user_id)
+            self.outs.refuse(cell, turn, UNAVAILABLE if merged else refusal)
+
+        self._background.spawn(self.outs.run_for(cell, turn, refused))
 
     def _run_for(self, cell: Cell, turn: Turn, work: Callable[[], Awaitable[None]]) -> None:
         self._background.spawn(self.outs.run_for(cell, turn, work))
@@ -288,17 +302,40 @@ class Turns:
             self.reactions.committed(due.session_id or entry.session_id, [due])
 
     def refused(self, entries: Sequence[Entry], refused: RowRefused) -> None:
-        """One session's rows were refused; its cell comes back from Postgres."""
+        """One session's rows were refused; its cell comes back from Postgres. Whoever waits is told
+        once it is known whether they were merged: then nothing is wrong with their rows."""
         cell = entries[0].cell
-        for entry in entries:
-            self._fail(entry, CONFLICT if _is_conflict(entry, refused) else _fault(entry, refused))
-        self.abandon(cell)
+        later = self._taken_back(cell)
+
+        async def fail() -> None:
+            merged = await self._any_merged({*entries, *later})
+            for entry in entries:
+                self._fail(entry, UNAVAILABLE if merged else _why(entry, refused))
+            self._drop(cell, later)
+
+        self._background.spawn(fail())
+
+    async def _any_merged(self, entries: Iterable[Entry]) -> bool:
+        """Whether a client's command among them is of somebody else by now, or may be."""
+        users = {entry.turn.user_id for entry in entries if entry.turn.internal is None}
+        try:
+            return any([await self.merged(user_id) for user_id in sorted(users)])
+        except StoreUnavailable:
+            return True
 
     def abandon(self, cell: Cell) -> None:
         """Forgets a cell with what it still has in the buffer: Postgres knows better."""
-        for later in self._write_behind.drop(cell.key):
-            assert isinstance(later, Entry)
-            self._fail(later, UNAVAILABLE)
+        self._drop(cell, self._taken_back(cell))
+
+    def _taken_back(self, cell: Cell) -> Sequence[Entry]:
+        """What a cell, that decides nothing any more, has in the buffer."""
+        cell.last = None
+        self._activation.forget(cell)
+        return [later for later in self._write_behind.drop(cell.key) if isinstance(later, Entry)]
+
+    def _drop(self, cell: Cell, later: Sequence[Entry]) -> None:
+        for entry in later:
+            self._fail(entry, UNAVAILABLE)
         self.drop(cell)
 
     def drop(self, cell: Cell) -> None:
@@ -313,6 +350,10 @@ class Turns:
         self.outs.refuse(entry.cell, entry.turn, refusal)
         for released in entry.after:
             released(False)
+
+
+def _why(entry: Entry, refused: RowRefused) -> Refusal:
+    return CONFLICT if _is_conflict(entry, refused) else _fault(entry, refused)
 
 
 def _is_conflict(entry: Entry, refused: RowRefused) -> bool:

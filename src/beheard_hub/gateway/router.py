@@ -53,14 +53,16 @@ from beheard_hub.ports import Clock, LinkClosed, LinkDialer, Routing
 class Pending:
     """A command that has not been answered."""
 
-    __slots__ = ("command", "line", "order", "parked_at", "rid", "sent_at", "session_id", "shard",
-                 "sink", "span", "user_id")  # fmt: skip
+    __slots__ = ("became", "command", "line", "order", "parked_at", "rid", "sent_at",
+                 "session_id", "shard", "sink", "span", "user_id")  # fmt: skip
 
     def __init__(self, order: int, sink: Sink, user_id: str, command: Submit) -> None:
         self.order = order
         """Place among all commands of this gateway; kept when it is sent again."""
         self.sink = sink
         self.user_id = user_id
+        self.became = ""
+        """Who its user is by now, where it was sent for a guest who was merged since."""
         self.command = command
         self.session_id = command.session_id
         self.shard = shard_of(home_of(command.session_id, user_id))
@@ -74,6 +76,11 @@ class Pending:
         """An invitation's command learned its session."""
         self.session_id = session_id
         self.shard = shard_of(session_id)
+
+    def follow_user(self, user_id: str) -> None:
+        """It is of that user from now on."""
+        self.user_id, self.became = user_id, ""
+        self.shard = shard_of(home_of(self.session_id, user_id))
 
 
 class Router:
@@ -240,14 +247,22 @@ class Router:
             self.on_gone(message.user_id)
 
     def _merged(self, line: Line, message: MergedFrom) -> None:
-        """Hosts learn of it before anything is sent for the user; what waits for an answer in a
-        session is the user's when it is sent again."""
+        """Hosts learn of it before anything is sent for the user. What waits for an answer in a
+        session is sent again as the user's, before what comes later: a receipt has moved with the
+        session. Without a session it may be what merged them; so only if it is refused."""
         guest_id, user_id = message.guest_id, message.user_id
         self.hosts.tell_all(MergedTo(guest_id, user_id, message.sessions))
         waiting = [*self._sent.values(), *itertools.chain.from_iterable(self._parked.values())]
-        for pending in waiting:
-            if pending.user_id == guest_id and pending.session_id:
-                pending.user_id = user_id
+        theirs = [pending for pending in waiting if pending.user_id == guest_id]
+        for pending in theirs:
+            pending.became = user_id
+        again = [pending for pending in theirs if pending.session_id]
+        for pending in again:
+            pending.follow_user(user_id)
+        back = [pending for pending in again if self._sent.pop(pending.rid, None) is not None]
+        self._park(back)
+        for shard in {pending.shard for pending in back}:
+            self._release(shard)
         self.subscriptions.follow(guest_id, user_id)
         if self.on_merged is not None:
             self.on_merged(guest_id, user_id)
@@ -278,6 +293,10 @@ class Router:
         if message.sub is not None:
             self.subscriptions.refused(line, message)
         elif (pending := self._take(message.rid, line)) is not None:
+            if message.retryable and pending.became:
+                pending.follow_user(pending.became)
+                self._dispatch(pending)
+                return
             details = dict(message.details) if message.details is not None else None
             self._answer(pending, error_of(message, pending.command.id, details))
 

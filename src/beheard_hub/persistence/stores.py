@@ -178,6 +178,12 @@ class PostgresSessionStore:
             found: str | None = await tx.fetchval(sql.text("invitation.session"), invitation_id)
         return found
 
+    async def became(self, user_id: str) -> tuple[str, Sequence[str]] | None:
+        """See the port."""
+        async with self._db.acting_as(Actor(user_id)) as tx:
+            row = await tx.fetchrow(sql.text("user.became"))
+        return (row["userId"], row["sessions"]) if row else None
+
 
 class PostgresReadStore:
     """Implements `ports.ReadStore`: named queries, always as somebody.

@@ -148,6 +148,10 @@ class SessionStore(Protocol):
     async def session_of_invitation(self, invitation_id: str) -> str | None:
         """Which session an invitation belongs to."""
 
+    async def became(self, user_id: str) -> tuple[str, Sequence[str]] | None:
+        """Whom that guest was merged with, and the practices that came along; None for all who
+        were not."""
+
 
 class StoredReceipt(msgspec.Struct, frozen=True):
     """A "CommandReceipt" row; `reply` may hold refs."""

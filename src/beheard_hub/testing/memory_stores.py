@@ -296,6 +296,14 @@ class MemorySessionStore:
             return str(row["sessionId"])
         return None
 
+    async def became(self, user_id: str) -> tuple[str, Sequence[str]] | None:
+        """See the port."""
+        await asyncio.sleep(0)
+        self._database.check()
+        for row in self._database.rows("hub.MergedGuest", guestId=user_id):
+            return row["userId"], row["sessions"]
+        return None
+
 
 def _order(reminder: DueReminder) -> tuple[datetime, str]:
     return reminder.due_at, reminder.id

@@ -92,6 +92,39 @@ async def test_a_merge_that_nobody_was_told_of_is_followed_by_a_reminder(
         await phone.hears("event", sessionId=session, seq=8)
 
 
+async def test_a_merge_that_nobody_was_told_of_is_found_by_the_next_command(
+    town: Town, db: Database
+) -> None:
+    guest, user = await town.guest(), await town.user(subject="dora")
+    live, closed = [await town.practice(guest) for _ in range(2)]
+    phone, tablet = town.device(guest, 0), town.device(guest, 1)
+    async with phone.hub, tablet.hub:
+        await listening(phone, live)  # in the memory of its host, as the guest's
+        await phone.hub.command("practice.complete", {}, session_id=closed)
+        await tablet.hub.profile.get()
+        await PostgresRegister(db).link(guest.id, GOOGLE, "dora", "dora@home.test")
+        await exchange(phone, live, 1)
+        for device in (phone, tablet):
+            assert (await device.hub.profile.get()).user.id == user.id
+            await device.hub.command("practice.get", {}, session_id=closed)
+            assert [f for f in device.frames if f["type"] == "error"] == []
+            assert device.count("hello") == 2
+
+
+async def test_no_practice_is_needed_to_be_followed(town: Town, db: Database) -> None:
+    guest, user = await town.guest(), await town.user(subject="edna")
+    phone, tablet = town.device(guest, 0), town.device(guest, 1)
+    async with phone.hub, tablet.hub, town.rest(guest, 1) as rest:
+        for device in (phone, tablet):
+            assert (await device.hub.profile.get()).user.id == guest.id
+        assert (await asked(rest, "profile.get"))[1]["user"]["id"] == guest.id
+        await PostgresRegister(db).link(guest.id, GOOGLE, "edna", "edna@home.test")
+        assert (await asked(rest, "profile.get"))[1]["user"]["id"] == user.id
+        for device in (phone, tablet):
+            await device.hears("hello", userId=user.id)
+            assert device.count("error") == 0
+
+
 async def only_the_user_is_left(
     town: Town, guest: Person, user: Person, sessions: list[str]
 ) -> None:

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+
 from beheard_hub.actors.activation import ActivationLimits
 from beheard_hub.actors.host import Host
 from beheard_hub.actors.mergers import REMEMBERED_MAX
 from beheard_hub.domain.refusals import Code
-from beheard_hub.link_messages import MergedFrom, MergedTo
-from tests.unit.actors.world import Peer, World
+from beheard_hub.link_messages import MergedFrom, MergedTo, Refused
+from beheard_hub.ports import RowRefused
+from tests.unit.actors.world import Peer, World, until
 
 
 def merge(world: World, peer: Peer, guest: str = "ann", user: str = "zoe") -> None:
     """A guest is that user: in the rows, then in the hosts."""
     [row] = [row for row in world.database.tables["Member"] if row["userId"] == guest]
     row["userId"] = user
+    word = {"guestId": guest, "userId": user, "sessions": [row["sessionId"]]}
+    world.database.tables.setdefault("hub.MergedGuest", []).append(word)
     peer.host.received(peer, MergedTo(guest, user, [row["sessionId"]]))
 
 
@@ -22,7 +30,7 @@ async def test_a_live_session_comes_back_as_the_users(world: World) -> None:
     await peer.acked(peer.command("step"))
     merge(world, peer)
     assert (await peer.acked(peer.command("step", user="zoe"))).data == {"total": 2}
-    assert (await peer.refused(peer.command("step"))).code == Code.NOT_FOUND
+    assert (await peer.refused(peer.command("step"))).code == Code.SERVICE_UNAVAILABLE
     loads = world.sessions.loads
     peer.host.received(peer, MergedTo("ann", "zoe", ["s1", "of another host"]))
     await peer.acked(peer.command("step", user="zoe"))
@@ -45,12 +53,44 @@ async def test_what_is_under_way_may_be_sent_again(world: World) -> None:
     peer = Peer(await world.host())
     loading = peer.command("step")
     merge(world, peer)
+    others = peer.command("step", user="bob")
     assert (await peer.refused(loading)).code == Code.SERVICE_UNAVAILABLE, "read before the merge"
-    await peer.acked(peer.command("step", user="zoe"))
+    assert (await peer.acked(others)).data == {"total": 1}, "which is read again"
     buffered = peer.command("step", user="bob")
     merge(world, peer, "zoe", "yan")
     assert (await peer.refused(buffered)).code == Code.SERVICE_UNAVAILABLE, "not yet on its way"
     assert (await peer.acked(peer.command("step", user="yan"))).data == {"total": 2}
+
+
+@pytest.mark.parametrize("merged", [False, True])
+async def test_the_word_goes_out_before_a_refusal(world: World, merged: bool) -> None:
+    peer = Peer(await world.host())
+    world.session("s2", "ann")
+    await peer.acked(peer.command("step"))
+    rows = world.database.tables
+    if merged:
+        word = {"guestId": "ann", "userId": "zoe", "sessions": ["s1", "s2"]}
+        rows["hub.MergedGuest"] = [word]
+
+    async def told(ask: Callable[[], int], else_code: Code) -> None:
+        peer.received.clear()
+        refused = await peer.refused(ask())
+        assert refused.code == (Code.SERVICE_UNAVAILABLE if merged else else_code)
+        assert [type(m) for m in peer.received] == [MergedFrom] * merged + [Refused]
+
+    refused = RowRefused("23503")  # nobody of that id is there any more
+    world.database.refuse = lambda row: refused if row.get("userId") == "ann" else None
+    await told(lambda: peer.command("step"), Code.INTERNAL_ERROR)
+    for row in rows["Member"]:
+        row["userId"] = row["userId"].replace("ann", "zoe")
+    await peer.acked(peer.command("total", user="bob"))
+    for session in ("s1", "s2", "nowhere"):
+        await told(partial(peer.command, "step", session=session), Code.NOT_FOUND)
+    if merged:
+        await told(lambda: peer.command("count", session=""), Code.SERVICE_UNAVAILABLE)
+    ear = peer.subscribe()
+    await until(lambda: peer.of(Refused)[-1].sub == ear, "the ear is refused")
+    assert peer.of(Refused)[-1].retryable == merged, "the gateway registers it for the user"
 
 
 async def test_every_gateway_is_told(world: World) -> None:
