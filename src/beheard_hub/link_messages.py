@@ -92,8 +92,22 @@ class MergedTo(_Message, frozen=True, tag="merged"):
     sessions: Sequence[str]
 
 
+class RoleTo(_Message, frozen=True, tag="role"):
+    """This user has another role (`RoleFrom`)."""
+
+    user_id: str
+
+
 ToHost: TypeAlias = (
-    Hello | CommandTo | SubscribeTo | UnsubscribeTo | PresenceTo | ReceivedTo | HereTo | MergedTo
+    Hello
+    | CommandTo
+    | SubscribeTo
+    | UnsubscribeTo
+    | PresenceTo
+    | ReceivedTo
+    | HereTo
+    | MergedTo
+    | RoleTo
 )
 
 # ---- host → gateway
@@ -226,6 +240,13 @@ class MergedFrom(_Message, frozen=True, tag="merged"):
     sessions: Sequence[str]
 
 
+class RoleFrom(_Message, frozen=True, tag="role"):
+    """This user has another role: a gateway tells all hosts, which ask again whether they may watch
+    what they watch."""
+
+    user_id: str
+
+
 class Leaving(_Message, frozen=True, tag="leaving"):
     """The host drains: everything sent so far is answered, send nothing more."""
 
@@ -244,5 +265,6 @@ ToGateway: TypeAlias = (
     | ElsewhereFrom
     | GoneFrom
     | MergedFrom
+    | RoleFrom
     | Leaving
 )

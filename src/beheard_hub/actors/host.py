@@ -46,6 +46,7 @@ from beheard_hub.link_messages import (
     Moved,
     PresenceTo,
     ReceivedTo,
+    RoleTo,
     SubscribeTo,
     ToHost,
     UnsubscribeTo,
@@ -104,6 +105,7 @@ class Host:
             ReceivedTo: self._received,
             PresenceTo: lambda peer, message: self.subscriptions.says(peer, message),
             HereTo: self._tally.heard,
+            RoleTo: lambda peer, message: self.subscriptions.ask_observers(message.user_id),
             MergedTo: lambda peer, message: self._mergers.heard(
                 message.guest_id, message.user_id, message.sessions
             ),

@@ -7,7 +7,7 @@ kind (the row of its commands that `observes`), by what is stored of them at tha
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from beheard_hub.actors.activation import NOT_FOUND, UNAVAILABLE, Activation
@@ -19,7 +19,8 @@ from beheard_hub.domain.refusals import Refusal
 from beheard_hub.ports import Clock, Renderer, SessionStore, StoreUnavailable
 
 ASKED_AGAIN_SECONDS = 5.0
-"""How long somebody who has lost their role goes on watching, at most."""
+"""How long somebody who has lost their role goes on watching, at most: where their host was not
+told (`RoleTo`), or could not ask."""
 
 Asker: TypeAlias = Mapping[str, Json]
 """What is stored of who watches (`Command.asker`)."""
@@ -91,18 +92,25 @@ class Observers:
         self._asked_at = now
         return True
 
-    async def ask_again(self) -> Sequence[tuple[Subscription, Refusal]]:
-        """Those who may watch no longer, and those who have to come anew because the events are
-        another member's now. Raises StoreUnavailable."""
-        watching = {key: list(ears) for key, ears in self._askers.items()}
+    async def ask_again(
+        self, refuse: Callable[[Subscription, Refusal], None], user_id: str | None = None
+    ) -> None:
+        """Refuses those who may watch no longer, and those who have to come anew because the events
+        are another member's now; with a `user_id` they alone are asked. If the database is away,
+        the next round asks."""
+        watching: dict[str, list[Subscription]] = {}
+        for key, ears in self._askers.items():
+            if asked := [ear for ear in ears if user_id in (None, _name(ear))]:
+                watching[key] = asked
         wanted = [(key, sorted(set(map(_name, ears)))) for key, ears in watching.items()]
-        found = await self._store.load(wanted)
-        over: list[tuple[Subscription, Refusal]] = []
-        for ears, loaded in zip(watching.values(), found, strict=True):
-            for ear in ears:
+        try:
+            found = await self._store.load(wanted) if wanted else []
+        except StoreUnavailable:
+            return
+        for asked, loaded in zip(watching.values(), found, strict=True):
+            for ear in asked:
                 if not ear.closed and (refusal := self._refused(ear, loaded)) is not None:
-                    over.append((ear, refusal))
-        return over
+                    refuse(ear, refusal)
 
     def _refused(self, ear: Subscription, loaded: Loaded | None) -> Refusal | None:
         cell = self._activation.get(ear.session_id)

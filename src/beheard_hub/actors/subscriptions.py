@@ -157,7 +157,7 @@ class Subscriptions:
     def tick(self) -> None:
         """Time passed."""
         if self.observers.due():
-            self._background.spawn(self._ask_observers())
+            self.ask_observers()
         if self._answering():
             for thread in self.observers.pacing.due():
                 self._release(thread)
@@ -169,14 +169,10 @@ class Subscriptions:
             ears = self._of_user.get(thread, ())
             tell([ear for ear in ears if ear.live and ear.observer is not None], held)
 
-    async def _ask_observers(self) -> None:
-        """Whoever may watch no longer is told so, and nothing else any more."""
-        try:
-            over = await self.observers.ask_again()
-        except StoreUnavailable:
-            return  # asked with the next round
-        for subscription, refusal in over:
-            self._refuse(subscription, refusal)
+    def ask_observers(self, user_id: str | None = None) -> None:
+        """Whoever may watch no longer is told so, and nothing else any more; with a `user_id` they
+        alone are asked."""
+        self._background.spawn(self.observers.ask_again(self._refuse, user_id))
 
     def follow(self, session_id: str, guest_id: str, user_id: str) -> None:
         """The member is that user now (`mergers`): an answer under way is theirs, and whoever

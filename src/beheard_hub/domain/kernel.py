@@ -181,7 +181,8 @@ class Decision(msgspec.Struct, Generic[S], frozen=True):
     that thread's model call, ``drop:<reminderId>`` what that reminder causes,
     ``revoked:<contentId>`` keeps the content out of everything that starts from now on,
     ``company`` has those who listen told anew who is there, ``merged:<guestId>:<userId>:<ids of
-    sessions by comma>`` says that a guest is that user now, and so are these sessions."""
+    sessions by comma>`` says that a guest is that user now, and so are these sessions,
+    ``role:<userId>`` that this user may do other things than before."""
     names: Mapping[str, str | None] = {}
     """userId → name, where somebody's has changed: the cell keeps names beside the state."""
 

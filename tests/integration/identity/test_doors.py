@@ -10,6 +10,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from beheard_hub.actors import observers
 from beheard_hub.client import Refused
 from beheard_hub.domain.refusals import Code
 from beheard_hub.persistence.database import Database
@@ -95,14 +96,14 @@ async def test_a_merge_that_nobody_was_told_of_is_followed_by_a_reminder(
 async def test_a_merge_that_nobody_was_told_of_is_found_by_the_next_command(
     town: Town, db: Database
 ) -> None:
-    guest, user = await town.guest(), await town.user(subject="dora")
+    guest, user = await town.guest(), await town.user(subject="dina")
     live, closed = [await town.practice(guest) for _ in range(2)]
     phone, tablet = town.device(guest, 0), town.device(guest, 1)
     async with phone.hub, tablet.hub:
         await listening(phone, live)  # in the memory of its host, as the guest's
         await phone.hub.command("practice.complete", {}, session_id=closed)
         await tablet.hub.profile.get()
-        await PostgresRegister(db).link(guest.id, GOOGLE, "dora", "dora@home.test")
+        await PostgresRegister(db).link(guest.id, GOOGLE, "dina", "dina@home.test")
         await exchange(phone, live, 1)
         for device in (phone, tablet):
             assert (await device.hub.profile.get()).user.id == user.id
@@ -198,6 +199,41 @@ async def test_a_role_counts_from_the_next_command_on(town: Town) -> None:
             (staff.id, "GUEST", (400, "VALIDATION_ERROR")),
         ):
             assert await asked(rest, "user.give_role", {"userId": who, "role": role}) == wanted
+
+
+async def observed(town: Town, session: str, guest: Person, staff: Person) -> None:
+    """The practice stands on an invitation of theirs, which says that it may be watched."""
+    await town.owner.execute(
+        """INSERT INTO practice."Invitation" (id, token, observed, quota, usage, "expiresAt",
+             "claimedAt", "linkedUserId", "createdById")
+           VALUES ('watched', repeat('0', 64), true, '{"tokens": 10000}',
+             '{"inputTokens": 0, "outputTokens": 0, "totalTokens": 0}', now() + interval '1 day',
+             now(), $1, $2)""",
+        guest.id, staff.id,
+    )  # fmt: skip
+    await town.owner.execute(
+        """UPDATE practice."ConversationSession"
+           SET "invitationId" = 'watched', quota = NULL WHERE id = $1""",
+        int(session),
+    )
+
+
+async def test_who_loses_the_role_watches_no_longer(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(observers, "ASKED_AGAIN_SECONDS", 3_600.0)
+    boss, staff, guest = await town.user("ADMIN"), await town.user("STAFF"), await town.guest()
+    session = await town.practice(guest)
+    await observed(town, session, guest, staff)
+    devices = [town.device(staff, gateway) for gateway in (0, 1)]
+    async with town.rest(boss) as rest, devices[0].hub, devices[1].hub:
+        for device in devices:
+            device.hub.send_soon({"type": "subscribe", "sessionId": session, "as": "observer"})
+            await device.hears("snapshot", sessionId=session)
+        await asked(rest, "user.give_role", {"userId": staff.id, "role": "USER"})
+        for device in devices:
+            told = await device.hears("error", details={"sessionId": session})
+            assert told["code"] == Code.NOT_FOUND
 
 
 async def test_of_two_administrators_who_demote_each_other_one_stays(town: Town) -> None:

@@ -7,7 +7,7 @@ import pytest
 from beheard_hub.actors import observers
 from beheard_hub.actors.host import Host
 from beheard_hub.domain.refusals import Code
-from beheard_hub.link_messages import DeltaFrom, Refused, SnapshotFrom
+from beheard_hub.link_messages import DeltaFrom, Refused, RoleTo, SnapshotFrom
 from beheard_hub.ports import Piece
 from tests.unit.actors.world import Peer, World, soon, until
 
@@ -86,6 +86,17 @@ async def test_whoever_watches_is_asked_again(world: World, host: Host, peer: Pe
     await peer.acked(peer.command("step"))
     assert peer.events(sub) == []
     assert len(host.subscriptions.observers) == 0
+
+
+async def test_who_has_another_role_is_asked_at_once(world: World, host: Host, peer: Peer) -> None:
+    world.database.tables["Staff"].append({"userId": "rosa"})
+    ritas, rosas = await watching(peer), peer.watch("rosa")
+    await until(lambda: len(host.subscriptions.observers) == 2, "both watch")
+    world.database.tables["Staff"] = []
+    for stranger in ("ann", "rita"):
+        host.received(peer, RoleTo(stranger))
+    await until(lambda: refusals(peer, ritas), "the end")
+    assert (refusals(peer, ritas), refusals(peer, rosas)) == ([(Code.NOT_FOUND, False)], [])
 
 
 async def test_when_another_member_is_shown_everybody_comes_anew(

@@ -50,10 +50,13 @@ def _give(directory: Directory, command: Command, now: datetime, ids: Ids) -> De
 
 
 def _given(directory: Directory, worked: Worked, now: datetime, ids: Ids) -> Decision[Directory]:
-    """user.give_role: the user's next command is asked by the new role."""
+    """user.give_role: the next command is asked by the new role, and so is what they watch."""
     data: i.UserGiveRole = worked.command.data
     refusal = GIVEN[worked.result["outcome"]]
-    return Decision(directory, refusal or Reply({"user": Ref("person", data.user_id)}))
+    if refusal is not None:
+        return Decision(directory, refusal)
+    reply = Reply({"user": Ref("person", data.user_id)})
+    return Decision(directory, reply, effects=[f"role:{data.user_id}"])
 
 
 PEOPLE: Mapping[str, Handler] = {
