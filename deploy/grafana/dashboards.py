@@ -142,8 +142,9 @@ FACILITATOR = Dashboard("beheard-facilitator", "BeHeard: facilitator and vectors
 
 DELIVERY = Dashboard("beheard-delivery", "BeHeard: delivery and timers", [
     Panel("Offline notifications", RATE, rates("beheard_pushes_total", "outcome")),
-    Panel("Reminders that are due and wait", SHORT,
-          [("max(beheard_reminders_overdue)", "reminders")]),
+    Panel("Due for five seconds and not done", SHORT,
+          [("max(beheard_reminders_overdue)", "timers"),
+           ("max(beheard_reactions_waiting)", "answers and pushes")]),
     Panel("How late reminders start", SECONDS, quantiles("beheard_reminder_late_seconds")),
     Panel("Reminders to be tried again", RATE,
           rates("beheard_reminders_failed_total", "kind")),

@@ -47,6 +47,7 @@ from beheard_hub.persistence.expiry import Expiry
 from beheard_hub.persistence.library_vectors import embed_library
 from beheard_hub.persistence.prepare import Prepared
 from beheard_hub.persistence.self_proof import prove
+from beheard_hub.reactions.reactor import LANES
 from beheard_hub.runtime import Runtime, SystemClock
 from beheard_hub.settings import Settings, SetupError
 from beheard_hub.showing import PACE_SECONDS, Script, Show, equipped
@@ -268,7 +269,7 @@ class Hub:
         publisher = Publisher(
             folder(self.path), "supervisor", self._roles, [self.fleet.look, *self._probes]
         )
-        for run in (Census(db).run(), publisher.run()):
+        for run in (Census(db, LANES).run(), publisher.run()):
             stack.push_async_callback(_ended, asyncio.create_task(run))
 
     async def _open_door(self, stack: contextlib.AsyncExitStack) -> None:

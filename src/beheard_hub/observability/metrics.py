@@ -125,8 +125,12 @@ STORED_STAGES = _gauge(
     SUPERVISOR, "stored_stages", "People in active sessions by stage", "stage", "status"
 )
 REMINDERS_OVERDUE = _gauge(
-    SUPERVISOR, "reminders_overdue", "Reminders due for five seconds and not fired"
+    SUPERVISOR, "reminders_overdue", "Timers due for five seconds and not fired"
 )
+REACTIONS_WAITING = _gauge(
+    SUPERVISOR, "reactions_waiting",
+    "Answers, other model calls and pushes due for five seconds: under way, queued or put off",
+)  # fmt: skip
 TEXTS_WAITING = _gauge(SUPERVISOR, "texts_waiting", "Texts without a vector")
 HOSTS = _gauge(SUPERVISOR, "hosts", "Session hosts that serve")
 HOSTS_MISSING = _gauge(SUPERVISOR, "hosts_missing", "Session hosts that should serve and do not")

@@ -63,6 +63,9 @@ class HubFigures(msgspec.Struct, frozen=True, kw_only=True):
     """Since the start: it must stay 0."""
     statements_refused: int
     reminders_overdue: int
+    """Timers that have not fired."""
+    reactions_waiting: int
+    """Answers, other model calls and pushes that are not done: under way, queued or put off."""
     reminders_failed: int
     reminder_late_p95_s: float | None
     embedding_lag_s: float
@@ -186,6 +189,7 @@ def _hub(window: Window, refused: int) -> HubFigures:
         dirty_connections=int(now.sum("beheard_dirty_connections_total")),
         statements_refused=round(window.grown("beheard_statements_refused_total")),
         reminders_overdue=int(now.sum("beheard_reminders_overdue")),
+        reactions_waiting=int(now.sum("beheard_reactions_waiting")),
         reminders_failed=round(window.grown("beheard_reminders_failed_total")),
         reminder_late_p95_s=window.quantile(0.95, "beheard_reminder_late_seconds"),
         embedding_lag_s=now.most("beheard_embedding_lag_seconds"),

@@ -139,8 +139,9 @@ def _numbers(view: Overview) -> Table:
                         f"; tokens: {_counts(ai.tokens)}"),
         ("vectors", f"{_maybe(hub.embedding_lag_s)} s behind, {_count(hub.texts_waiting)} texts "
                     f"wait, {_rate(hub.texts_per_second)}/s"),
-        ("reminders", f"{_count(hub.reminders_overdue)} overdue, {hub.reminders_failed} failed; "
-                      f"late p95 {_maybe(hub.reminder_late_p95_s)} s"),
+        ("reminders", f"{_count(hub.reminders_overdue)} timers overdue, "
+                      f"{hub.reminders_failed} failed; late p95 {_maybe(hub.reminder_late_p95_s)} s"
+                      f"; {_count(hub.reactions_waiting)} answers or pushes take long"),
         ("pushes", _counts(view.pushes)),
     ]  # fmt: skip
     table = Table.grid(padding=(0, 2))

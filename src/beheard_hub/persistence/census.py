@@ -6,10 +6,12 @@ Read as `beheard_ops`, which sees statuses, stages and times, and no content.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 
 from prometheus_client import Gauge
 
 from beheard_hub.observability.metrics import (
+    REACTIONS_WAITING,
     REMINDERS_OVERDUE,
     STORED_SESSIONS,
     STORED_STAGES,
@@ -27,8 +29,12 @@ _log = logger("census")
 class Census:
     """Keeps the gauges of the stored near the truth. One per hub."""
 
-    def __init__(self, db: Database, sleep: Sleep = asyncio.sleep) -> None:
+    def __init__(
+        self, db: Database, outside: Collection[str], sleep: Sleep = asyncio.sleep
+    ) -> None:
+        """`outside`: kinds of reminders that wait for a model or a channel, and are no timers."""
         self._db = db
+        self._outside = list(outside)
         self._sleep = sleep
 
     async def run(self) -> None:
@@ -47,10 +53,11 @@ class Census:
         async with self._db.as_ops() as tx:
             sessions = await tx.query("census.sessions", {})
             stages = await tx.query("census.stages", {})
-            [waiting] = await tx.query("census.waiting", {})
+            [waiting] = await tx.query("census.waiting", {"outside": self._outside})
         _show(STORED_SESSIONS, {(row["status"],): row["found"] for row in sessions})
         _show(STORED_STAGES, {(str(row["stage"]), row["status"]): row["found"] for row in stages})
-        REMINDERS_OVERDUE.set(waiting["reminders"])
+        REMINDERS_OVERDUE.set(waiting["timers"])
+        REACTIONS_WAITING.set(waiting["outside"])
         TEXTS_WAITING.set(waiting["texts"])
 
 

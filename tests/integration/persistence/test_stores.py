@@ -14,10 +14,13 @@ import pytest
 
 from beheard_hub.domain.limits import CLOCKS_APART_MAX
 from beheard_hub.domain.mediation.vocabulary import AT_ONCE
+from beheard_hub.observability.metrics import REACTIONS_WAITING, REMINDERS_OVERDUE
+from beheard_hub.persistence.census import Census
 from beheard_hub.persistence.database import Database
 from beheard_hub.persistence.flush_store import PostgresFlushStore, outcome
 from beheard_hub.persistence.stores import PostgresLeaseStore, PostgresSessionStore
 from beheard_hub.ports import Fenced, Lease, OutcomeUnknown, RowRefused
+from beheard_hub.reactions.reactor import LANES
 from tests.conftest import TestDatabase
 from tests.integration.persistence import scene
 from tests.integration.persistence.scene import SESSION, A, B
@@ -256,6 +259,22 @@ async def test_reminders_that_are_due(sessions: PostgresSessionStore) -> None:
     assert [(one.id, one.kind, one.user_id) for one in found] == [(f"reminder-{A}", "ai_turn", A)]
     assert await sessions.reminders([8], now, AT_ONCE, None, 10) == []
     assert await sessions.reminders([7], now, AT_ONCE, found[0], 10) == [], "from behind it on"
+
+
+async def test_answers_under_way_are_no_timers_that_are_late(
+    db: Database, owner: asyncpg.Connection
+) -> None:
+    await owner.executemany(
+        """INSERT INTO hub."Reminder" (id, "sessionId", "userId", shard, kind, "dueAt")
+           VALUES ($1, $2, $3, 9, $1, now() - $4::interval)""",
+        [
+            (kind, SESSION, A, timedelta(seconds=seconds))
+            for kind, seconds in (("push", 6), ("draft_check", 6), ("pause_limit", 6), ("other", 1))
+        ],
+    )
+    await Census(db, LANES).once()
+    assert (REMINDERS_OVERDUE._value.get(), REACTIONS_WAITING._value.get()) == (1, 3)
+    await owner.execute('DELETE FROM hub."Reminder" WHERE shard = 9')
 
 
 async def test_what_waits_for_no_time_does_not_wait_for_a_clock(

@@ -99,6 +99,12 @@ def test_a_percentile_of_nothing_is_none_and_beyond_the_last_bound_is_that_bound
     assert Window(before, now).quantile(0.5, "took") == 1.0
 
 
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.figure)
+def test_one_is_said_as_well_as_many(rule: Rule) -> None:
+    counted = re.match(r"(\{who\}: )?\{value\} [a-z]+s\b", rule.says)
+    assert rule.limit > 1 or not counted, "of one it would be wrong"
+
+
 def test_a_quiet_hub_has_no_findings() -> None:
     assert findings(seen(QUIET)) == []
 

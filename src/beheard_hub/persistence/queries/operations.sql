@@ -235,8 +235,11 @@ FROM (
 GROUP BY stage, status;
 
 -- name: census.waiting
--- What should have happened by now: reminders due for five seconds, texts without a vector.
+-- What was due five seconds ago: timers, which wait for nobody, and those kinds of reminders that wait
+-- for what is outside, or run as long as it takes; and texts without a vector.
+-- args: outside
 SELECT
-  (SELECT count(*)::int FROM hub."Reminder" r
-   WHERE r."firedAt" IS NULL AND r."dueAt" < now() - interval '5 seconds') AS reminders,
-  (SELECT count(*)::int FROM hub."Embeddable" e WHERE e."embeddingModel" IS NULL) AS texts;
+  count(*) FILTER (WHERE r.kind <> ALL ($1::text[]))::int AS timers,
+  count(*) FILTER (WHERE r.kind = ANY ($1::text[]))::int AS outside,
+  (SELECT count(*)::int FROM hub."Embeddable" e WHERE e."embeddingModel" IS NULL) AS texts
+FROM hub."Reminder" r WHERE r."firedAt" IS NULL AND r."dueAt" < now() - interval '5 seconds';
