@@ -84,11 +84,9 @@ class Hub(Sessionless):
             tap: called with every raw frame that comes in, for recordings and tests.
         """
         return cls(
-            Socket(url, token, codec),
-            command_timeout=command_timeout,
-            connect_timeout=connect_timeout,
-            tap=tap,
-        )
+            Socket(url, token, codec), command_timeout=command_timeout,
+            connect_timeout=connect_timeout, tap=tap,
+        )  # fmt: skip
 
     async def __aenter__(self) -> Self:
         """Connects.
@@ -226,7 +224,7 @@ class Hub(Sessionless):
         """Shows the hub a new token on the live connection, or asks the function for one.
 
         Raises:
-            Refused: UNAUTHORIZED.
+            Refused: UNAUTHORIZED; SERVICE_UNAVAILABLE where nobody can tell just now.
             ConnectionLost: not connected just now; the next connection asks for a token anyway.
         """
         fresh = await self._socket.fresh_token(token)
@@ -242,6 +240,7 @@ class Hub(Sessionless):
         now, renewable = asyncio.get_running_loop().time, callable(self._socket.token)
         attempts = Attempts(now)
         while True:
+            attempts.begins()
             ended = await self._one_connection()
             wait = attempts.after(ended.code, greeted=ended.greeted, renewable=renewable)
             if wait is None:
@@ -348,16 +347,14 @@ class Hub(Sessionless):
         self._wake.set()
 
     def _took_hello(self, hello: f.Hello) -> None:
-        if self._renewal is not None and not self._renewal.done():
-            self._renewal.set_result(hello)
-        if self._hello is not None and not self._hello.done():
-            self._hello.set_result(hello)
+        for waiting in (self._renewal, self._hello):
+            if waiting is not None and not waiting.done():
+                waiting.set_result(hello)
         if not self._ready:
             self._ready = True
             for inbox in self._inboxes.values():
                 inbox.subscribe()
-        seconds = self._socket.renew_in_seconds()
-        if seconds is not None:
+        if (seconds := self._socket.renew_in_seconds(hello.server_time)) is not None:
             self._renew_in(seconds)
 
     def _took_error(self, error: f.Error, now: float) -> None:
@@ -366,10 +363,10 @@ class Hub(Sessionless):
             self._ledger.refused(error.id, refusal, now)
         elif "sessionId" in refusal.details:
             self._subscription_refused(refusal.details["sessionId"], refusal)
-        elif not self._ready and error.retryable:  # nobody can check tokens now: come again
+        elif not self._ready and error.retryable:  # nobody can check tokens now
             self._leave_at = now
-        elif error.code == "UNAUTHORIZED":
-            self._unauthorized(refusal)
+        else:
+            self._renewal_refused(refusal)
 
     def _subscription_refused(self, session_id: str, refusal: Refused) -> None:
         if (inbox := self._inboxes.get(session_id)) is None:
@@ -379,13 +376,16 @@ class Hub(Sessionless):
             asyncio.get_running_loop().call_later(pause, inbox.subscribe)
         else:
             inbox.fail(refusal)
+            del self._inboxes[session_id]  # who asks again gets another stream
 
-    def _unauthorized(self, refusal: Refused) -> None:
-        """The token was refused, or its grace of 60 s runs: a function may give a new one."""
+    def _renewal_refused(self, refusal: Refused) -> None:
+        """By its answer, or because the token's grace of 60 s runs: a function may give another."""
+        again = 0.0 if refusal.code == "UNAUTHORIZED" else None
         if self._renewal is not None and not self._renewal.done():
             self._renewal.set_exception(refusal)
-        elif self._ready and callable(self._socket.token):
-            self._renew_in(0.0)
+            again = delay_seconds(6) if refusal.retryable else None
+        if again is not None and callable(self._socket.token):
+            self._renew_in(again)
 
     def _renew_in(self, seconds: float) -> None:
         if self._renewing is not None and self._renewing is not asyncio.current_task():

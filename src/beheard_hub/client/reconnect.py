@@ -13,6 +13,9 @@ FIRST_DELAY_SECONDS = 0.1
 DELAY_SECONDS_MAX = 15.0
 QUICK_SECONDS = 10.0
 """A gateway that died is back by then: so long after a loss nobody waits long."""
+STEADY_SECONDS = 5.0
+"""A connection that held so long was a good one: its loss is a first one again. Others are not, so
+that a client which is closed right after each hello waits longer each time."""
 QUICK_DELAY_SECONDS_MAX = 2.0
 
 
@@ -41,12 +44,12 @@ class CloseRule(msgspec.Struct, frozen=True):
 
 CLOSE_RULES: Mapping[int, CloseRule] = {
     1009: CloseRule(Then.STOP, "a frame was too large"),
-    1012: CloseRule(Then.RETRY, "the hub restarts"),
-    1013: CloseRule(Then.RETRY, "the hub is overloaded, or cannot check tokens now", 1.0),
+    1012: CloseRule(Then.RETRY, "the hub restarts", 0.5),
+    1013: CloseRule(Then.RETRY, "the hub is overloaded, or cannot check tokens now", 5.0),
     4400: CloseRule(Then.STOP, "the hub did not understand this client"),
     4401: CloseRule(Then.RENEW, "the token was not accepted or has expired"),
     4403: CloseRule(Then.STOP, "this is not allowed"),
-    4408: CloseRule(Then.RETRY, "this client read too slowly"),
+    4408: CloseRule(Then.RETRY, "this client read too slowly", 1.0),
     4409: CloseRule(Then.STOP, "replaced by the operator"),
     4429: CloseRule(Then.RETRY, "too many connections or frames", 30.0),
 }
@@ -77,9 +80,14 @@ class Attempts:
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
+        self._began_at = now()
         self._lost_at: float | None = None
         self._count = 0
         self._denied = 0
+
+    def begins(self) -> None:
+        """Another attempt is made now."""
+        self._began_at = self._now()
 
     def after(self, code: int | None, *, greeted: bool, renewable: bool) -> float | None:
         """Seconds to wait after an attempt that ended with `code`; None: it would end the same way.
@@ -87,7 +95,8 @@ class Attempts:
         `greeted`: the hub had said hello; `renewable`: another token can be had.
         """
         rule, now = rule_for(code), self._now()
-        if greeted or self._lost_at is None:
+        steady = greeted and now - self._began_at >= STEADY_SECONDS
+        if steady or self._lost_at is None:
             self._lost_at, self._count = now, 0
         self._denied = 0 if greeted or rule.then is not Then.RENEW else self._denied + 1
         if rule.is_final(self._denied, renewable=renewable):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
@@ -22,7 +23,9 @@ OPEN_SECONDS_MAX = 10.0
 INCOMING_BYTES_MAX = 1024 * 1024
 RENEW_BEFORE_SECONDS = 60.0
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
-_STATUS_AS_CLOSE_CODE = {401: 4401, 403: 4403, 429: 4429, 503: 1013}
+RENEW_AGAIN_SECONDS_MIN = 1.0
+_STATUS_AS_CLOSE_CODE = {401: 4401, 403: 4403, 429: 4429, 503: 1012}
+"""503: the gateway drains, or none is behind the proxy just now."""
 
 
 class Ended(msgspec.Struct, frozen=True):
@@ -91,9 +94,11 @@ class Socket:
             except ConnectionClosed:
                 return
 
-    def renew_in_seconds(self) -> float | None:
-        """When to renew by itself; None without a function or a known end."""
+    def renew_in_seconds(self, hub_time: datetime | None) -> float | None:
+        """When to renew by itself; None without a function or a known end. By the hub's clock,
+        where it told the time: by one of ours that is ahead a good token may be over already."""
         if isinstance(self.token, str) or self._expires_at is None:
             return None
-        left = self._expires_at - time.time()
-        return max(0.0, left - min(RENEW_BEFORE_SECONDS, left / 2))
+        now = time.time() if hub_time is None else hub_time.timestamp()
+        left = self._expires_at - now
+        return max(RENEW_AGAIN_SECONDS_MIN, left - min(RENEW_BEFORE_SECONDS, left / 2))

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import time
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
@@ -18,8 +19,10 @@ from beheard_hub.client import (
     HubError,
     Refused,
     Snapshot,
+    socket,
 )
 from beheard_hub.client.frames import Codec
+from beheard_hub.client.socket import Socket
 from beheard_hub.client.stream import EventStream
 from tests.unit.client.standin import AT, Line, standing_in
 
@@ -181,7 +184,7 @@ async def test_a_stream_resumes_after_the_last_event_it_took() -> None:
         await line.say("snapshot", sessionId="s", seq=4, state={"session": {}})
         await line.event(5)
         await line.event(6)
-        await line.socket.close(4408)
+        await line.socket.close(1011)
 
     async def resumed(line: Line) -> None:
         await line.greet()
@@ -348,7 +351,7 @@ async def test_a_token_function_that_fails_later_ends_what_waits() -> None:
     async def closes(line: Line) -> None:
         await line.greet()
         await line.expect("command")
-        await line.socket.close(1012)
+        await line.socket.close(1011)
 
     async with standing_in(closes) as there, Hub.connect(there.url, tokens.pop) as hub:
         with pytest.raises(ConnectionLost, match="IndexError"):
@@ -382,12 +385,54 @@ async def test_a_token_is_renewed_on_the_live_connection() -> None:
         assert there.connections == 1
 
 
-async def test_a_token_that_ends_soon_is_renewed_unasked() -> None:
-    def token(seconds: float) -> str:
-        claims = json.dumps({"exp": time.time() + seconds}).encode()
-        return f"h.{base64.urlsafe_b64encode(claims).decode().rstrip('=')}.s"
+async def test_nobody_waits_for_a_renewal_that_nobody_could_check() -> None:
+    async def script(line: Line) -> None:
+        await line.greet()
+        await line.expect("auth")
+        await line.say("error", code="SERVICE_UNAVAILABLE", message="Later.", retryable=True)
+        await line.until_closed()
 
-    given = [token(0.2), token(3600)]
+    async with standing_in(script) as there, Hub.connect(there.url, "first") as hub:
+        async with asyncio.timeout(5):
+            with pytest.raises(Refused, match="SERVICE_UNAVAILABLE"):
+                await hub.renew("second")
+
+
+async def test_a_refused_stream_may_be_asked_for_again() -> None:
+    async def script(line: Line) -> None:
+        await line.greet()
+        for _ in range(2):
+            await line.expect("subscribe")
+            told = {"message": "No.", "retryable": False, "details": {"sessionId": "s"}}
+            await line.say("error", code="NOT_FOUND", **told)
+        await line.until_closed()
+
+    async with standing_in(script) as there, Hub.connect(there.url, "t") as hub:
+        streams = []
+        for _ in range(2):
+            streams.append(hub.practice("s").events(observe=True))
+            with pytest.raises(Refused, match="NOT_FOUND"):
+                await anext(streams[-1])
+
+
+def token_for(seconds: float) -> str:
+    """One that ends so much later."""
+    claims = json.dumps({"exp": time.time() + seconds}).encode()
+    return f"h.{base64.urlsafe_b64encode(claims).decode().rstrip('=')}.s"
+
+
+async def test_the_end_of_a_token_is_told_by_the_hubs_clock() -> None:
+    of = Socket("ws://here", lambda: token_for(-300), "json")
+    await of.fresh_token()
+    ours = datetime.now(UTC)
+    late = of.renew_in_seconds(ours - timedelta(seconds=600))
+    assert late == pytest.approx(240, abs=5), "ours is ten minutes ahead"
+    assert of.renew_in_seconds(None) == of.renew_in_seconds(ours) == 1.0, "not at once for ever"
+
+
+async def test_a_token_that_ends_soon_is_renewed_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "RENEW_AGAIN_SECONDS_MIN", 0.05)
+    given = [token_for(0.2), token_for(3600)]
     tokens = iter(given)
 
     async def script(line: Line) -> None:

@@ -12,8 +12,10 @@ import beheard_hub.client
 from beheard_hub.client import COMMANDS
 from beheard_hub.client.groups import camel, need_answer
 from beheard_hub.client.reconnect import (
+    CLOSE_RULES,
     DELAY_SECONDS_MAX,
     QUICK_SECONDS,
+    STEADY_SECONDS,
     Attempts,
     Then,
     delay_seconds,
@@ -22,6 +24,7 @@ from beheard_hub.client.reconnect import (
 from beheard_hub.client.replies import Page
 from beheard_hub.domain.mediation import protocol
 from beheard_hub.domain.practice import protocol as practice
+from beheard_hub.gateway.close_codes import CLOSE_CODES
 
 HERE = Path(beheard_hub.client.__file__).parent
 METHODS = (
@@ -69,9 +72,32 @@ def test_names_become_camel_case_and_none_is_left_out() -> None:
 def test_only_passing_ends_are_tried_again() -> None:
     assert rule_for(4408).then is Then.RETRY
     assert rule_for(None).then is Then.RETRY
-    assert rule_for(4429).seconds_min >= 10
     assert rule_for(4401).then is Then.RENEW
     assert rule_for(4403).then is Then.STOP
+
+
+def test_nobody_comes_back_sooner_than_the_hub_asks() -> None:
+    for code, row in CLOSE_CODES.items():
+        if row.reconnect:
+            assert rule_for(code).then is Then.RETRY, code
+            assert rule_for(code).seconds_min >= row.after_ms / 1000, code
+        elif code in CLOSE_RULES:
+            assert rule_for(code).then is not Then.RETRY, code
+
+
+def test_who_is_closed_right_after_each_hello_waits_longer_each_time() -> None:
+    now = 0.0
+    attempts = Attempts(lambda: now)
+    waits = []
+    for _ in range(60):
+        attempts.begins()
+        now += 0.01
+        waits.append(attempts.after(1011, greeted=True, renewable=False) or 0.0)
+        now += waits[-1]
+    assert max(waits) > 2
+    attempts.begins()
+    now += STEADY_SECONDS
+    assert (attempts.after(1011, greeted=True, renewable=False) or 0.0) <= 0.1
 
 
 def test_waiting_grows_and_is_bounded() -> None:
@@ -86,13 +112,15 @@ class Waiting:
     """A client that lost its gateway, in time of its own; every attempt fails at once."""
 
     def __init__(self) -> None:
-        self.now = 0.0
+        self.now = -STEADY_SECONDS
         self.waits: list[float] = []
         self.attempts = Attempts(lambda: self.now)
         self.lost()
 
     def lost(self) -> None:
-        """A connection ended that had been greeted."""
+        """A connection ended that had been greeted, and had held."""
+        self.attempts.begins()
+        self.now += STEADY_SECONDS
         self._wait(greeted=True)
 
     def try_until(self, seconds: float) -> None:
