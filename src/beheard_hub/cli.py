@@ -11,14 +11,14 @@ import signal
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from beheard_hub import __version__, settings, telemetry
+from beheard_hub.changing import EXIT_FAILED, DataDir, drain_node, hosts, restart
 from beheard_hub.settings import SetupError
 
-EXIT_FAILED = 1
 EXIT_SETUP = 2
 EXIT_INTERRUPTED = 128 + signal.SIGINT
 
@@ -31,7 +31,6 @@ app = typer.Typer(
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on (BEHEARD_HOST).")]
 Port = Annotated[str | None, typer.Option(help="The one port; 0 = any free (BEHEARD_PORT).")]
-DataDir = Annotated[str | None, typer.Option(help="Data directory (BEHEARD_DATA_DIR).")]
 Hosts = Annotated[str | None, typer.Option(help="Session hosts (BEHEARD_HOSTS).")]
 Gateways = Annotated[str | None, typer.Option(help="Gateway processes (BEHEARD_GATEWAYS).")]
 Link = Annotated[
@@ -90,55 +89,9 @@ def _run_hub(chosen: settings.Settings, journey: str | None, **how: bool) -> Non
     raise typer.Exit(run(chosen, journey=journey, **how))
 
 
-@app.command()
-def restart(data_dir: DataDir = None) -> None:
-    """Replace every session host and gateway of the serving hub, one after the other."""
-    _operate("restart", data_dir)
-    typer.echo("restarted")
-
-
-hosts_app = typer.Typer(no_args_is_help=True, help="Session hosts of the serving hub.")
-app.add_typer(hosts_app, name="hosts")
-
-
-@hosts_app.command("list")
-def hosts_list(data_dir: DataDir = None) -> None:
-    """Show every session host and what it holds."""
-    shown = ("shards", "live", "packed", "subscriptions", "gateways", "buffered")
-    typer.echo("".join(f"{name:>14}" for name in ("number", "process", *shown)))
-    for row in _operate("hosts.list", data_dir):
-        cells = [row["number"], row["pid"] or "starting", *map(row["stats"].get, shown)]
-        typer.echo("".join(f"{'-' if cell is None else cell:>14}" for cell in cells))
-
-
-@hosts_app.command("add")
-def hosts_add(data_dir: DataDir = None) -> None:
-    """Start one more session host; sessions move to it by and by."""
-    typer.echo(f"session host {_operate('hosts.add', data_dir)} serves")
-
-
-@hosts_app.command("remove")
-def hosts_remove(
-    number: Annotated[int, typer.Argument(help="Which one; see `beheard hosts list`.")],
-    data_dir: DataDir = None,
-) -> None:
-    """End a session host, after its sessions have moved to the others."""
-    _operate("hosts.remove", data_dir, number=number)
-    typer.echo(f"session host {number} ended")
-
-
-def _operate(name: str, data_dir: str | None, **args: object) -> Any:
-    """What the serving hub answers; exit code 1 with its sentence where it cannot."""
-    from beheard_hub.control import Failed, ask
-
-    chosen = settings.load(options={"BEHEARD_DATA_DIR": data_dir})
-    try:
-        return asyncio.run(
-            ask(chosen.server.data_dir, name, args, lambda said: typer.echo(said, err=True))
-        )
-    except Failed as why:
-        typer.echo(f"beheard: {why}", err=True)
-        raise typer.Exit(EXIT_FAILED) from None
+app.add_typer(hosts, name="hosts")
+app.command()(restart)
+app.command("drain-node")(drain_node)
 
 
 @app.command()

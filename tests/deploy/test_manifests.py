@@ -13,6 +13,11 @@ import yaml
 
 from beheard_hub import cli
 from beheard_hub.actors import embedding_actor, session_host
+from beheard_hub.actors.supervisor import (
+    ADOPT_SECONDS_MAX,
+    DRAIN_SECONDS_MAX,
+    HAND_OVER_SECONDS_MAX,
+)
 from beheard_hub.gateway.bounds import Bounds
 from beheard_hub.persistence.cluster_conf import SILENT
 from beheard_hub.settings import REQUIRES, VARIABLES, load
@@ -270,6 +275,18 @@ def test_a_gateway_is_given_the_time_that_its_clients_need_to_go() -> None:
     assert pod["terminationGracePeriodSeconds"] > int(pause) + takes
     rolling = ALL["Deployment", "beheard-gateway"]["spec"]["strategy"]["rollingUpdate"]
     assert rolling["maxUnavailable"] == 0, "another one serves first"
+
+
+def test_a_worker_is_given_the_time_that_its_hosts_need_to_go() -> None:
+    [group] = ALL["RayCluster", "beheard"]["spec"]["workerGroupSpecs"]
+    pod = group["template"]["spec"]
+    [worker] = pod["containers"]
+    hosts = -(-int(ENVIRONMENTS["beheard"]["BEHEARD_HOSTS"]) // group["minReplicas"])
+    takes = hosts * (HAND_OVER_SECONDS_MAX + ADOPT_SECONDS_MAX + DRAIN_SECONDS_MAX)
+    assert pod["terminationGracePeriodSeconds"] > takes
+    command, name = worker["lifecycle"]["preStop"]["exec"]["command"]
+    assert command == "beheard"
+    assert name in {row.name for row in cli.app.registered_commands}
 
 
 def test_services_and_policies_choose_pods_that_exist() -> None:

@@ -171,6 +171,11 @@ class SessionHost:
         """Gives all its shards to other hosts; returns how many. Raises StoreUnavailable."""
         return 0 if self._running is None else await self._running.host.hand_over()
 
+    async def hand_over_at(self, node_id: str) -> int | None:
+        """As `hand_over`, on that machine of the cluster; None on any other."""
+        here: str = ray.get_runtime_context().get_node_id()
+        return await self.hand_over() if here == node_id else None
+
     async def stats(self) -> dict[str, int]:
         """Counts, no ids."""
         return {} if self._running is None else self._running.host.stats()
@@ -215,6 +220,9 @@ def _socket_path(folder: str, host_id: str) -> str:
 
 Handle = Any
 """A Ray actor handle of `SessionHost`."""
+
+ACTOR_NAME = "SessionHost-"
+"""And its number: the name by which Ray knows a detached one."""
 
 
 def create(order: HostOrder, number: int, name: str | None) -> Handle:

@@ -19,7 +19,7 @@ import ray
 
 from beheard_hub import telemetry
 from beheard_hub.actors.deaths import gone
-from beheard_hub.actors.session_host import Handle, HostAddress, HostOrder, create
+from beheard_hub.actors.session_host import ACTOR_NAME, Handle, HostAddress, HostOrder, create
 from beheard_hub.observability.metrics import HOST_DEATHS
 from beheard_hub.settings import SetupError
 
@@ -210,7 +210,7 @@ class Supervisor:
             member.watch = asyncio.create_task(self._watch(member))
 
     def _make(self, number: int) -> _Member:
-        name = f"SessionHost-{number}" if self._detached else None
+        name = f"{ACTOR_NAME}{number}" if self._detached else None
         if name is not None:
             _sweep(name)
         return _Member(create(self._order, number, name), number)

@@ -1,0 +1,49 @@
+"""A machine goes: its hosts give their sessions away, one after the other; nobody else's do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import ray
+
+from beheard_hub.actors.leaving_node import empty
+
+
+class Method:
+    """`remote` of one method of an actor."""
+
+    def __init__(self, does: Callable[..., Any]) -> None:
+        self._does = does
+
+    async def remote(self, *args: Any) -> Any:
+        return self._does(*args)
+
+
+class Host:
+    """A handle of one on the machine `node`; `did` has what any of them did."""
+
+    def __init__(self, name: str, node: str, did: list[str], dead: bool = False) -> None:
+        self._name, self._node, self._did, self._dead = name, node, did, dead
+        self.hand_over_at = Method(self._hand_over)
+        self.notice = Method(lambda: did.append(f"{name} notices"))
+        self.drain = Method(lambda: did.append(f"{name} is over"))
+
+    def _hand_over(self, node_id: str) -> int | None:
+        if self._dead:
+            raise ray.exceptions.RayActorError
+        if node_id != self._node:
+            return None
+        self._did.append(f"{self._name} gives")
+        return 64
+
+
+async def test_each_is_over_before_the_next_one_looks_for_takers() -> None:
+    did: list[str] = []
+    said: list[str] = []
+    places = {"a": "there", "b": "here", "c": "here", "d": "here"}
+    hosts = {name: Host(name, node, did, name == "d") for name, node in places.items()}
+    await empty("here", hosts, said.append)
+    taken = ["a notices", "c notices", "d notices"], ["a notices", "b notices", "d notices"]
+    assert did == ["b gives", *taken[0], "b is over", "c gives", *taken[1], "c is over"]
+    assert said == [f"{name}: 64 shards given to others" for name in ("b", "c")]
