@@ -248,15 +248,18 @@ def own_things_only(history: History) -> Iterator[str]:
                     yield f"{entry.user_id} was given {word} of {private[word]}"
 
 
-def _words(data: Any) -> Iterator[str]:
-    if isinstance(data, str):
-        yield from data.split()
-    elif isinstance(data, Mapping):
-        for value in data.values():
-            yield from _words(value)
-    elif isinstance(data, list | tuple):
-        for value in data:
-            yield from _words(value)
+def _words(data: Any) -> list[str]:
+    words: list[str] = []
+    waiting = [data]
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, str):
+            words.extend(found.split())
+        elif isinstance(found, (dict, Mapping)):
+            waiting.extend(found.values())
+        elif isinstance(found, list | tuple):
+            waiting.extend(found)
+    return words
 
 
 # ---- sessions

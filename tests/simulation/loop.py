@@ -140,8 +140,8 @@ class SimulatedLoop(asyncio.BaseEventLoop):
             if process is not None and process.state != "running":
                 process.held.append(call)
                 continue
-            self.steps += 1
-            assert self.steps < STEPS_MAX, "this run goes round in circles"
+            self.steps = steps = self.steps + 1
+            assert steps < STEPS_MAX, "this run goes round in circles"
             try:
                 call._context.run(call._callback, *call._args)
             except Exception as failure:
@@ -154,8 +154,8 @@ class SimulatedLoop(asyncio.BaseEventLoop):
             heapq.heappop(timers)
         if not timers:
             raise Deadlock
-        self._now = max(self._now, timers[0][0])
-        while timers and timers[0][0] <= self._now:
+        now = self._now = max(self._now, timers[0][0])
+        while timers and timers[0][0] <= now:
             self._due.append(heapq.heappop(timers)[2])
 
     # ---- what asyncio asks of a loop

@@ -8,7 +8,9 @@ import random
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from random import Random
+from types import ModuleType
 from typing import Any
 from unittest import mock
 
@@ -316,16 +318,22 @@ class NoGarbage:
     freeze = collect
 
 
+@cache
+def _speaking(modules: int) -> Sequence[ModuleType]:
+    """The modules of the hub that log, anew whenever there are more `modules`."""
+    return [
+        module
+        for name, module in list(sys.modules.items())
+        if name.startswith("beheard_hub.") and hasattr(module, "_log")
+    ]
+
+
 @contextmanager
 def observed() -> Iterator[Listening]:
     """The hub speaks to a listener; and it does not collect garbage for every host of every run,
     which would take most of the time."""
     listening = Listening()
-    speaking = [
-        module
-        for name, module in list(sys.modules.items())
-        if name.startswith("beheard_hub.") and hasattr(module, "_log")
-    ]
+    speaking = _speaking(len(sys.modules))
     before = [vars(module)["_log"] for module in speaking]
     for module in speaking:
         vars(module)["_log"] = listening

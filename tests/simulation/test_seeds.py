@@ -1,4 +1,4 @@
-"""Hundreds of runs keep every promise; a run is the same whenever and wherever it is played."""
+"""A thousand runs keep every promise; a run is the same whenever and wherever it is played."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from tests.histories.log import Answered, Shown, Told
 from tests.simulation.run import Run, run
 
-SEEDS = int(os.environ.get("BEHEARD_SEEDS", "600"))
+SEEDS = int(os.environ.get("BEHEARD_SEEDS", "1000"))
 SEEDS_AT_ONCE = 50
 ROOT = Path(__file__).parents[2]
 REPLAYED = range(10)

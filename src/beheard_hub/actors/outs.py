@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
 from typing import Any
 
 from beheard_hub.actors.activation import UNAVAILABLE, internal_error
@@ -25,6 +26,9 @@ from beheard_hub.ports import Renderer, StoreUnavailable
 from beheard_hub.telemetry import logger, origin_of
 
 _log = logger("host")
+
+_answered = cache(COMMANDS.labels)
+"""The counter of a command and an outcome: looking it up costs more than counting."""
 
 Send = Callable[[Json | None], None]
 """Called with the rendered data, or None when it cannot be read now."""
@@ -147,7 +151,7 @@ class Outs:
             return []
         turn.finish(outcome)
         if turn.internal is None:
-            COMMANDS.labels(turn.name, outcome).inc()
+            _answered(turn.name, outcome).inc()
             COMMAND_SECONDS.observe(time.monotonic() - turn.began)
         if cell is not None and cell.inflight.get(turn.key) is turn:
             del cell.inflight[turn.key]

@@ -11,7 +11,6 @@ all of them out among the others in the same way, so its sessions move before it
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 
 from beheard_hub.domain.limits import SHARDS
@@ -28,7 +27,14 @@ _log = logger("placement")
 def free_shards(table: RoutingTable) -> list[int]:
     """Shards that may be taken: without an owner, or of a host that is not alive."""
     alive = {host for host, entry in table.hosts.items() if entry.alive}
+    if alive.issuperset(table.owners):  # nearly always, and much quicker than to look at each
+        return []
     return [shard for shard, owner in enumerate(table.owners) if owner not in alive]
+
+
+def shards_of(table: RoutingTable, host_id: str) -> list[int]:
+    """Shards that the table calls a host's."""
+    return [shard for shard, owner in enumerate(table.owners) if owner == host_id]
 
 
 def portion(shards: Sequence[int], host_id: str, alive: Sequence[str]) -> list[int]:
@@ -39,8 +45,7 @@ def portion(shards: Sequence[int], host_id: str, alive: Sequence[str]) -> list[i
 
 def surplus(table: RoutingTable, host_id: str) -> tuple[str, int]:
     """Whom to give how many shards, so that the poorest host gets its share."""
-    counts = Counter(table.owners)
-    owned = {host: counts[host] for host, entry in table.hosts.items() if entry.alive}
+    owned = {host: table.owners.count(host) for host, entry in table.hosts.items() if entry.alive}
     if host_id not in owned or len(owned) < 2:
         return "", 0
     poorest = min(owned, key=lambda host: (owned[host], host))
@@ -101,8 +106,9 @@ class Placement:
             await self._give(*self._unsure)
         asked = self._counter
         table = await self._store.routing()
-        await self._drop_strays(table, asked)
-        self._notice_given(table, asked)
+        mine_now = shards_of(table, self.lease.host_id)
+        await self._drop_strays(mine_now, asked)
+        self._own(mine_now, asked)  # another host may have named us the next owner of some
         alive = [host for host, entry in table.hosts.items() if entry.alive]
         free = free_shards(table)
         mine = set(portion(free, self.lease.host_id, alive)) | (set(free) & self._left_lying)
@@ -127,8 +133,7 @@ class Placement:
         alive = [
             host for host, entry in table.hosts.items() if entry.alive and host != dead_host_id
         ]
-        theirs = [shard for shard, owner in enumerate(table.owners) if owner == dead_host_id]
-        mine = portion(theirs, self.lease.host_id, alive)
+        mine = portion(shards_of(table, dead_host_id), self.lease.host_id, alive)
         moved = await self._store.take(self.lease, mine, dead_host_id)
         taken = [shard for shard in moved if shard in mine]
         self._own(taken, asked)
@@ -147,7 +152,8 @@ class Placement:
         Raises StoreUnavailable.
         """
         asked = self._counter
-        self._notice_given(await self._store.routing(), asked)
+        table = await self._store.routing()
+        self._own(shards_of(table, self.lease.host_id), asked)
 
     async def leave(self) -> int:
         """Gives every shard away for good; returns how many. None where nobody else is alive: then
@@ -156,7 +162,7 @@ class Placement:
         self._leaving = True
         table, me = await self._store.routing(), self.lease.host_id
         others = sorted(host for host, entry in table.hosts.items() if entry.alive and host != me)
-        mine = [shard for shard, owner in enumerate(table.owners) if owner == me]
+        mine = shards_of(table, me)
         if not others or not mine:
             return 0
         self.generations.clear()
@@ -168,7 +174,7 @@ class Placement:
 
     def _own(self, shards: Sequence[int], asked: int) -> None:
         """`asked`: the counter when the question was sent whose answer says that they are ours."""
-        if self._leaving:
+        if self._leaving or self.generations.keys() >= set(shards):
             return
         unknown = [s for s in shards if s not in self.generations and s not in self._giving]
         new = [s for s in unknown if self._given_at.get(s, 0) <= asked]
@@ -180,22 +186,17 @@ class Placement:
             SHARD_CHANGES.labels("acquired").inc(len(new))
             self._acquired(new)
 
-    async def _drop_strays(self, table: RoutingTable, asked: int) -> None:
+    async def _drop_strays(self, shards: Sequence[int], asked: int) -> None:
         """What the database, asked after it became ours, calls another's: a gift that it made late
-        has undone one that came back meanwhile."""
-        me = self.lease.host_id
+        has undone one that came back meanwhile. `shards`: what it calls ours."""
+        known = set(shards)
         acquired = self.generations.items()
-        strays = [s for s, number in acquired if number <= asked and table.owners[s] != me]
+        strays = [s for s, number in acquired if number <= asked and s not in known]
         for shard in strays:
             del self.generations[shard]
         if strays:
             SHARD_CHANGES.labels("lost").inc(len(strays))
             await self._release(strays)
-
-    def _notice_given(self, table: RoutingTable, asked: int) -> None:
-        """Another host named us the next owner of some of its shards."""
-        me = self.lease.host_id
-        self._own([shard for shard, owner in enumerate(table.owners) if owner == me], asked)
 
     async def _give(self, to: str, shards: Sequence[int]) -> None:
         """Again after StoreUnavailable, with the same: what was given already is left alone. What

@@ -43,7 +43,8 @@ class Presence:
         self._lost: deque[tuple[float, str, str]] = deque()
         """What a connection was lost of, the oldest first."""
         self._new: dict[int, float] = {}
-        """Shards that were taken lately → until when absence there means nothing."""
+        """Shards that were taken lately, the oldest first → until when absence there means
+        nothing."""
 
     # ---- coming and going
 
@@ -68,7 +69,10 @@ class Presence:
 
     def acquired(self, shards: Iterable[int]) -> None:
         """These shards are this host's from now on."""
-        self._new.update(dict.fromkeys(shards, self._mono() + GRACE_SECONDS))
+        until = self._mono() + GRACE_SECONDS
+        for shard in shards:
+            self._new.pop(shard, None)
+            self._new[shard] = until
 
     def released(self, shards: Iterable[int]) -> None:
         """Others know better who is in the sessions of these shards."""
@@ -110,9 +114,9 @@ class Presence:
     def known(self) -> list[str]:
         """Sessions with somebody in them, of shards where absence means something from now on."""
         now = self._mono()
-        over = {shard for shard, until in self._new.items() if until <= now}
-        if not over:
+        if not self._new or next(iter(self._new.values())) > now:
             return []
+        over = {shard for shard, until in self._new.items() if until <= now}
         for shard in over:
             del self._new[shard]
         return [session_id for session_id in self._places if shard_of(session_id) in over]

@@ -28,8 +28,8 @@ from beheard_hub.ports import (
     StoredReceipt,
     StoreUnavailable,
 )
+from beheard_hub.testing.memory_tables import Record, rows_where
 
-Record = dict[str, Any]
 Cut = Literal["", "before", "after"]
 
 
@@ -62,11 +62,7 @@ class MemoryDatabase:
 
     def rows(self, table: str, **where: Any) -> list[Record]:
         """Rows of a table whose columns have these values."""
-        return [
-            row
-            for row in self.tables.get(table, ())
-            if all(row.get(column) == value for column, value in where.items())
-        ]
+        return rows_where(self.tables.get(table, ()), where)
 
     def check(self) -> None:
         """Raises StoreUnavailable while the database is away."""
@@ -148,10 +144,11 @@ class MemoryLeaseStore:
         """The table as it is now: hosts that are alive, and those that own a shard."""
         self._database.check()
         owners = set(self._database.owners)
+        leases = [(lease, self._alive(lease)) for lease in self._database.leases.values()]
         hosts = {
-            host: HostEntry(host, lease.epoch, lease.endpoint, self._alive(lease))
-            for host, lease in self._database.leases.items()
-            if host in owners or self._alive(lease)
+            lease.host_id: HostEntry(lease.host_id, lease.epoch, lease.endpoint, alive)
+            for lease, alive in leases
+            if alive or lease.host_id in owners
         }
         return RoutingTable(list(self._database.owners), hosts)
 
@@ -252,13 +249,14 @@ class MemorySessionStore:
     ) -> Sequence[DueReminder]:  # fmt: skip
         """See the port."""
         self._database.check()
+        own = set(shards)
         due = [
             DueReminder(
                 row["id"], row["kind"], datetime.fromisoformat(row["dueAt"]), row["sessionId"],
                 row["userId"], row["payload"],
             )
-            for row in self._database.rows("hub.Reminder")
-            if row["shard"] in shards and row.get("firedAt") is None
+            for row in self._database.rows("hub.Reminder", firedAt=None)
+            if row["shard"] in own
         ]  # fmt: skip
         due.sort(key=_order)
         behind = [one for one in due if after is None or _order(one) > _order(after)]
@@ -274,12 +272,13 @@ class MemorySessionStore:
         since = database.clock.now() - timedelta(seconds=seconds)
         for row in database.rows("hub.SessionEvent"):
             session_id, user_id, name = row["sessionId"], row["userId"], row["name"]
-            at = datetime.fromisoformat(row["at"])
+            if name not in names or (at := datetime.fromisoformat(row["at"])) < since:
+                continue
             whose = {"sessionId": session_id, "userId": user_id}
             told = database.rows("hub.Notification", type=name, createdAt=row["at"], **whose)
             own = database.rows("hub.CommandReceipt", **whose)
             own = [one for one in own if datetime.fromisoformat(one["at"]) == at]
-            if name in names and at >= since and not told and not own:
+            if not told and not own:
                 found.append((session_id, user_id, StoredEvent(row["seq"], name, {}, at)))
         return sorted(found, key=lambda one: one[2].at)[:limit]
 

@@ -36,6 +36,14 @@ class NoSuchRow(Exception):
     """An update or delete found nothing: the database would raise BH001."""
 
 
+def rows_where(rows: Iterable[Record], where: Mapping[str, Any]) -> list[Record]:
+    """Those whose columns have these values."""
+    found = list(rows)
+    for column, value in where.items():
+        found = [row for row in found if row.get(column) == value]
+    return found
+
+
 class MemoryTables:
     """All tables by name; rows in order of insertion."""
 
@@ -46,12 +54,7 @@ class MemoryTables:
 
     def rows(self, table: str, **where: Any) -> list[Record]:
         """Rows of a table whose columns have these values."""
-        wanted = where.items()
-        return [
-            row
-            for row in self.tables.get(table, ())
-            if all(row.get(column) == value for column, value in wanted)
-        ]
+        return rows_where(self.tables.get(table, ()), where)
 
     # ---- writing
 
