@@ -1,18 +1,18 @@
-"""Facilitators and embedders, one row each. A new provider is one file and one row."""
+"""Facilitators and embedders, one row each. A new provider is one file and one row.
+
+A provider is imported by whoever asks for it: its SDK takes longer than everything else that a host
+imports, and a host that was killed is to be back soon.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import random
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from beheard_hub.ai.anthropic import AnthropicFacilitator
-from beheard_hub.ai.anthropic.probe import probe
-from beheard_hub.ai.anthropic.transport import Limits, Transport, make_client
-from beheard_hub.ai.anthropic.voice import AnthropicVoice
 from beheard_hub.ai.embedding import LocalEmbedder
 from beheard_hub.ai.offline import OfflineFacilitator
 from beheard_hub.ai.offline.voice import OfflineVoice
@@ -22,6 +22,9 @@ from beheard_hub.facilitation import Facilitator
 from beheard_hub.ports import Clock, Embedder
 from beheard_hub.practice.scripts import Voice
 from beheard_hub.settings import Ai, Embeddings
+
+if TYPE_CHECKING:
+    from beheard_hub.ai.anthropic.transport import Transport
 
 
 class Means(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +36,8 @@ class Means(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _transport(means: Means) -> Transport:
+    from beheard_hub.ai.anthropic.transport import Limits, Transport, make_client
+
     settings = means.settings
     assert settings.anthropic_api_key is not None, "settings.REQUIRES"
     return Transport(
@@ -49,8 +54,22 @@ def _transport(means: Means) -> Transport:
 
 
 def _anthropic(means: Means) -> Facilitator:
+    from beheard_hub.ai.anthropic import AnthropicFacilitator
+
     settings, transport = means.settings, _transport(means)
     return AnthropicFacilitator(transport, large=settings.model_large, small=settings.model_small)
+
+
+def _anthropic_voice(means: Means) -> Voice:
+    from beheard_hub.ai.anthropic.voice import AnthropicVoice
+
+    return AnthropicVoice(_transport(means), model=means.settings.model_large)
+
+
+async def _anthropic_answers(settings: Ai) -> tuple[str, str]:
+    from beheard_hub.ai.anthropic.probe import probe
+
+    return await probe(settings)
 
 
 def _offline(means: Means) -> Facilitator:
@@ -65,13 +84,15 @@ FACILITATORS: Mapping[str, Callable[[Means], Facilitator]] = {
 
 
 VOICES: Mapping[str, Callable[[Means], Voice]] = {
-    "anthropic": lambda means: AnthropicVoice(_transport(means), model=means.settings.model_large),
+    "anthropic": _anthropic_voice,
     "offline": lambda _: OfflineVoice(),
 }
 """The same for who speaks in practices; each has connections of its own."""
 
 
-PROBES: Mapping[str, Callable[[Ai], Coroutine[Any, Any, tuple[str, str]]]] = {"anthropic": probe}
+PROBES: Mapping[str, Callable[[Ai], Coroutine[Any, Any, tuple[str, str]]]] = {
+    "anthropic": _anthropic_answers
+}
 """Provider name → whether it would answer: a sentence, and advice where it would not. Providers
 that ask nobody need none."""
 
