@@ -29,9 +29,8 @@ from beheard_hub.testing.memory_stores import (
     MemoryDatabase,
     MemoryFlushStore,
     MemoryLeaseStore,
-    Record,
 )
-from beheard_hub.testing.memory_tables import DEFAULTS, MemoryTables
+from beheard_hub.testing.memory_tables import DEFAULTS, MemoryTables, Record
 from tests.histories.log import Effect, StoredEvent, Write
 
 UNIQUE_VIOLATION = "23505"
