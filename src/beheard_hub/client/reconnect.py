@@ -14,8 +14,8 @@ DELAY_SECONDS_MAX = 15.0
 QUICK_SECONDS = 10.0
 """A gateway that died is back by then: so long after a loss nobody waits long."""
 STEADY_SECONDS = 5.0
-"""A connection that held so long was a good one: its loss is a first one again. Others are not, so
-that a client which is closed right after each hello waits longer each time."""
+"""A connection that held so long was a good one. The loss of a second one in a row that was not is
+no first loss: a client which is closed right after each hello waits longer each time."""
 QUICK_DELAY_SECONDS_MAX = 2.0
 
 
@@ -81,6 +81,8 @@ class Attempts:
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._began_at = now()
+        self._short = 0
+        """Connections in a row that did not hold."""
         self._lost_at: float | None = None
         self._count = 0
         self._denied = 0
@@ -95,8 +97,9 @@ class Attempts:
         `greeted`: the hub had said hello; `renewable`: another token can be had.
         """
         rule, now = rule_for(code), self._now()
-        steady = greeted and now - self._began_at >= STEADY_SECONDS
-        if steady or self._lost_at is None:
+        if greeted:
+            self._short = 0 if now - self._began_at >= STEADY_SECONDS else self._short + 1
+        if self._lost_at is None or (greeted and self._short <= 1):
             self._lost_at, self._count = now, 0
         self._denied = 0 if greeted or rule.then is not Then.RENEW else self._denied + 1
         if rule.is_final(self._denied, renewable=renewable):

@@ -115,12 +115,12 @@ class Waiting:
         self.now = -STEADY_SECONDS
         self.waits: list[float] = []
         self.attempts = Attempts(lambda: self.now)
-        self.lost()
+        self.lost(after=STEADY_SECONDS)
 
-    def lost(self) -> None:
-        """A connection ended that had been greeted, and had held."""
+    def lost(self, *, after: float) -> None:
+        """A connection ended that had been greeted, and had held so long."""
         self.attempts.begins()
-        self.now += STEADY_SECONDS
+        self.now += after
         self._wait(greeted=True)
 
     def try_until(self, seconds: float) -> None:
@@ -152,5 +152,6 @@ def test_a_hub_that_stays_away_is_not_hammered_and_a_hello_begins_anew() -> None
         client.try_until(300.0)
     late = [wait for client in clients for wait in client.waits[12:]]
     assert DELAY_SECONDS_MAX / 2 < max(late) <= DELAY_SECONDS_MAX
-    clients[0].lost()
-    assert clients[0].waits[-1] <= 0.1
+    for client, seconds in zip(clients, (STEADY_SECONDS, 1.0), strict=False):
+        client.lost(after=seconds)
+        assert client.waits[-1] <= 0.1
