@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 import string
+from importlib import import_module
 from random import Random
-from re import _constants as op  # type: ignore[attr-defined]
-from re import _parser  # type: ignore[attr-defined]
 from typing import Any
+
+op, _parser = import_module("re._constants"), import_module("re._parser")
+"""Of the standard library, and in no stub: whether mypy misses them depends on who came first."""
 
 REPEATS_MORE = 3
 """How many times more than it must something is repeated that may be so without end."""
