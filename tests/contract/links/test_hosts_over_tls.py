@@ -37,7 +37,7 @@ async def test_a_host_serves_over_tls_at_its_machines_address(tmp_path: Path) ->
         dialer = SocketDialer("g1", "secret", tls.gateway_context(files.ca))
         link = await dialer.dial(address.endpoint, answer.set_result, lambda: None)
         link.send(CommandTo(1, "ann", "c1", "step", {}, "s1"))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             assert isinstance(await answer, Acked)
         await link.close()
         await supervisor.stop()

@@ -159,7 +159,7 @@ async def test_a_host_that_dies_is_noticed_at_once(setting: Setting) -> None:
     gateway = Gateway()
     link = await gateway.dial(setting)
     await setting.die()
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(10):
         await gateway.closed.wait()
     with pytest.raises(LinkClosed):
         link.send(command(1))
@@ -170,7 +170,7 @@ async def test_a_host_that_dies_is_noticed_at_once(setting: Setting) -> None:
 async def test_a_gateway_that_leaves_is_noticed_at_once(setting: Setting) -> None:
     link = await Gateway().dial(setting)
     await link.close()
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(10):
         await setting.host.left.wait()
     assert setting.host.gone == setting.host.peers
     setting.host.peers[0].send(Leaving())

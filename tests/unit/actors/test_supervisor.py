@@ -74,7 +74,7 @@ async def ask(endpoint: str, rid: int) -> ToGateway:
     answer: asyncio.Future[ToGateway] = asyncio.get_running_loop().create_future()
     link = await SocketDialer("g1", "secret").dial(endpoint, answer.set_result, lambda: None)
     link.send(CommandTo(rid, "ann", f"c{rid}", "step", {}, "s1"))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         message = await answer
     await link.close()
     return message

@@ -57,7 +57,7 @@ class Shelf:
 
     async def holds(self, count: int) -> None:
         """Waits until so many have vectors."""
-        async with asyncio.timeout(5), self.changed:
+        async with asyncio.timeout(20), self.changed:
             await self.changed.wait_for(lambda: len(self.vectors) == count)
 
 
@@ -138,7 +138,7 @@ async def test_a_hint_is_followed_by_a_look_that_sees_what_was_there() -> None:
     for number in range(5):
         shelf.kept[f"t{number}"] = "x"
         before = shelf.looks
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await worker.noticed()
         await shelf.holds(number + 1)
         assert shelf.looks > before

@@ -169,7 +169,7 @@ async def test_what_is_spent_is_reported_once_and_only_when_somebody_wants_to_kn
     assert gateway.line.news() == [HereTo("ann", 1, {}, {"": 1.0})]
     gateway.line.spoken.clear()
     gateway.spends(2)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await gateway.line.spoken.wait()
     assert gateway.line.news() == [HereTo("ann", 1, {"": 2})]
     gateway.spends(1)
