@@ -31,7 +31,7 @@ heavy: $(READY)  ## tests that start, kill and load whole hubs one after the oth
 check: $(READY)  ## format, lint, types, import rules, pins and licences of dependencies
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
-	@$(BIN)/mypy
+	@nice $(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pytest tests/tidy/test_dependencies.py tests/tidy/test_security.py
 
