@@ -66,7 +66,6 @@ BARS: Sequence[Bar] = (
     Bar("observers_p50", "observers", "ack p50 beside 500 observers, against none", "x", 1.3),
     Bar("observers_apart", "observers", "500 observers: first to last told the same", "ms", 100),
     Bar("both_p50", "both_kinds", "ack p50 beside 20 practices, against none", "x", 1.3),
-    Bar("both_rate", "both_kinds", "commands/s beside 20 practices, against none", "x", 0.85, MORE),
     Bar("session", "session_memory", "memory per live idle session in a host", "KB", 12),
     Bar("connection", "connection_memory", "memory per idle connection in the gateway", "KB", 45),
     Bar("pause", "pause", "longest pause of a host with 100,000 idle sessions", "ms", 25),
