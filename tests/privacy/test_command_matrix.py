@@ -183,10 +183,9 @@ class Town:
                 nothing = case.about(*with_own, NOWHERE)
                 if with_own:  # what it does to the own one, it does once
                     await way.ask(nothing, session_id)
-                for key in dict.fromkeys(foreign):
-                    if key not in known:
-                        theirs = case.about(*with_own, key)
-                        await self.compare(way, kind, (nothing, session_id), (theirs, session_id))
+                theirs = [key for key in dict.fromkeys(foreign) if key not in known]
+                about = [(case.about(*with_own, key), session_id) for key in theirs]
+                await self.compare(way, kind, (nothing, session_id), about)
 
     async def asked(self, way: Way, data: Mapping[str, Any], session_id: str | None = None) -> Told:
         """The answer, and all that the hub did for it."""
@@ -194,23 +193,34 @@ class Town:
         answer = await way.ask(data, session_id)
         return answer, self.effort.take()
 
-    async def compare(self, way: Way, kind: str, nothing: Asked, theirs: Asked) -> Told:
-        """What is not there with what is another's; returns what was told of nothing.
+    async def compare(
+        self, way: Way, kind: str, nothing: Asked, theirs: Sequence[Asked]
+    ) -> Answer | None:
+        """What is not there with each thing that is another's; returns what was told of nothing,
+        None where there is nothing to compare it with.
 
         What the hub does by itself meanwhile would be counted too: only what differs every time
         differs.
         """
-        self.compared += 1
-        self.tried.add(way.label)
-        self.by_kind[kind] = self.by_kind.get(kind, 0) + 1
-        for _ in range(TRIES):
-            expected, got = await self.asked(way, *nothing), await self.asked(way, *theirs)
-            if got[0] != expected[0]:
-                self.told_apart.append(f"{way.label}: {got[0][0]} is not {expected[0][0]}")
-            if got[1] == expected[1] or kind in KNOWN_TO_BE_THERE:
-                return expected
-        self.not_alike.append(f"{way.label}, {kind}: {got[1]} is not {expected[1]}")
-        return expected
+        expected: Told | None = None
+        told: Answer | None = None
+        for one in theirs:
+            self.compared += 1
+            self.tried.add(way.label)
+            self.by_kind[kind] = self.by_kind.get(kind, 0) + 1
+            for _ in range(TRIES):
+                if expected is None:
+                    expected = await self.asked(way, *nothing)
+                    told = expected[0]
+                got = await self.asked(way, *one)
+                if got[0] != expected[0]:
+                    self.told_apart.append(f"{way.label}: {got[0][0]} is not {expected[0][0]}")
+                if got[1] == expected[1] or kind in KNOWN_TO_BE_THERE:
+                    break
+                unlike, expected = f"{got[1]} is not {expected[1]}", None
+            else:
+                self.not_alike.append(f"{way.label}, {kind}: {unlike}")
+        return told
 
     # ---- sessions of others
 
@@ -229,8 +239,9 @@ class Town:
 
     async def try_session(self, way: Way, data: Mapping[str, Any], session_id: str) -> None:
         """One of another's sessions, by one door."""
-        expected = await self.compare(way, "session", (data, NOWHERE), (data, session_id))
-        assert expected[0][0] == "NOT_FOUND", way.label
+        expected = await self.compare(way, "session", (data, NOWHERE), [(data, session_id)])
+        assert expected is not None
+        assert expected[0] == "NOT_FOUND", way.label
 
     async def try_without_session(self) -> None:
         """Those who are in no session, with what needs none, about everything of everybody."""
@@ -256,8 +267,8 @@ class Town:
         """One command about objects that are none of the caller's."""
         for way in self.visitors[name].ways(case.command):
             nothing = case.about(NOWHERE)
-            for key in found:
-                await self.compare(way, case.named.kind, (nothing, None), (case.about(key), None))
+            theirs: Sequence[Asked] = [(case.about(key), None) for key in found]
+            await self.compare(way, case.named.kind, (nothing, None), theirs)
 
 
 @pytest.fixture(scope="module")
