@@ -16,7 +16,7 @@ from unittest import mock
 
 import msgspec
 
-from beheard_hub.actors import host as host_module
+from beheard_hub import cycles
 from beheard_hub.domain.mediation.kind import MEDIATION
 from tests.histories.checks import Violation, violations
 from tests.histories.log import Entry, History, Receipt, SeatAtEnd, Shown, Stored
@@ -308,16 +308,6 @@ class Listening:
     info = warning = debug
 
 
-class NoGarbage:
-    """Stands where a host calls the garbage collector."""
-
-    @staticmethod
-    def collect() -> None:
-        """Not now."""
-
-    freeze = collect
-
-
 @cache
 def _speaking(modules: int) -> Sequence[ModuleType]:
     """The modules of the hub that log, anew whenever there are more `modules`."""
@@ -338,7 +328,7 @@ def observed() -> Iterator[Listening]:
     for module in speaking:
         vars(module)["_log"] = listening
     try:
-        with mock.patch.object(host_module, "gc", NoGarbage):
+        with mock.patch.object(cycles, "settle"):
             yield listening
     finally:
         for module, log in zip(speaking, before, strict=True):
