@@ -348,6 +348,6 @@ def test_commands_are_ones_that_there_are() -> None:
         command.name or command.callback.__name__  # type: ignore[union-attr]
         for command in cli.app.registered_commands
     } | {group.name for group in cli.app.registered_groups}
-    started = set(re.findall(r"(?:exec|bin/|`)beheard ([a-z]+)", text))
+    started = set(re.findall(r"(?:exec|bin/|`)beheard ([a-z-]+)", text))
     assert started
     assert started <= known
