@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # A machine may forbid compiled files; then every process here would compile all its libraries anew, hosts at every restart.
 export PYTHONDONTWRITEBYTECODE :=
-HEAVY := tests/e2e/heavy tests/integration/embeddings/test_actors.py tests/unit/actors/test_dashboard.py
+HEAVY := tests/e2e/heavy tests/integration/practice/test_judged.py tests/integration/embeddings/test_actors.py tests/unit/actors/test_dashboard.py
 
 .PHONY: run test check audit format bench chaos docs fuzz simulate mutants clean heavy help
 

@@ -3,9 +3,9 @@
 Every half second the host reads the routing. Shards that nobody owns, or whose owner is dead or
 has let its lease expire (the database's clock decides), are shared out among the hosts that are
 alive; what another one left lying for a round is taken as well. A proven death is told by the
-gateway or the supervisor (`adopt`), which is quicker. A host with more than its share gives the
-rest to the one that has least, after its last flush of those shards. A host that is to leave shares
-all of them out among the others in the same way, so its sessions move before it goes.
+gateway or the supervisor (`adopt`), which is quicker. A host that for a while has more than its
+share gives the rest to the one that has least, after its last flush of those shards. A host about
+to leave gives each to whoever has least by then: its sessions move before it goes, and only once.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from beheard_hub.telemetry import logger, origin_of
 
 WATCH_SECONDS = 0.5
 GIVE_SHARDS_MAX = 64
+PATIENT_LOOKS = 3
+"""So often a host sees itself richer than others before it gives: who comes to take the place of
+one that leaves would else get shards of all others, which have to go back."""
 
 _log = logger("placement")
 
@@ -53,6 +56,18 @@ def surplus(table: RoutingTable, host_id: str) -> tuple[str, int]:
     return poorest, max(0, min(owned[host_id] - share - 1, share - owned[poorest]))
 
 
+def shared_out(
+    table: RoutingTable, shards: Sequence[int], hosts: Sequence[str]
+) -> dict[str, list[int]]:
+    """Each shard to the host that has least by then."""
+    given: dict[str, list[int]] = {host: [] for host in sorted(hosts)}
+    owned = {host: table.owners.count(host) for host in given}
+    for shard in shards:
+        to = min(given, key=lambda host: owned[host] + len(given[host]))
+        given[to].append(shard)
+    return {host: got for host, got in given.items() if got}
+
+
 class Placement:
     """The shards of one host, each with the number of times that it was acquired."""
 
@@ -75,6 +90,8 @@ class Placement:
         """Shard → value of the counter when it was last given away: an answer to what was asked
         before must not make it ours again."""
         self._left_lying: set[int] = set()
+        self._rich_looks = 0
+        """How often in a row this host had more than its share."""
         self._giving: set[int] = set()
         self._unsure: tuple[str, Sequence[int]] | None = None
         """The next owner of shards, where it is not known whether they were given: the database may
@@ -118,7 +135,8 @@ class Placement:
             self._own([shard for shard in taken if shard in mine], asked)
             return
         to, count = surplus(table, self.lease.host_id)
-        if count:
+        self._rich_looks = self._rich_looks + 1 if count else 0
+        if self._rich_looks > PATIENT_LOOKS:
             await self._give(to, sorted(self.generations)[-min(count, GIVE_SHARDS_MAX) :])
 
     async def adopt(self, dead_host_id: str) -> Sequence[int]:
@@ -161,14 +179,14 @@ class Placement:
         """
         self._leaving = True
         table, me = await self._store.routing(), self.lease.host_id
-        others = sorted(host for host, entry in table.hosts.items() if entry.alive and host != me)
+        others = [host for host, entry in table.hosts.items() if entry.alive and host != me]
         mine = shards_of(table, me)
         if not others or not mine:
             return 0
         self.generations.clear()
         await self._release(mine)
-        for number, to in enumerate(others):
-            await self._store.give(self.lease, mine[number :: len(others)], to)
+        for to, shards in shared_out(table, mine, others).items():
+            await self._store.give(self.lease, shards, to)
         _log.info("shards_given", host_id=me, count=len(mine))
         return len(mine)
 

@@ -7,6 +7,7 @@ from typing import Any, Never
 import pytest
 
 from beheard_hub.actors.host import Host
+from beheard_hub.actors.placement import PATIENT_LOOKS
 from beheard_hub.domain.kernel import Decision, Loaded, Ref, Reply
 from beheard_hub.domain.refusals import Code
 from beheard_hub.link_messages import Refused
@@ -140,7 +141,7 @@ async def test_a_host_goes_on_looking_for_shards_after_a_fault(
         await until(lambda: len(world.sleeper.waiting) == 2 * LOOPS, "hosts that sleep")
         world.sleeper.wake()
         await until(lambda: len(world.sleeper.waiting) == 2 * LOOPS, "all loops asleep again")
-    for _ in range(2):
+    for _ in range(PATIENT_LOOKS + 2):
         world.sleeper.wake()
         await until(lambda: len(world.sleeper.waiting) == 2 * LOOPS, "all loops asleep once more")
     assert second.placement.generations, "the first one gave some of its shards"

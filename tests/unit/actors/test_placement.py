@@ -8,8 +8,9 @@ from datetime import timedelta
 
 import pytest
 
+from beheard_hub.actors import placement
 from beheard_hub.actors.host import Host
-from beheard_hub.actors.placement import free_shards, portion, surplus
+from beheard_hub.actors.placement import free_shards, portion, shards_of, shared_out, surplus
 from beheard_hub.actors.sent_away import HEARD_SECONDS_MAX
 from beheard_hub.domain.kernel import Command
 from beheard_hub.domain.sharding import shard_of
@@ -33,6 +34,12 @@ def test_free_shards_are_shared_out_without_rest() -> None:
     assert abs(len(parts[0]) - len(parts[1])) <= 1
 
 
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host gives at the first look at which it is the richer one."""
+    monkeypatch.setattr(placement, "PATIENT_LOOKS", 0)
+
+
 @pytest.mark.parametrize(
     ("owners", "gift"),
     [
@@ -46,6 +53,26 @@ def test_free_shards_are_shared_out_without_rest() -> None:
 def test_only_a_rich_host_gives(owners: dict[str, int], gift: tuple[str, int]) -> None:
     to, count = surplus(table(owners), "a")
     assert (to, count) == gift or (count == 0 and gift[1] == 0)
+
+
+def test_what_a_leaving_host_has_makes_the_others_equal() -> None:
+    before = table({"a": 128, "b": 128, "c": 0})
+    mine = shards_of(before, "a")
+    assert shared_out(before, mine, ["b", "c"]) == {"c": mine}
+    given = shared_out(table({"a": 100, "b": 100, "c": 56}), range(100), ["b", "c"])
+    assert (len(given["b"]), len(given["c"])) == (28, 72)
+    assert sorted(given["b"] + given["c"]) == list(range(100))
+
+
+async def test_who_has_just_come_is_given_nothing_yet(
+    world: World, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(placement, "PATIENT_LOOKS", 1_000)
+    second = await world.host("h2")
+    for _ in range(10):
+        await host.placement.watch()
+        await second.placement.watch()
+    assert (len(host.placement.generations), len(second.placement.generations)) == (256, 0)
 
 
 async def test_survivors_share_a_dead_hosts_shards(world: World) -> None:
@@ -129,10 +156,10 @@ async def test_a_late_answer_does_not_bring_back_what_was_given_since(
         await arrived.wait()
         return table
 
-    monkeypatch.setattr(leases, "routing", slow)
-    noticing = asyncio.create_task(host.placement.notice())
-    await asyncio.sleep(0)
-    monkeypatch.undo()
+    with monkeypatch.context() as patched:
+        patched.setattr(leases, "routing", slow)
+        noticing = asyncio.create_task(host.placement.notice())
+        await asyncio.sleep(0)
     await host.placement.watch()
     kept = {shard for shard, owner in enumerate(world.database.owners) if owner == "h1"}
     assert set(host.placement.generations) == kept
