@@ -72,6 +72,8 @@ class NaiveGateway:
         await socket.send(HELLO, text=True)
         async for raw in socket:
             frame = msgspec.json.decode(raw)
+            if frame["type"] != "command":  # it keeps no count of who received what
+                continue
             actor = self._actors[frame["sessionId"]]
             answer = actor.command.remote(user_id, frame["id"], frame["name"], frame["data"])
             call = asyncio.create_task(self._answer(socket, answer))
