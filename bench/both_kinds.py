@@ -21,7 +21,7 @@ from beheard_hub.runtime import SystemClock
 from beheard_hub.testing.messages_api import Fault, MessagesApi, Pace, served
 from bench.bars import Found
 from bench.run import Run, token_of
-from bench.streaming import give_way, standing_in
+from bench.streaming import answering_hub, give_way
 
 PRACTICES = 20
 PAIRS = 20
@@ -125,13 +125,7 @@ async def gathered(url: str, token: Callable[[str], str], number: int) -> list[R
 async def measure(run: Run) -> Found:
     """The row about both kinds in one host; how many commands go is told beside it."""
     rounds: list[Round] = []
-    async with (
-        standing_in("bench.both_kinds") as address,
-        run.hub(
-            "both", BEHEARD_FACILITATOR="anthropic", ANTHROPIC_API_KEY="stands-in",
-            ANTHROPIC_BASE_URL=address, BEHEARD_HOSTS="1",
-        ) as hub,
-    ):  # fmt: skip
+    async with answering_hub(run, "both", "bench.both_kinds", BEHEARD_HOSTS="1") as hub:
         url = hub.url.replace("http", "ws", 1)
         key = LocalKey.open(hub.data_dir, SystemClock())
         pairs = await make_pairs(url, token_of(hub), PAIRS, 0)

@@ -28,7 +28,7 @@ from beheard_hub.testing.hub_process import HubProcess
 from beheard_hub.testing.messages_api import Fault, MessagesApi, Pace, served
 from bench.bars import Found
 from bench.run import Run, token_of
-from bench.streaming import give_way, standing_in
+from bench.streaming import answering_hub, give_way
 
 RESEARCHERS = 50
 CONNECTIONS = 10
@@ -153,13 +153,7 @@ async def one_round(pairs: list[Pair], at: Practice) -> tuple[Figures, Figures, 
 async def measure(run: Run) -> Found:
     """The two rows about a practice that many watch."""
     rounds: list[tuple[Figures, Figures, float]] = []
-    async with (
-        standing_in("bench.observers") as address,
-        run.hub(
-            "watched", BEHEARD_FACILITATOR="anthropic", ANTHROPIC_API_KEY="stands-in",
-            ANTHROPIC_BASE_URL=address,
-        ) as hub,
-    ):  # fmt: skip
+    async with answering_hub(run, "watched", "bench.observers") as hub:
         url = hub.url.replace("http", "ws", 1)
         key = LocalKey.open(hub.data_dir, SystemClock())
         pairs = await make_pairs(url, token_of(hub), PAIRS, 0)

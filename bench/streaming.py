@@ -21,6 +21,7 @@ import msgspec
 from beheard_hub.gateway.auth import LocalKey
 from beheard_hub.load.pairs import ANSWER_SECONDS_MAX, Figures, Pair, Phone, make_pairs, steady
 from beheard_hub.runtime import SystemClock
+from beheard_hub.testing.hub_process import HubProcess
 from beheard_hub.testing.messages_api import Fault, MessagesApi, Pace, served
 from bench.bars import Found
 from bench.run import Run, token_of
@@ -97,6 +98,21 @@ async def standing_in(module: str = "bench.streaming") -> AsyncIterator[str]:
         await process.wait()
 
 
+@contextlib.asynccontextmanager
+async def answering_hub(
+    run: Run, label: str, module: str = "bench.streaming", **variables: str
+) -> AsyncIterator[HubProcess]:
+    """A hub whose provider is the stand-in that `module` serves."""
+    async with (
+        standing_in(module) as address,
+        run.hub(
+            label, BEHEARD_FACILITATOR="anthropic", ANTHROPIC_API_KEY="stands-in",
+            ANTHROPIC_BASE_URL=address, **variables,
+        ) as hub,
+    ):  # fmt: skip
+        yield hub
+
+
 async def meet(url: str, token: Callable[[str], str], number: int) -> Sequence[Listener]:
     """Two people whose openings are being written; both listen."""
     a = await Listener.connect(url, token(f"loud-a{number}"))
@@ -148,13 +164,7 @@ def _shares(figures: Figures) -> tuple[float, float]:
 async def measure(run: Run) -> Found:
     """The two rows about answers that are being written."""
     rounds: list[Round] = []
-    async with (
-        standing_in() as address,
-        run.hub(
-            "anthropic", BEHEARD_FACILITATOR="anthropic", ANTHROPIC_API_KEY="stands-in",
-            ANTHROPIC_BASE_URL=address, BEHEARD_HOSTS="2",
-        ) as hub,
-    ):  # fmt: skip
+    async with answering_hub(run, "anthropic", BEHEARD_HOSTS="2") as hub:
         url = hub.url.replace("http", "ws", 1)
         key = LocalKey.open(hub.data_dir, SystemClock())
         pairs = await make_pairs(url, token_of(hub), PAIRS, 0)
