@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
 
+import ray
+
 from beheard_hub import telemetry
 from beheard_hub.actors import gauges
 from beheard_hub.actors.collecting import Collecting, own_node
@@ -24,13 +26,18 @@ from beheard_hub.bootstrap import (
 from beheard_hub.links.inprocess import InprocessNetwork
 from beheard_hub.observability import publishing
 from beheard_hub.observability.metrics import HOSTS, HOSTS_MISSING
+from beheard_hub.outside import RAY_ADVICE, ray_answers
 from beheard_hub.persistence.data_dir import kept_secret
 from beheard_hub.runtime import Runtime
+from beheard_hub.setting_values import AUTO
 from beheard_hub.settings import Settings, SetupError, process_environment
 
 RAY_TOKEN = "ray-token"  # noqa: S105 (a file name)
 """File of the data directory: without it nobody talks to a Ray of our own, which runs whatever it
 is sent and listens on every address of the machine."""
+CLUSTER_LOOKS_MAX = 10
+CLUSTER_LOOK_SECONDS = 1.0
+"""Between two looks for a cluster that is to be joined."""
 
 _log = telemetry.logger("supervisor")
 
@@ -208,19 +215,38 @@ def check_reach(settings: Settings) -> None:
 
 async def start_runtime(settings: Settings) -> Path | None:
     """Starts or joins Ray, where the hosts need it, and answers where Ray keeps this session's
-    files on this machine. Raises ConnectionError."""
+    files on this machine. Raises SetupError where there is no cluster to join."""
     if settings.cluster.link != "socket":
         return None
     token_file = settings.server.data_dir.expanduser().absolute() / RAY_TOKEN
-    if settings.cluster.ray_address is None:
+    address = settings.cluster.ray_address
+    if address is None:
         kept_secret(token_file)
     options = RayOptions(
         token_file=token_file,
-        address=settings.cluster.ray_address,
+        address=address,
         cpus=settings.cluster.hosts,
         dashboard_port=settings.cluster.dashboard_port,
     )
-    return await start_ray(options, process_environment())
+    if address is None:
+        return await start_ray(options, process_environment())
+    await _await_cluster(address)
+    try:
+        return await start_ray(options, process_environment())
+    except (ConnectionError, RuntimeError, ray.exceptions.RayError) as wrong:
+        raise SetupError(
+            f"The Ray cluster at {address} does not let the hub in ({type(wrong).__name__}).",
+            "Its version and its token (RAY_AUTH_TOKEN) must be ours; its head's logs say more.",
+        ) from None
+
+
+async def _await_cluster(address: str) -> None:
+    """A head that starts at the same time is given a while. Raises SetupError."""
+    for _ in range(CLUSTER_LOOKS_MAX):
+        if address == AUTO or await asyncio.to_thread(ray_answers, address):
+            return
+        await asyncio.sleep(CLUSTER_LOOK_SECONDS)
+    raise SetupError(f"No Ray cluster answers at {address}.", RAY_ADVICE)
 
 
 async def stop_runtime(settings: Settings) -> None:

@@ -23,7 +23,7 @@ from beheard_hub.gateway.guests import GuestKey, GuestsToo
 from beheard_hub.gateway.jwks import JwksVerifier, fetch_by_http
 from beheard_hub.gateway.rates import Rates
 from beheard_hub.gateway.server import Gateway, build_gateway
-from beheard_hub.gateway_processes import GIVE_WAY, GatewayOrder
+from beheard_hub.gateway_processes import GIVE_WAY, GatewayOrder, unusable
 from beheard_hub.links import tls
 from beheard_hub.links.socket_link import SocketDialer
 from beheard_hub.observability import publishing, tracing
@@ -96,7 +96,11 @@ def run_gateway_process() -> int:
 async def _gateway_process(order: GatewayOrder) -> int:
     ending = Ending()
     await _lifeline(ending)
-    return await _serve(order, ending)
+    try:
+        return await _serve(order, ending)
+    except SetupError as wrong:
+        print(f"failed {wrong}", flush=True)
+        return 2
 
 
 def run_gateway(settings: Settings) -> int:
@@ -146,7 +150,7 @@ class Ending:
 
 
 async def _serve(order: GatewayOrder, ending: Ending) -> int:
-    """Until `ending` is asked for."""
+    """Until `ending` is asked for. Raises SetupError, StoreUnavailable."""
     db = await Database.open(order.runtime.runtime_url, size_max=GATEWAY_CONNECTIONS_MAX)
     tracing.start(order.runtime.settings.traces, f"gateway-{order.number}")
     ca = order.runtime.settings.cluster.link_ca
@@ -176,8 +180,7 @@ async def _serve(order: GatewayOrder, ending: Ending) -> int:
         try:
             await serving
         except OSError as wrong:
-            print(f"failed Port {order.port} cannot be used: {wrong.strerror}.", flush=True)
-            return 2
+            raise unusable(order.host, order.port, wrong) from None
     finally:
         numbers.cancel()
         await asyncio.gather(numbers, return_exceptions=True)

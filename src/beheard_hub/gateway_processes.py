@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import os
 import socket
 import sys
 
@@ -157,8 +156,18 @@ def check_free(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as wrong:
-            why = os.strerror(wrong.errno or errno.EADDRINUSE)
-            raise SetupError(f"Port {port} cannot be used: {why}.") from None
+            raise unusable(host, port, wrong) from None
+
+
+def unusable(host: str, port: int, wrong: OSError) -> SetupError:
+    """What to say of a port that cannot be listened on."""
+    why = wrong.strerror or type(wrong).__name__
+    hint = f"BEHEARD_HOST={host} must be an address of this machine."
+    if wrong.errno == errno.EADDRINUSE:
+        hint = "End what listens there, or choose another one with BEHEARD_PORT (0 = any free)."
+    elif wrong.errno == errno.EACCES:
+        hint = "Choose one above 1023 with BEHEARD_PORT, and put a proxy before it."
+    return SetupError(f"Port {port} cannot be used: {why}.", hint)
 
 
 async def start_gateways(

@@ -21,7 +21,7 @@ async def start_ground(
 ) -> tuple[Prepared, Path | None]:
     """The database, and the folder of Ray's session if there is one; `stack` ends both.
 
-    Raises SetupError, ConnectionError. Cancelling leaves the end to `stack`.
+    Raises SetupError. Cancelling leaves the end to `stack`.
     """
     cluster = asyncio.create_task(start_runtime(settings))
     stack.push_async_callback(_end_ray, settings, cluster)

@@ -31,7 +31,12 @@ from beheard_hub.fleet import Fleet, InprocessFleet, RayFleet
 from beheard_hub.gateway.auth import LocalKey
 from beheard_hub.gateway.gauges import probe
 from beheard_hub.gateway_process import make_gateway
-from beheard_hub.gateway_processes import GatewayProcess, start_gateways
+from beheard_hub.gateway_processes import (
+    GatewayProcess,
+    check_free,
+    start_gateways,
+    unusable,
+)
 from beheard_hub.ground import start_ground
 from beheard_hub.journeys import Journey
 from beheard_hub.journeys import load as load_journey
@@ -170,6 +175,7 @@ class Hub:
         """Starts everything; `stack` ends it. Raises SetupError."""
         directory = stack.enter_context(DataDirectory(self.path))
         telemetry.keep_in(self.path / "logs" / "supervisor.log")
+        check_free(self.settings.server.host, self.settings.server.port)  # sooner than all else
         await self._step("Postgres and Ray", self._ground(stack))
         assert self.prepared is not None
         await self._step("library vectors and the proof of the walls", self._prove())
@@ -251,7 +257,7 @@ class Hub:
             try:
                 await serving
             except OSError as wrong:
-                raise SetupError(f"Port {server.port} cannot be used: {wrong.strerror}.") from None
+                raise unusable(server.host, server.port, wrong) from None
         self.ports = [gateway.port]
         stack.push_async_callback(gateway.drain)
 

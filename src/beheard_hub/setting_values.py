@@ -18,6 +18,9 @@ from beheard_hub.domain.limits import RATES
 NODE = "node"
 """As `link_bind`: on each machine the address by which Ray knows it."""
 
+AUTO = "auto"
+"""As `ray_address`: the cluster that this machine belongs to."""
+
 Parse = Callable[[str], Any]
 """Raises ValueError whose text says what the value may be."""
 
@@ -136,6 +139,17 @@ def bind(value: str) -> str:
     if address is None or address.is_unspecified:
         raise ValueError(f"{NODE}, or an IP address by which gateways reach the hosts")
     return str(address)
+
+
+def cluster(value: str) -> str:
+    """Where a Ray cluster is. Not by Ray Client (`ray://`), which actors cannot be started by as
+    they are here."""
+    if value.lower() == AUTO:
+        return AUTO
+    found = re.fullmatch(r"[^\s/]+:(\d{1,5})", value)
+    if found is None or not 0 < int(found[1]) <= 65_535:
+        raise ValueError(f"HOST:PORT of the cluster's head, or {AUTO}")
+    return value
 
 
 def locale(value: str) -> str:

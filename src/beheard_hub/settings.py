@@ -32,6 +32,7 @@ from beheard_hub.setting_values import (
     Parse,
     ably_key,
     bind,
+    cluster,
     emails,
     file,
     locale,
@@ -116,7 +117,7 @@ VARIABLES: Sequence[Variable] = (
              secret=True),
     Variable("BEHEARD_DATABASE_LOGIN_SECRET", "database.login_secret", secret, None,
              "secret of the run-time login role; empty = made from the owner's URL", secret=True),
-    Variable("RAY_ADDRESS", "cluster.ray_address", text, None, "a cluster to join"),
+    Variable("RAY_ADDRESS", "cluster.ray_address", cluster, None, "a cluster to join"),
     Variable("BEHEARD_RAY_DASHBOARD", "cluster.dashboard_port", whole(0, 65535), None,
              "port of Ray's dashboard, on this machine only and behind Ray's token; "
              "0 = any free; empty = none"),

@@ -150,6 +150,11 @@ class KeySet:
         _log.info("jwks_read", count=len(keys))
 
 
+async def usable_keys(fetch: Fetch) -> int:
+    """How many keys the document holds that may sign. Raises anything where it cannot be read."""
+    return len(_keys_of(json.loads(await fetch())))
+
+
 def _keys_of(document: Any) -> dict[str, tuple[Any, str]]:
     """kid → (key, algorithm) of the keys that may sign; others are left out. One key may be without
     a `kid`: it is that of tokens without one."""

@@ -19,7 +19,11 @@ from beheard_hub.telemetry import logger
 
 LINE_BYTES_MAX = 16 * 1024 * 1024
 """Of messages that wait for a peer; one that does not drain its line is cut off beyond."""
-KEEPALIVE = (("TCP_KEEPIDLE", 5), ("TCP_KEEPINTVL", 2), ("TCP_KEEPCNT", 3))
+PATIENCE = (
+    ("TCP_KEEPIDLE", 5), ("TCP_KEEPINTVL", 2), ("TCP_KEEPCNT", 3), ("TCP_USER_TIMEOUT", 10_000),
+)  # fmt: skip
+"""A machine that vanished says no goodbye: seconds for lines where nothing is said, and
+milliseconds for those with something under way, which the kernel would send again for minutes."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _log = logger("links")
@@ -92,7 +96,7 @@ class Line(asyncio.Protocol):
         raw = transport.get_extra_info("socket")
         if raw is not None and raw.family in (socket.AF_INET, socket.AF_INET6):
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            for name, value in KEEPALIVE:
+            for name, value in PATIENCE:
                 if hasattr(socket, name):
                     raw.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 

@@ -13,7 +13,13 @@ from beheard_hub.persistence import connect, sql
 from beheard_hub.persistence.cluster_conf import SILENT
 from beheard_hub.persistence.data_dir import DataDirectory
 from beheard_hub.persistence.embedded import EmbeddedPostgres
-from beheard_hub.persistence.migrate import check_schema, login_secret, migrate, runtime_url
+from beheard_hub.persistence.migrate import (
+    Migration,
+    check_schema,
+    login_secret,
+    migrate,
+    runtime_url,
+)
 from beheard_hub.settings import Database as DatabaseSettings
 from beheard_hub.settings import SetupError
 
@@ -68,16 +74,21 @@ async def _started(server: EmbeddedPostgres) -> str:
         await asyncio.gather(starting, return_exceptions=True)
 
 
-async def _refuse_behind(owner: str) -> None:
-    connection = await connect.connect(owner)
+async def pending(owner_url: str) -> Sequence[Migration]:
+    """What migrating would apply; changes nothing. Raises SetupError where the server or the schema
+    is not as it must be."""
+    connection = await connect.connect(owner_url)
     try:
         await connect.check_server(connection, changes=False)
-        pending = await check_schema(connection)
+        return await check_schema(connection)
     finally:
         await connection.close()
-    if pending:
+
+
+async def _refuse_behind(owner_url: str) -> None:
+    if behind := await pending(owner_url):
         raise SetupError(
-            f"The database lacks {len(pending)} migrations.", "Run `beheard migrate` first."
+            f"The database lacks {len(behind)} migrations.", "Run `beheard migrate` first."
         )
 
 

@@ -31,6 +31,8 @@ GONE: Final = frozenset({41001, 103005})
 """Ably's codes for a device that is not there: registration expired, token invalid."""
 PASSING: Final = frozenset({401, 403, 408, 429})
 """Statuses below 500 that somebody may mend, as an operator does with a key."""
+KEY_REFUSED: Final = frozenset({400, 401, 403, 404})
+"""Statuses by which Ably says that it does not know a key."""
 
 RECIPIENTS: Final[Mapping[str, tuple[str, str]]] = {
     "ios": ("apns", "deviceToken"),
@@ -103,6 +105,19 @@ class AblyCourier:
         }
         async with self._judged(GONE):
             await self._rest.push.admin.publish(_recipient(note, device), data)
+
+    async def key_taken(self) -> bool:
+        """Whether Ably lets this key in; sends nothing of anybody. Raises CourierDown."""
+        try:
+            async with asyncio.timeout(self._seconds_max):
+                await self._rest.auth.request_token()
+        except AblyException as wrong:
+            if int(wrong.status_code or 0) in KEY_REFUSED:
+                return False
+            raise CourierDown from None
+        except (httpx.HTTPError, OSError, TimeoutError, ValueError):
+            raise CourierDown from None
+        return True
 
     async def close(self) -> None:
         """Lets go of the connections."""

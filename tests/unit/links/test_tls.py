@@ -118,6 +118,7 @@ def test_small_messages_are_not_held_back_and_dead_machines_are_noticed(
             assert raw.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
             assert raw.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) != 0
             assert raw.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 5
+            assert raw.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 10_000
 
     files = ours.host() if protected else None
     RUNNERS[runner](linked(files, files.ca if files else None, look))

@@ -36,6 +36,13 @@ async def test_a_port_that_somebody_listens_on_is_not_shared() -> None:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         other.bind(("127.0.0.1", 0))
         other.listen()
-        with pytest.raises(SetupError, match="cannot be used"):
+        with pytest.raises(
+            SetupError, match=r"cannot be used: Address already in use\..*BEHEARD_PORT"
+        ):
             gateway_processes.check_free("127.0.0.1", other.getsockname()[1])
     gateway_processes.check_free("127.0.0.1", 0)
+
+
+def test_an_address_of_another_machine_is_named() -> None:
+    with pytest.raises(SetupError, match=r"cannot be used.*BEHEARD_HOST=192\.0\.2\.200"):
+        gateway_processes.check_free("192.0.2.200", 0)

@@ -54,6 +54,9 @@ def test_nothing_set_gives_the_documented_defaults() -> None:
         ("BEHEARD_LINK_BIND", "::", "node, or an IP address"),
         ("BEHEARD_LINK_BIND", "eth0", "node, or an IP address"),
         ("ADMIN_EMAILS", "boss@home.test,boss", "e-mail addresses"),
+        ("RAY_ADDRESS", "ray://head:10001", "HOST:PORT of the cluster's head, or auto"),
+        ("RAY_ADDRESS", "head", "HOST:PORT"),
+        ("RAY_ADDRESS", "head:70000", "HOST:PORT"),
     ],
 )
 def test_a_wrong_value_is_refused_by_name_and_limit(name: str, value: str, may_be: str) -> None:
