@@ -17,6 +17,7 @@ import typer
 
 from beheard_hub import __version__, settings, telemetry
 from beheard_hub.changing import EXIT_FAILED, DataDir, drain_node, hosts, restart
+from beheard_hub.serve_options import with_settings
 from beheard_hub.settings import SetupError
 
 EXIT_SETUP = 2
@@ -31,42 +32,19 @@ app = typer.Typer(
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on (BEHEARD_HOST).")]
 Port = Annotated[str | None, typer.Option(help="The one port; 0 = any free (BEHEARD_PORT).")]
-Hosts = Annotated[str | None, typer.Option(help="Session hosts (BEHEARD_HOSTS).")]
-Gateways = Annotated[str | None, typer.Option(help="Gateway processes (BEHEARD_GATEWAYS).")]
-Link = Annotated[
-    str | None, typer.Option(help="socket, or inprocess: one process, no Ray (BEHEARD_LINK).")
-]
-Limits = Annotated[str | None, typer.Option(help="off lifts the rate limits (BEHEARD_LIMITS).")]
 Log = Annotated[str | None, typer.Option(help="Level of the log lines (BEHEARD_LOG).")]
 JourneyName = Annotated[str, typer.Option("--journey", help="Which journey to play.")]
 
 
 @app.command()
+@with_settings
 def serve(
-    host: Host = None,
-    port: Port = None,
-    data_dir: DataDir = None,
-    hosts: Hosts = None,
-    gateways: Gateways = None,
-    link: Link = None,
-    limits: Limits = None,
-    log: Log = None,
+    chosen: settings.Settings,
+    *,
     demo: Annotated[bool, typer.Option("--demo", help="First play a whole session.")] = False,
     journey: JourneyName = "household",
 ) -> None:
     """Start the hub and serve until Ctrl-C."""
-    chosen = settings.load(
-        options={
-            "BEHEARD_HOST": host,
-            "BEHEARD_PORT": port,
-            "BEHEARD_DATA_DIR": data_dir,
-            "BEHEARD_HOSTS": hosts,
-            "BEHEARD_GATEWAYS": gateways,
-            "BEHEARD_LINK": link,
-            "BEHEARD_LIMITS": limits,
-            "BEHEARD_LOG": log,
-        }
-    )
     _run_hub(chosen, journey if demo else None, stay=True)
 
 

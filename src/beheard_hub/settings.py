@@ -117,7 +117,8 @@ VARIABLES: Sequence[Variable] = (
              secret=True),
     Variable("BEHEARD_DATABASE_LOGIN_SECRET", "database.login_secret", secret, None,
              "secret of the run-time login role; empty = made from the owner's URL", secret=True),
-    Variable("RAY_ADDRESS", "cluster.ray_address", cluster, None, "a cluster to join"),
+    Variable("RAY_ADDRESS", "cluster.ray_address", cluster, None,
+             "a cluster to join: HOST:PORT of its head, or auto"),
     Variable("BEHEARD_RAY_DASHBOARD", "cluster.dashboard_port", whole(0, 65535), None,
              "port of Ray's dashboard, on this machine only and behind Ray's token; "
              "0 = any free; empty = none"),
