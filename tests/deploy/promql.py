@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from beheard_hub.observability.metrics import EVERY
 
-FUNCTIONS = {"histogram_quantile", "increase", "max", "rate", "sum", "topk", "up"}
+FUNCTIONS = {"histogram_quantile", "increase", "max", "or", "rate", "sum", "topk", "up", "vector"}
 """What our queries may use; `up` is Prometheus's own metric."""
 FROM_PROMETHEUS = {"instance", "job", "le", "process"}
 """Labels that scraping, or the page of all processes, adds."""
