@@ -7,7 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from typer.core import TyperGroup as Group
+from typer.main import get_command
 
+from beheard_hub.cli import app
 from beheard_hub.domain.refusals import CODES
 from beheard_hub.gateway.close_codes import CLOSE_CODES
 from beheard_hub.settings import VARIABLES, Variable
@@ -104,6 +107,15 @@ def is_logger(node: ast.expr) -> bool:
     if isinstance(node, ast.Call):
         return isinstance(node.func, ast.Name) and node.func.id == "logger"
     return getattr(node, "id", getattr(node, "attr", "")) in {"_log", "log"}
+
+
+def test_every_command_stands_in_the_readme() -> None:
+    text = (ROOT / "README.md").read_text().partition("## Commands")[2].partition("\n## ")[0]
+    made = get_command(app)
+    assert isinstance(made, Group)
+    known = [name for name, one in made.commands.items() if not one.hidden]
+    assert len(known) > 15
+    assert [name for name in known if f"`beheard {name}" not in text] == []
 
 
 @pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda path: path.name)
