@@ -1,9 +1,9 @@
 """A backup of the embedded database, taken while the hub serves, and the way back.
 
-A backup is a directory: the dump (Postgres's own format, one snapshot of everything), the key that
-signs the hub's own tokens, and a note with the dump's checksum. It comes into being beside its
-place and is moved there whole. It holds in clear what people have said, so it is for its owner
-only (mode 0700), and whoever keeps it should encrypt it.
+A backup is a directory: the dump (Postgres's own format, one snapshot of everything), the keys that
+tokens of the hub's own and of its guests are signed with, and a note with the dump's checksum. It
+comes into being beside its place and is moved there whole. It holds in clear what people have said,
+so it is for its owner only (mode 0700), and whoever keeps it should encrypt it.
 
 Restoring makes a new cluster. The migrations make its roles first, since a dump holds none; then
 the dump takes the place of the database that they filled, with walls, rights and rows as they
@@ -25,12 +25,14 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from beheard_hub.persistence import connect
-from beheard_hub.persistence.data_dir import DataDirectory
+from beheard_hub.persistence.data_dir import CLUSTER_SECRET, DataDirectory
 from beheard_hub.persistence.embedded import PORT, SUPERUSER, VERSION, EmbeddedPostgres
 from beheard_hub.persistence.prepare import prepare, running
 from beheard_hub.settings import Database, SetupError
 
-DUMP, NOTE, TOKEN_KEY = "database.dump", "backup.json", "token-key.pem"
+DUMP, NOTE = "database.dump", "backup.json"
+KEYS = ("token-key.pem", CLUSTER_SECRET)
+"""What was signed with them is in people's hands: users' tokens, and guests' (`gateway.guests`)."""
 MAINTENANCE = "template1"
 """From where the database itself can be replaced."""
 
@@ -61,9 +63,7 @@ def back_up(data_dir: Path, target: Path, now: datetime) -> None:
             _run(server, "pg_dump", "--format=custom", "--create", f"--file={draft / DUMP}")
         note = Note(made=now, postgres=VERSION, sha256=_digest(draft / DUMP))
         (draft / NOTE).write_bytes(msgspec.json.encode(note))
-        key = server.data_dir / TOKEN_KEY
-        if key.exists():
-            shutil.copy2(key, draft / TOKEN_KEY)
+        _copy_keys(server.data_dir, draft)
         for file in draft.iterdir():
             file.chmod(0o600)
             _sync(file)
@@ -97,8 +97,14 @@ async def restore(data_dir: Path, source: Path) -> None:
             shutil.rmtree(server.cluster, ignore_errors=True)
             raise
         await asyncio.to_thread(server.stop)
-        if (source / TOKEN_KEY).exists():
-            shutil.copy2(source / TOKEN_KEY, directory.path / TOKEN_KEY)
+        _copy_keys(source, directory.path)
+
+
+def _copy_keys(source: Path, target: Path) -> None:
+    """Those that there are. Raises OSError."""
+    for name in KEYS:
+        if (source / name).exists():
+            shutil.copy2(source / name, target / name)
 
 
 async def _fill(server: EmbeddedPostgres, source: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from beheard_hub.cli import app
-from beheard_hub.persistence.backup import DUMP, NOTE, TOKEN_KEY, back_up, restore
+from beheard_hub.persistence.backup import DUMP, KEYS, NOTE, back_up, restore
 from beheard_hub.persistence.data_dir import DataDirectory
 from beheard_hub.persistence.database import Database
 from beheard_hub.persistence.embedded import EmbeddedPostgres
@@ -75,7 +75,8 @@ async def filled(tmp_path: Path) -> AsyncIterator[Prepared]:
     with DataDirectory(tmp_path / "data") as directory:
         prepared = await prepare(EMBEDDED, directory.path)
         assert prepared.embedded is not None
-        (directory.path / TOKEN_KEY).write_text("the key")
+        for name in KEYS:
+            (directory.path / name).write_text(f"the hub's {name}")
         connection = await asyncpg.connect(prepared.owner_url)
         await play(connection)
         await connection.close()
@@ -106,7 +107,8 @@ async def test_everything_comes_back_and_the_walls_stand(
     assert not again.applied
     assert await rows_of(again.owner_url) == rows
     assert await looked_at(again.owner_url, WALLS) == walls
-    assert (elsewhere / TOKEN_KEY).read_text() == "the key"
+    assert [(elsewhere / name).read_text() for name in KEYS] == [f"the hub's {n}" for n in KEYS]
+    assert {"token-key.pem", "cluster-secret"} == set(KEYS), "tokens of users and of guests hold"
     db = await Database.open(again.runtime_url, size_max=2)
     try:
         await prove(db)
@@ -128,7 +130,7 @@ async def messages_of(db: Database, user_id: str) -> set[str]:
 async def test_a_backup_is_for_its_owner_only_and_whole(filled: Prepared, tmp_path: Path) -> None:
     target = tmp_path / "one"
     back_up(tmp_path / "data", target, NOW)
-    assert {path.name for path in target.iterdir()} == {DUMP, NOTE, TOKEN_KEY}
+    assert {path.name for path in target.iterdir()} == {DUMP, NOTE, *KEYS}
     assert stat.S_IMODE(target.stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in target.iterdir()} == {0o600}
     with pytest.raises(SetupError, match="exists already"):
