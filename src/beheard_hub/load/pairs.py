@@ -7,6 +7,7 @@ commit and tells the partner by an event, so one command is four stored rows and
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from secrets import token_hex
@@ -83,7 +84,8 @@ class Phone:
                 waiting.set_result(frame)
         elif frame.type == "event":
             self.events += 1
-            self.wire.send(_encode(_Received(frame.session_id, frame.seq)))
+            with contextlib.suppress(ConnectionError):  # it is told elsewhere
+                self.wire.send(_encode(_Received(frame.session_id, frame.seq)))
         elif frame.type == "snapshot":
             self.arrived.set()
         elif frame.type == "hello":
@@ -99,9 +101,9 @@ class Phone:
         """Sends one command and returns its ack. Raises CommandRefused, ConnectionError."""
         self.sent += 1
         command = _Command(f"{self._tag}-{self.sent}", name, data, session_id)
+        self.wire.send(_encode(command))
         answer: asyncio.Future[_Frame] = asyncio.get_running_loop().create_future()
         self.answers[command.id] = answer
-        self.wire.send(_encode(command))
         reply = await answer
         if reply.type != "ack":
             raise CommandRefused(name, reply.code)

@@ -73,7 +73,9 @@ class Wire(asyncio.Protocol):
         self._on_lost()
 
     def send(self, text: bytes) -> None:
-        """Queues one text frame."""
+        """Queues one text frame. Raises ConnectionError: it is lost, and perhaps nobody heard."""
+        if self._transport.is_closing():
+            raise ConnectionError("the connection ended")
         self._transport.write(_frame(TEXT, text))
 
     async def close(self) -> None:

@@ -12,6 +12,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 from beheard_hub.load.idle import Idle, opened, returned
+from beheard_hub.load.pairs import Phone
 
 WAIT_SECONDS_MAX = 20
 
@@ -80,3 +81,12 @@ async def test_who_left_stays_away(gate: Gate) -> None:
     await device.close()
     await asyncio.wait_for(gate.silent.wait(), WAIT_SECONDS_MAX)
     assert (gate.came, device.losses) == (1, 0)
+
+
+async def test_a_command_into_a_lost_connection_counts_as_lost(gate: Gate) -> None:
+    phone = await Phone.connect(gate.url, "token")
+    phone.wire.abort()
+    for _ in ("before anybody is told of it", "and after"):
+        with pytest.raises(ConnectionError):
+            await asyncio.wait_for(phone.command("session.list", {}), WAIT_SECONDS_MAX)
+        await phone.wire.lost
