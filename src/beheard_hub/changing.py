@@ -24,8 +24,9 @@ hosts = typer.Typer(no_args_is_help=True, help="Session hosts of the serving hub
 def hosts_list(data_dir: DataDir = None) -> None:
     """Show every session host and what it holds."""
     shown = ("shards", "live", "packed", "subscriptions", "gateways", "buffered")
+    rows = _operate("hosts.list", data_dir)
     typer.echo("".join(f"{name:>14}" for name in ("number", "process", *shown)))
-    for row in _operate("hosts.list", data_dir):
+    for row in rows:
         cells = [row["number"], row["pid"] or "starting", *map(row["stats"].get, shown)]
         typer.echo("".join(f"{'-' if cell is None else cell:>14}" for cell in cells))
 

@@ -23,7 +23,7 @@ from beheard_hub.gateway.guests import GuestKey, GuestsToo
 from beheard_hub.gateway.jwks import JwksVerifier, fetch_by_http
 from beheard_hub.gateway.rates import Rates
 from beheard_hub.gateway.server import Gateway, build_gateway
-from beheard_hub.gateway_processes import GIVE_WAY, GatewayOrder, unusable
+from beheard_hub.gateway_processes import GIVE_WAY, GatewayOrder, check_free, unusable
 from beheard_hub.links import tls
 from beheard_hub.links.socket_link import SocketDialer
 from beheard_hub.observability import publishing, tracing
@@ -108,6 +108,7 @@ def run_gateway(settings: Settings) -> int:
     it gives way. Returns the exit code. Raises SetupError."""
     telemetry.configure(settings.server.log)
     order = order_of(settings)
+    check_free(order.host, order.port)
     telemetry.keep_in(order.runtime.logs / f"gateway-{order.number}.log")
     try:
         return uvloop.run(_serve(order, Ending(gives_way=True)))

@@ -167,7 +167,7 @@ def unusable(host: str, port: int, wrong: OSError) -> SetupError:
         hint = "End what listens there, or choose another one with BEHEARD_PORT (0 = any free)."
     elif wrong.errno == errno.EACCES:
         hint = "Choose one above 1023 with BEHEARD_PORT, and put a proxy before it."
-    return SetupError(f"Port {port} cannot be used: {why}.", hint)
+    return SetupError(f"Port {port} of {host} cannot be used: {why}.", hint)
 
 
 async def start_gateways(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from pathlib import Path
@@ -93,11 +94,19 @@ async def start_ray(options: RayOptions, environ: MutableMapping[str, str] | Non
         common["address"] = options.address
     if options.dashboard_port is not None:
         _demand_token(environ or {})
+    _quieten(logging.getLogger("ray"))
     context: Any = await asyncio.to_thread(ray.init, **common)
     _hear_again()
     if options.dashboard_port is not None:
         _log.info("ray_dashboard_open", endpoint=context.dashboard_url)
     return Path(context.address_info["session_dir"])
+
+
+def _quieten(library: logging.Logger) -> None:
+    """What Ray says leaves like the lines of any library, as JSON; among it is the advice to switch
+    its token off."""
+    library.handlers.clear()
+    library.propagate = True
 
 
 def _hear_again() -> None:

@@ -17,8 +17,10 @@ START = """
 import asyncio, sys
 from pathlib import Path
 import ray
+from beheard_hub import telemetry
 from beheard_hub.actors.supervisor import RayOptions, start_ray, stop_ray
 from beheard_hub.settings import process_environment
+telemetry.configure()
 async def serve():
     await start_ray(RayOptions(cpus=1, token_file=Path(sys.argv[1])), process_environment())
     print("at", ray.get_runtime_context().gcs_address, flush=True)
@@ -50,7 +52,8 @@ def test_who_has_no_token_is_refused(tmp_path: Path) -> None:
     token = kept_secret(tmp_path / "ray-token")
     owner = subprocess.Popen(
         [sys.executable, "-c", START, str(tmp_path / "ray-token")],
-        env=unasked(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env=unasked(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True,
     )  # fmt: skip
     try:
         assert owner.stdout is not None
@@ -65,8 +68,9 @@ def test_who_has_no_token_is_refused(tmp_path: Path) -> None:
             assert "AuthenticationError" in stranger.stderr
         assert not [line for line in command_lines() if token in line]
     finally:
-        owner.communicate()
+        _, said = owner.communicate()
     assert owner.returncode == 0
+    assert "disabled" not in said, "Ray's advice to open itself to everybody is not passed on"
 
 
 def command_lines() -> list[str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
 
-from beheard_hub import settings
-from beheard_hub.gateway_process import order_of
+from beheard_hub import settings, telemetry
+from beheard_hub.gateway_process import order_of, run_gateway
 from beheard_hub.persistence.migrate import login_secret
 
 URL = "postgresql://owner:word@db.example/hub"
@@ -51,3 +52,16 @@ def test_the_files_of_a_hub_on_the_same_machine_do(tmp_path: Path) -> None:
     (tmp_path / "token-key.pem").write_text("of the hub")
     chosen = settings.load({"DATABASE_URL": URL, "BEHEARD_DATA_DIR": str(tmp_path)})
     assert order_of(chosen).runtime.secret == "of the hub"
+
+
+def test_a_port_of_another_hub_is_not_shared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(telemetry, "configure", lambda _level: None)
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = {"BEHEARD_PORT": str(other.getsockname()[1])}
+        with pytest.raises(settings.SetupError, match=r"cannot be used.*BEHEARD_PORT"):
+            run_gateway(settings.load({**WHOLE, **port, "BEHEARD_DATA_DIR": str(tmp_path)}))
