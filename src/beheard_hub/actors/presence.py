@@ -45,12 +45,16 @@ class Presence:
         self._new: dict[int, float] = {}
         """Shards that were taken lately, the oldest first → until when absence there means
         nothing."""
+        self._farewells: dict[int, set[tuple[str, str]]] = {}
+        """Of such a shard: who was here and said goodbye."""
 
     # ---- coming and going
 
     def came(self, session_id: str, user_id: str) -> None:
         """One more connection listens."""
         self._places.setdefault(session_id, {}).setdefault(user_id, _Place()).connections += 1
+        if self._farewells:
+            self._farewells.get(shard_of(session_id), set()).discard((session_id, user_id))
 
     def left(self, session_id: str, user_id: str, *, clean: bool) -> bool:
         """One connection listens no more; True if with it the user has left."""
@@ -62,6 +66,9 @@ class Presence:
             return False
         if clean:
             self._forget(session_id, user_id)
+            shard = shard_of(session_id)
+            if shard in self._new:
+                self._farewells.setdefault(shard, set()).add((session_id, user_id))
             return True
         place.until = self._mono() + GRACE_SECONDS
         self._lost.append((place.until, session_id, user_id))
@@ -81,6 +88,7 @@ class Presence:
             del self._places[session_id]
         for shard in gone:
             self._new.pop(shard, None)
+            self._farewells.pop(shard, None)
 
     # ---- what is known
 
@@ -93,7 +101,10 @@ class Presence:
         """Whether others are to take the user for online; None while nobody can know."""
         if user_id in self._places.get(session_id, {}):
             return True
-        return None if shard_of(session_id) in self._new else False
+        shard = shard_of(session_id)
+        if shard not in self._new or (session_id, user_id) in self._farewells.get(shard, ()):
+            return False
+        return None
 
     def alone(self, session_id: str, user_id: str) -> bool:
         """Nobody else is in the session who could be told."""
@@ -119,6 +130,7 @@ class Presence:
         over = {shard for shard, until in self._new.items() if until <= now}
         for shard in over:
             del self._new[shard]
+            self._farewells.pop(shard, None)
         return [session_id for session_id in self._places if shard_of(session_id) in over]
 
     def _forget(self, session_id: str, user_id: str) -> None:

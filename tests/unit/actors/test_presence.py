@@ -74,6 +74,22 @@ def test_of_a_shard_just_taken_nobody_is_said_to_be_away() -> None:
     assert presence.here(*PLACE) is False
 
 
+def test_a_goodbye_counts_at_once_also_in_a_shard_just_taken() -> None:
+    presence, clock = fresh()
+    presence.acquired([shard_of("s1")])
+    presence.came(*PLACE)
+    assert presence.left(*PLACE, clean=True)
+    assert presence.here(*PLACE) is False
+    presence.came(*PLACE)
+    assert presence.here(*PLACE) is True
+    presence.left(*PLACE, clean=False)
+    clock.advance(GRACE_SECONDS)
+    assert presence.missed() == [PLACE]
+    presence.released([shard_of("s1")])
+    presence.acquired([shard_of("s1")])
+    assert presence.here(*PLACE) is None, "what was said before is no news of now"
+
+
 def test_what_belongs_to_a_shard_that_was_given_away_is_forgotten() -> None:
     presence, clock = fresh()
     presence.came(*PLACE)
