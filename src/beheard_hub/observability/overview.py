@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from beheard_hub.domain.limits import SHARDS
-from beheard_hub.observability.reading import Window
+from beheard_hub.observability.reading import Reading, Window
 
 
 class HostFigures(msgspec.Struct, frozen=True, kw_only=True):
@@ -179,7 +179,7 @@ def _process(window: Window, name: str) -> dict[str, float]:
 def _hub(window: Window, refused: int) -> HubFigures:
     now = window.now
     return HubFigures(
-        shards_without_host=SHARDS - int(now.sum("beheard_shards")),
+        shards_without_host=_without_host(now),
         connections=int(now.sum("beheard_connections")),
         commands_per_second=window.rate("beheard_commands_total"),
         refused_per_second=refused / window.seconds if window.seconds else 0.0,
@@ -197,6 +197,15 @@ def _hub(window: Window, refused: int) -> HubFigures:
         texts_waiting=int(now.sum("beheard_texts_waiting")),
         texts_per_second=window.rate("beheard_texts_embedded_total"),
     )
+
+
+def _without_host(now: Reading) -> int:
+    """Shards that no host of this page owns. The page of a gateway on its own shows no host and no
+    supervisor; there it is not known, and 0."""
+    hub = {"beheard_shards", "beheard_hosts"} & now.samples.keys()
+    if not hub and "beheard_connections" in now.samples:
+        return 0
+    return SHARDS - int(now.sum("beheard_shards"))
 
 
 def _facilitator(window: Window) -> FacilitatorFigures:

@@ -38,19 +38,27 @@ Look = Callable[[], str]
 
 
 def files_of(data_dir: Path) -> Look:
-    """The page of the hub that serves from a data directory of this machine."""
+    """The page of the hub, or the gateway on its own, that serves from a data directory of this
+    machine."""
 
     def look() -> str:
-        try:
-            msgspec.json.decode((data_dir / ADDRESS_FILE).read_bytes(), type=Address)
-        except (OSError, msgspec.DecodeError):
+        page = publishing.page(publishing.folder(data_dir), time.time()).decode()
+        if not page and not _hub_serves(data_dir):
             raise SetupError(
                 f"No hub serves from {data_dir}.",
                 "Name its data directory with --data-dir, or its address with --url.",
-            ) from None
-        return publishing.page(publishing.folder(data_dir), time.time()).decode()
+            )
+        return page
 
     return look
+
+
+def _hub_serves(data_dir: Path) -> bool:
+    try:
+        msgspec.json.decode((data_dir / ADDRESS_FILE).read_bytes(), type=Address)
+    except (OSError, msgspec.DecodeError):
+        return False
+    return True
 
 
 def page_of(url: str, token: str | None) -> Look:

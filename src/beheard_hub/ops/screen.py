@@ -109,10 +109,16 @@ def frame(view: Overview, found: Sequence[Finding], source: str, width: int) -> 
         Text(),
         _numbers(view),
         Text(),
-        _table(HOSTS, view.hosts, width, "no host shows its numbers"),
+        _table(HOSTS, view.hosts, width, _no_host(view)),
         Text(),
         _table(GATEWAYS, view.gateways, width, "no gateway shows its numbers"),
     )
+
+
+def _no_host(view: Overview) -> str:
+    if view.hub.shards_without_host:
+        return "no host shows its numbers"
+    return "hosts are shown where the hub serves: this page is of a gateway on its own"
 
 
 def _findings(found: Sequence[Finding]) -> list[Text]:

@@ -164,6 +164,20 @@ def test_a_hub_that_shows_nothing_is_said_to_be_without_hosts() -> None:
     assert "no host shows its numbers" in text
 
 
+def test_a_gateway_on_its_own_is_not_said_to_be_without_hosts(tmp_path: Path) -> None:
+    text = 'beheard_connections{process="gateway-8787"} 3\n'
+    view = seen(text)
+    assert findings(view) == []
+    assert "a gateway on its own" in shown(view)
+    Publisher(folder(tmp_path), "gateway-8787", [metrics.GATEWAY]).write()
+    assert "beheard_connections" in command.files_of(tmp_path)()
+
+
+def test_a_hub_whose_hosts_are_all_dead_is_said_to_be_without_them() -> None:
+    view = seen('beheard_hosts{process="supervisor"} 0\nbeheard_connections{process="g"} 3\n')
+    assert "256 of 256 shards have no host" in findings(view)[0].sentence
+
+
 def test_eighty_columns_are_enough() -> None:
     console = Console(file=io.StringIO(), width=80)
     console.print(frame(seen(QUIET), [], "here", 80))
