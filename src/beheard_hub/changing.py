@@ -7,6 +7,8 @@ They ask the hub by its door in the data directory (`control`), which needs its 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +17,8 @@ from beheard_hub import settings
 from beheard_hub.settings import SetupError
 
 EXIT_FAILED = 1
+TOLD_SECONDS_MAX = 6.0
+"""For a hub that is told and does not answer: by then it has looked by itself."""
 DataDir = Annotated[str | None, typer.Option(help="Data directory (BEHEARD_DATA_DIR).")]
 
 hosts = typer.Typer(no_args_is_help=True, help="Session hosts of the serving hub.")
@@ -62,6 +66,19 @@ def drain_node() -> None:
     except ConnectionError:
         raise SetupError("No Ray runs here.", "Run it on a machine of the cluster.") from None
     typer.echo("no session lives here any more")
+
+
+def role_changed(user_id: str, data_dir: Path) -> None:
+    """Tells the hub of that data directory, where one serves, that this user has another role. A
+    hub that is not told follows with its next round (`actors/observers.py`)."""
+    from beheard_hub.control import ROLE_CHANGED, Failed, ask
+
+    async def told() -> None:
+        async with asyncio.timeout(TOLD_SECONDS_MAX):
+            await ask(data_dir, ROLE_CHANGED, {"userId": user_id}, typer.echo)
+
+    with contextlib.suppress(SetupError, Failed, OSError):
+        asyncio.run(told())
 
 
 def _operate(name: str, data_dir: str | None, **args: object) -> Any:

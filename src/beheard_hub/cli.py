@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from beheard_hub import __version__, settings, telemetry
-from beheard_hub.changing import EXIT_FAILED, DataDir, drain_node, hosts, restart
+from beheard_hub.changing import EXIT_FAILED, DataDir, drain_node, hosts, restart, role_changed
 from beheard_hub.serve_options import with_settings
 from beheard_hub.settings import SetupError
 
@@ -168,6 +168,7 @@ def role(
         typer.echo(f"user {change.user_id} is {change.now} already")
     else:
         typer.echo(f"user {change.user_id} was {change.before} and is {change.now}")
+        role_changed(change.user_id, chosen.server.data_dir)
 
 
 @app.command()

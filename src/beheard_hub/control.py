@@ -25,6 +25,8 @@ from beheard_hub.settings import SetupError
 
 SOCKET_PATH_BYTES_MAX = 100
 REQUEST_SECONDS_MAX = 10.0
+ROLE_CHANGED = "role.changed"
+"""Operation, with `userId`: `beheard role` has given this user another role."""
 
 Say: TypeAlias = Callable[[str], None]
 Operation: TypeAlias = Callable[[Mapping[str, Any], Say], Awaitable[Any]]

@@ -63,6 +63,9 @@ class Fleet(Protocol):
     def embedder_pids(self) -> list[int]:
         """Processes of the embedding actors that work now."""
 
+    async def role_changed(self, user_id: str) -> None:
+        """The operator gave this user another role: every host follows at once."""
+
     @property
     def pool(self) -> Supervisor | None:
         """Hosts that can be added and removed; None where there is one in this process."""
@@ -128,6 +131,10 @@ class RayFleet:
         """Processes of the embedding actors that work now."""
         return self._embedding.pids
 
+    async def role_changed(self, user_id: str) -> None:
+        """Tells every host."""
+        await self.pool.role_changed(user_id)
+
 
 def _embedding_order(settings: Settings, runtime: Runtime) -> EmbeddingOrder:
     return EmbeddingOrder(
@@ -189,6 +196,11 @@ class InprocessFleet:
     def embedder_pids(self) -> list[int]:
         """None of its own."""
         return []
+
+    async def role_changed(self, user_id: str) -> None:
+        """Tells the host."""
+        if self._parts is not None:
+            self._parts.host.role_changed(user_id)
 
     def _tell(self) -> None:
         if self._embedder is not None:

@@ -6,13 +6,13 @@ a gateway's clients are steered away one by one, a host's sessions move after th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from beheard_hub.actors.supervisor import NotPossible, Supervisor
-from beheard_hub.control import Failed, Operation, Say
+from beheard_hub.control import ROLE_CHANGED, Failed, Operation, Say
 from beheard_hub.gateway_processes import GatewayProcess
 from beheard_hub.settings import SetupError
 
@@ -22,16 +22,22 @@ NO_POOL = "This hub is one process (BEHEARD_LINK=inprocess); only a restart of i
 class Operating:
     """The operations of one hub."""
 
-    def __init__(self, pool: Supervisor | None, gateways: Sequence[GatewayProcess]) -> None:
+    def __init__(
+        self, pool: Supervisor | None, gateways: Sequence[GatewayProcess],
+        role_changed: Callable[[str], Awaitable[None]],
+    ) -> None:  # fmt: skip
         self._pool = pool
         """None in a hub of one process."""
         self._gateways = gateways
+        self._role_changed = role_changed
+        """Tells every host that this user has another role."""
         self._restarting = False
         self.operations: Mapping[str, Operation] = {
             "hosts.list": self._list,
             "hosts.add": self._add,
             "hosts.remove": self._remove,
             "restart": self._restart,
+            ROLE_CHANGED: self._role,
         }
 
     async def _list(self, _args: Mapping[str, Any], _say: Say) -> Any:
@@ -68,6 +74,12 @@ class Operating:
             raise Failed(f"{why} What is not restarted yet serves on.") from None
         finally:
             self._restarting = False
+
+    async def _role(self, args: Mapping[str, Any], _say: Say) -> Any:
+        user_id = args.get("userId")
+        if not isinstance(user_id, str):
+            raise Failed("Say who has another role, by the user's id.")
+        await self._role_changed(user_id)
 
     def _hosts(self) -> Supervisor:
         if self._pool is None:

@@ -280,7 +280,8 @@ class Hub:
 
     async def _open_door(self, stack: contextlib.AsyncExitStack) -> None:
         assert self.fleet is not None
-        self.door = Door(Operating(self.fleet.pool, self.gateways).operations)
+        operating = Operating(self.fleet.pool, self.gateways, self.fleet.role_changed)
+        self.door = Door(operating.operations)
         await self.door.open(self.path / "sockets")
         stack.push_async_callback(self.door.close)
 

@@ -105,7 +105,7 @@ class Host:
             ReceivedTo: self._received,
             PresenceTo: lambda peer, message: self.subscriptions.says(peer, message),
             HereTo: self._tally.heard,
-            RoleTo: lambda peer, message: self.subscriptions.ask_observers(message.user_id),
+            RoleTo: lambda peer, message: self.role_changed(message.user_id),
             MergedTo: lambda peer, message: self._mergers.heard(
                 message.guest_id, message.user_id, message.sessions
             ),
@@ -218,6 +218,10 @@ class Host:
     async def adopt(self, dead_host_id: str) -> int:
         """Takes its part of a dead host's shards; returns how many. Raises StoreUnavailable."""
         return len(await self.placement.adopt(dead_host_id))
+
+    def role_changed(self, user_id: str) -> None:
+        """This user has another role: they are asked at once whether they may watch on."""
+        self.subscriptions.ask_observers(user_id)
 
     def stats(self) -> dict[str, int]:
         """Counts for operators; no ids."""

@@ -20,7 +20,7 @@ from beheard_hub.ports import Clock, Renderer, SessionStore, StoreUnavailable
 
 ASKED_AGAIN_SECONDS = 5.0
 """How long somebody who has lost their role goes on watching, at most: where their host was not
-told (`RoleTo`), or could not ask."""
+told (`Host.role_changed`), or could not ask."""
 
 Asker: TypeAlias = Mapping[str, Json]
 """What is stored of who watches (`Command.asker`)."""

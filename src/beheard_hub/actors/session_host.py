@@ -176,6 +176,11 @@ class SessionHost:
         here: str = ray.get_runtime_context().get_node_id()
         return await self.hand_over() if here == node_id else None
 
+    async def role_changed(self, user_id: str) -> None:
+        """See `Host.role_changed`."""
+        if self._running is not None:
+            self._running.host.role_changed(user_id)
+
     async def stats(self) -> dict[str, int]:
         """Counts, no ids."""
         return {} if self._running is None else self._running.host.stats()

@@ -298,6 +298,12 @@ class Supervisor:
         calls = [_call(other.handle.notice, ADOPT_SECONDS_MAX) for other in self._members]
         await asyncio.gather(*calls, return_exceptions=True)  # they look by themselves too
 
+    async def role_changed(self, user_id: str) -> None:
+        """Tells every host that this user has another role; one that does not hear asks by itself
+        within seconds (`observers`)."""
+        calls = [_call(m.handle.role_changed, ADOPT_SECONDS_MAX, user_id) for m in self._members]
+        await asyncio.gather(*calls, return_exceptions=True)
+
     async def stats(self) -> list[dict[str, int]]:
         """Counts of every host that answers."""
         calls = [_call(member.handle.stats, ADOPT_SECONDS_MAX) for member in self._members]

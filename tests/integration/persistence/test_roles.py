@@ -10,7 +10,10 @@ import asyncpg
 import pytest
 from typer.testing import CliRunner
 
+from beheard_hub.address import ADDRESS_FILE, Address, write_address
 from beheard_hub.cli import app
+from beheard_hub.control import Door
+from beheard_hub.operating import Operating
 from beheard_hub.persistence.database import Database
 from beheard_hub.persistence.embedded import EmbeddedPostgres
 from beheard_hub.persistence.prepare import prepare
@@ -143,6 +146,28 @@ async def test_the_command_says_what_it_changed(people: TestDatabase) -> None:
     assert await role("bob", "ADMIN") == (0, ["user bob is ADMIN already"])
     assert await role("bob", "STAFF") == (1, [f"beheard: {REFUSALS['LAST_ADMIN']}"])
     assert await role("carl@home.test", "STAFF") == (1, [f"beheard: {REFUSALS['UNKNOWN']}"])
+
+
+async def test_the_hub_of_the_data_directory_is_told(people: TestDatabase, tmp_path: Path) -> None:
+    told: list[str] = []
+
+    async def role_changed(user_id: str) -> None:
+        told.append(user_id)
+
+    async def role(wanted: str) -> int:
+        arguments = ("bob", wanted, "--data-dir", str(tmp_path))
+        code, _ = await asyncio.to_thread(command, *arguments, DATABASE_URL=people.owner_url)
+        return code
+
+    door = Door(Operating(None, [], role_changed).operations)
+    await door.open(tmp_path)
+    address = Address("http://127.0.0.1:1", [], [], [], None, None, control=door.path)
+    write_address(tmp_path / ADDRESS_FILE, address)
+    assert [await role(wanted) for wanted in ("STAFF", "STAFF", "USER")] == [0, 0, 0]
+    assert told == ["bob", "bob"], "once for each change"
+    await door.close()
+    assert await role("STAFF") == 0, "by itself the hub follows a little later"
+    assert len(told) == 2
 
 
 @pytest.mark.parametrize("role", ["GUEST", "admin", "KING"])

@@ -97,6 +97,8 @@ async def test_who_has_another_role_is_asked_at_once(world: World, host: Host, p
         host.received(peer, RoleTo(stranger))
     await until(lambda: refusals(peer, ritas), "the end")
     assert (refusals(peer, ritas), refusals(peer, rosas)) == ([(Code.NOT_FOUND, False)], [])
+    host.role_changed("rosa")  # by the operator
+    await until(lambda: refusals(peer, rosas), "the end")
 
 
 async def test_when_another_member_is_shown_everybody_comes_anew(

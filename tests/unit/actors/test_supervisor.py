@@ -7,13 +7,16 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 import pytest_asyncio
+import ray
 
+from beheard_hub.actors import supervisor as supervising
 from beheard_hub.actors.host import Host
-from beheard_hub.actors.session_host import HostOrder
+from beheard_hub.actors.session_host import HostAddress, HostOrder
 from beheard_hub.actors.supervisor import OWN_RAY, RayOptions, Supervisor, start_ray, stop_ray
 from beheard_hub.link_messages import Acked, CommandTo, ToGateway
 from beheard_hub.links.socket_link import SocketDialer
@@ -46,27 +49,43 @@ async def toy_host(
     return ToyHost(world, world.make(host_id, on_fenced))
 
 
-@pytest_asyncio.fixture
-async def supervisor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Supervisor]:
-    """Two hosts on a Ray of our own."""
-    for name in OWN_RAY:
-        monkeypatch.delenv(name, raising=False)
-    session = await start_ray(RayOptions(cpus=1), process_environment())
-    assert (session / "logs" / "raylet.out").exists()
+@pytest_asyncio.fixture(scope="module")
+async def sigterm() -> AsyncIterator[asyncio.Event]:
+    """A Ray of our own, begun by somebody who hears SIGTERM; set when it is heard."""
+    heard, loop = asyncio.Event(), asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, heard.set)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            for name in OWN_RAY:
+                patch.delenv(name, raising=False)
+            session = await start_ray(RayOptions(cpus=1), process_environment())
+            assert (session / "logs" / "raylet.out").exists()
+            yield heard
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
+        await stop_ray()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the hosts have their sockets and log files."""
+    return tmp_path_factory.mktemp("hosts")
+
+
+@pytest_asyncio.fixture(scope="module")
+async def supervisor(sigterm: asyncio.Event, folder: Path) -> AsyncIterator[Supervisor]:
+    """Two hosts on that Ray."""
     order = HostOrder(
         factory="tests.unit.actors.test_supervisor:toy_host",
         runtime=["s1"],
         secret="secret",
-        folder=str(tmp_path),
-        logs=str(tmp_path / "logs"),
+        folder=str(folder),
+        logs=str(folder / "logs"),
     )
     supervisor = Supervisor(order, 2)
-    try:
-        await supervisor.start()
-        yield supervisor
-        await supervisor.stop()
-    finally:
-        await stop_ray()
+    await supervisor.start()
+    yield supervisor
+    await supervisor.stop()
 
 
 async def ask(endpoint: str, rid: int) -> ToGateway:
@@ -97,31 +116,26 @@ async def test_a_killed_host_is_noticed_and_comes_back(supervisor: Supervisor) -
     back = next(a for a in supervisor.addresses if a != second)
     assert back.host_id != first.host_id
     assert isinstance(await ask(back.endpoint, 2), Acked)
+    told = [await handle.role_changed.remote("rita") for handle in supervisor.named.values()]
+    assert told == [None, None], "by every host, also by the one that came back"
     stats = await supervisor.stats()
     assert [answer["gateways"] >= 0 for answer in stats] == [True, True]
 
 
-async def test_hosts_log_where_the_operator_looks(supervisor: Supervisor, tmp_path: Path) -> None:
+async def test_hosts_log_where_the_operator_looks(supervisor: Supervisor, folder: Path) -> None:
     for number, address in enumerate(supervisor.addresses):
         await ask(address.endpoint, 1)
-        path = tmp_path / "logs" / f"session-host-{number}.log"
+        path = folder / "logs" / f"session-host-{number}.log"
         lines = [msgspec.json.decode(line) for line in path.read_bytes().splitlines()]
         assert lines, "a host says when a gateway's line opens"
         assert {line["level"] for line in lines} <= {"info", "warning"}
         assert path.stat().st_mode & 0o777 == 0o600
 
 
-async def test_sigterm_is_heard_by_us_and_by_nobody_else() -> None:
-    heard, loop = asyncio.Event(), asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, heard.set)
-    try:
-        await start_ray(RayOptions(cpus=1), process_environment())
-        os.kill(os.getpid(), signal.SIGTERM)
-        await asyncio.wait_for(heard.wait(), 5)
-        assert signal.alarm(0) == 0, "Ray's own handler would have aborted us when this is over"
-    finally:
-        loop.remove_signal_handler(signal.SIGTERM)
-        await stop_ray()
+async def test_sigterm_is_heard_by_us_and_by_nobody_else(sigterm: asyncio.Event) -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.wait_for(sigterm.wait(), 5)
+    assert signal.alarm(0) == 0, "Ray's own handler would have aborted us when this is over"
 
 
 async def test_a_cluster_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,3 +151,38 @@ async def test_a_cluster_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> No
         await start_ray(RayOptions(address="10.0.0.1:6379"), environ)
     assert environ == {}
     assert asked["address"] == "10.0.0.1:6379"
+
+
+async def test_every_host_that_lives_hears_of_a_role(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    handles = [Standin(told), Standin(told, dead=True), Standin(told)]
+
+    async def lives(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(supervising, "create", lambda _order, number, _name: handles[number])
+    monkeypatch.setattr(supervising, "gone", lives)
+    pool = Supervisor(HostOrder(factory="", runtime=None, secret="", folder=""), len(handles))
+    await pool.start()
+    await pool.role_changed("rita")
+    assert told == ["rita", "rita"]
+    for member in pool._members:
+        await supervising._unwatched(member)
+
+
+class Standin:
+    """A handle of a host, without Ray; `dead` ones fail every call but the first."""
+
+    def __init__(self, told: list[str], dead: bool = False) -> None:
+        self.start = self.role_changed = self
+        self._told, self._dead, self._began = told, dead, False
+
+    async def remote(self, said: Any) -> HostAddress | None:
+        """The call of either method."""
+        if not self._began:
+            self._began = True
+            return HostAddress("h", "unix:/none", 1, "node")
+        if self._dead:
+            raise ray.exceptions.RayActorError
+        self._told.append(said)
+        return None
