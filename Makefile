@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# The one that older Pythons bring looks twice as long for what is to be installed; it does where there is no other.
+PIP := pip==26.3
 # A machine may forbid compiled files; then every process here would compile all its libraries anew, hosts at every restart.
 export PYTHONDONTWRITEBYTECODE :=
 HEAVY := tests/e2e/heavy tests/integration/practice/test_judged.py tests/integration/embeddings/test_actors.py tests/unit/actors/test_dashboard.py
@@ -16,6 +18,7 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "BeHeard Hub needs Python 3.11 or newer; set PYTHON=..." >&2; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing BeHeard Hub into $(VENV) (once, a minute or two) ..."
+	@$(BIN)/python -m pip install -q --disable-pip-version-check $(PIP) || true
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-compile -c constraints.txt -e '.[dev]'
 	@touch $@
 

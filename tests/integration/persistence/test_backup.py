@@ -69,10 +69,16 @@ async def rows_of(url: str) -> dict[object, tuple[object, ...]]:
     return {name: (await looked_at(url, ROWS.format(name)))[0] for name in tables}
 
 
-@pytest.fixture
-async def filled(tmp_path: Path) -> AsyncIterator[Prepared]:
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of what a hub keeps."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+async def filled(home: Path) -> AsyncIterator[Prepared]:
     """A data directory that a hub is using, with a whole story in it."""
-    with DataDirectory(tmp_path / "data") as directory:
+    with DataDirectory(home / "data") as directory:
         prepared = await prepare(EMBEDDED, directory.path)
         assert prepared.embedded is not None
         for name in KEYS:
@@ -86,6 +92,13 @@ async def filled(tmp_path: Path) -> AsyncIterator[Prepared]:
             prepared.embedded.stop()
 
 
+@pytest.fixture(scope="module")
+def kept(filled: Prepared, home: Path) -> Path:
+    """A backup of it."""
+    back_up(home / "data", home / "kept", NOW)
+    return home / "kept"
+
+
 @pytest.fixture
 def elsewhere(tmp_path: Path) -> Iterator[Path]:
     yield tmp_path / "elsewhere"
@@ -93,16 +106,23 @@ def elsewhere(tmp_path: Path) -> Iterator[Path]:
 
 
 async def test_everything_comes_back_and_the_walls_stand(
-    filled: Prepared, tmp_path: Path, elsewhere: Path
+    filled: Prepared, home: Path, kept: Path, elsewhere: Path
 ) -> None:
     rows, walls = await rows_of(filled.owner_url), await looked_at(filled.owner_url, WALLS)
     assert all(rows[table] != (0, None) for table in ('"Message"', '"UserEvent"', '"Session"'))
-    back_up(tmp_path / "data", tmp_path / "kept" / "one", NOW)
     assert filled.embedded is not None
     filled.embedded.stop()
-    shutil.rmtree(tmp_path / "data" / "postgres")
+    gone = (home / "data").rename(home / "gone")
+    try:
+        await comes_back(kept, elsewhere, rows, walls)
+    finally:
+        gone.rename(home / "data")
+        filled.embedded.start()
 
-    await restore(elsewhere, tmp_path / "kept" / "one")
+
+async def comes_back(kept: Path, elsewhere: Path, rows: object, walls: object) -> None:
+    """From this backup alone, to what there was."""
+    await restore(elsewhere, kept)
     again = await prepare(EMBEDDED, elsewhere)
     assert not again.applied
     assert await rows_of(again.owner_url) == rows
@@ -127,15 +147,13 @@ async def messages_of(db: Database, user_id: str) -> set[str]:
         return {row["id"] for row in await tx.fetch('SELECT id FROM "Message"')}
 
 
-async def test_a_backup_is_for_its_owner_only_and_whole(filled: Prepared, tmp_path: Path) -> None:
-    target = tmp_path / "one"
-    back_up(tmp_path / "data", target, NOW)
-    assert {path.name for path in target.iterdir()} == {DUMP, NOTE, *KEYS}
-    assert stat.S_IMODE(target.stat().st_mode) == 0o700
-    assert {stat.S_IMODE(path.stat().st_mode) for path in target.iterdir()} == {0o600}
+def test_a_backup_is_for_its_owner_only_and_whole(home: Path, kept: Path) -> None:
+    assert {path.name for path in kept.iterdir()} == {DUMP, NOTE, *KEYS}
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in kept.iterdir()} == {0o600}
     with pytest.raises(SetupError, match="exists already"):
-        back_up(tmp_path / "data", target, NOW)
-    assert not (tmp_path / ".one.new").exists()
+        back_up(home / "data", kept, NOW)
+    assert not (home / ".kept.new").exists()
 
 
 async def test_a_hub_that_does_not_serve_is_backed_up_too_and_stays_ended(
@@ -152,10 +170,9 @@ async def test_a_hub_that_does_not_serve_is_backed_up_too_and_stays_ended(
 
 @pytest.mark.parametrize("damage", ["bytes", "shorter", "no note", "other version", "nothing"])
 async def test_what_is_no_whole_backup_is_refused_and_leaves_nothing(
-    filled: Prepared, tmp_path: Path, elsewhere: Path, damage: str
+    kept: Path, tmp_path: Path, elsewhere: Path, damage: str
 ) -> None:
-    source = tmp_path / "one"
-    back_up(tmp_path / "data", source, NOW)
+    source = shutil.copytree(kept, tmp_path / "one")
     dump = (source / DUMP).read_bytes()
     if damage == "bytes":
         (source / DUMP).write_bytes(dump[:5_000] + b"?" + dump[5_001:])
@@ -173,13 +190,12 @@ async def test_what_is_no_whole_backup_is_refused_and_leaves_nothing(
     assert not (elsewhere / "postgres").exists()
 
 
-async def test_a_database_is_never_written_over(filled: Prepared, tmp_path: Path) -> None:
-    back_up(tmp_path / "data", tmp_path / "one", NOW)
+async def test_a_database_is_never_written_over(home: Path, kept: Path, tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="Another hub"):
-        await restore(tmp_path / "data", tmp_path / "one")
+        await restore(home / "data", kept)
     (tmp_path / "other" / "postgres").mkdir(parents=True)
     with pytest.raises(SetupError, match="holds a database already"):
-        await restore(tmp_path / "other", tmp_path / "one")
+        await restore(tmp_path / "other", kept)
 
 
 @pytest.mark.parametrize("command", ["backup", "restore"])
