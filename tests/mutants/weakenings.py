@@ -70,8 +70,8 @@ SQL: tuple[Sql, ...] = (
     Sql(
         "epoch check off: every lease holds",
         (f"{MATRIX}::test_inserts_need_a_lease_that_stands",),
-        statements="CREATE OR REPLACE FUNCTION hub.lease_holds() RETURNS boolean STABLE"
-        " LANGUAGE sql RETURN true",
+        statements="CREATE OR REPLACE FUNCTION hub.held_lease() RETURNS SETOF bigint STABLE"
+        " LANGUAGE sql BEGIN ATOMIC SELECT 1::bigint; END",
     ),
     Sql(
         "a host writes private rows for anybody", (f"{MATRIX}::test_inserts",),

@@ -18,6 +18,9 @@ CONNECT_SECONDS_MAX = 5
 FLUSH_SECONDS_MAX = 30
 READ_ONLY = "25006"
 """The server became a standby under us: not the fault of a row."""
+BY_KEY = {"enable_seqscan": "off"}
+"""A flush finds every row by its key. Plans are made once for a connection, and one that was made
+while a table was small would go on reading all of it."""
 
 
 class PostgresFlushStore:
@@ -60,8 +63,9 @@ class PostgresFlushStore:
             return self._connection
         try:
             connection = await asyncpg.connect(
-                self._url, timeout=CONNECT_SECONDS_MAX, command_timeout=FLUSH_SECONDS_MAX
-            )
+                self._url, timeout=CONNECT_SECONDS_MAX, command_timeout=FLUSH_SECONDS_MAX,
+                server_settings=BY_KEY,
+            )  # fmt: skip
             await prepare_connection(connection)
         except DRIVER_ERRORS as wrong:
             raise OutcomeUnknown(type(wrong).__name__) from None
