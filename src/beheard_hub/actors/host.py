@@ -152,7 +152,8 @@ class Host:
         )  # fmt: skip
         announcer = self.subscriptions.announcer
         attending = attend(
-            [announcer.tick, self.subscriptions.tick, self._notifier.tick], ports.sleep
+            [announcer.tick, self.subscriptions.tick, self._notifier.tick, self._mergers.tick],
+            ports.sleep,
         )
         for loop in (self.placement.run(), tending.run(), attending):
             self._loops.append(background.spawn(loop))
@@ -179,7 +180,7 @@ class Host:
         )  # fmt: skip
         self._mergers = Mergers(
             self.peers, ports.sessions, self.activation, self.turns.abandon,
-            self.subscriptions.follow,
+            self.subscriptions.follow, self._tally.connected, ports.clock, background,
         )  # fmt: skip
         self.turns.merged = self._mergers.sought
         self.subscriptions.member = self._mergers.cell_of

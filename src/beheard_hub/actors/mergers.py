@@ -6,7 +6,8 @@ guest and is not done (a lane that speaks, a timer) is the user's when it comes 
 
 The word may come after a command of the guest, or be lost. So whoever is refused what only a
 stranger is refused is looked up first: where the database knows whom they became, the word goes out
-before the refusal, and the gateway sends the command again for the user.
+before the refusal, and the gateway sends the command again for the user. And those who are
+connected and ask for nothing are looked up every `LOOKED_SECONDS`, by the host of their home.
 """
 
 from __future__ import annotations
@@ -15,12 +16,16 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
 
 from beheard_hub.actors.activation import UNAVAILABLE, Activation
+from beheard_hub.actors.background import Background
 from beheard_hub.actors.cell import Cell
 from beheard_hub.domain.refusals import Refusal
 from beheard_hub.link_messages import MergedFrom
-from beheard_hub.ports import GatewayPeer, SessionStore, StoreUnavailable
+from beheard_hub.ports import Clock, GatewayPeer, SessionStore, StoreUnavailable
 
 REMEMBERED_MAX = 1_000
+LOOKED_SECONDS = 10.0
+"""How long an idle connection of a guest who was merged stays the guest's, where the word was lost,
+at most; longer only while the database is away."""
 
 
 class Mergers:
@@ -29,6 +34,7 @@ class Mergers:
     def __init__(
         self, peers: Collection[GatewayPeer], store: SessionStore, activation: Activation,
         abandon: Callable[[Cell], None], follow: Callable[[str, str, str], None],
+        connected: Callable[[], Sequence[str]], clock: Clock, background: Background,
     ) -> None:  # fmt: skip
         self._peers = peers
         """The host's gateways, as they come and go."""
@@ -37,6 +43,11 @@ class Mergers:
         self._abandon = abandon
         self._follow = follow
         """Told session, guest and user: those who listen go on there."""
+        self._connected = connected
+        """Answers which users have a connection, of those whose home is here."""
+        self._clock = clock
+        self._background = background
+        self._looked_at = clock.mono()
         self._became: OrderedDict[str, str] = OrderedDict()
 
     def who(self, user_id: str) -> str:
@@ -50,6 +61,22 @@ class Mergers:
         if found is not None:
             self.tell(user_id, *found)
         return found is not None
+
+    def tick(self) -> None:
+        """Time passed."""
+        now = self._clock.mono()
+        if now - self._looked_at >= LOOKED_SECONDS:
+            self._looked_at = now
+            if connected := self._connected():
+                self._background.spawn(self._look(connected))
+
+    async def _look(self, connected: Sequence[str]) -> None:
+        try:
+            found = await self._store.became_of(connected)
+        except StoreUnavailable:
+            return  # the next round asks
+        for guest_id, user_id, sessions in found:
+            self.tell(guest_id, user_id, sessions)
 
     async def cell_of(self, key: str, user_id: str) -> Cell | Refusal:
         """As `Activation.cell_of`; who was merged is to ask again, as whom they became."""

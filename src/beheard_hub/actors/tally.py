@@ -8,6 +8,8 @@ gateway only costs one message for each connection that comes or goes, and no an
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from beheard_hub.link_messages import ElsewhereFrom, HereTo
 from beheard_hub.ports import GatewayPeer
 
@@ -21,6 +23,10 @@ class Tally:
 
     def __len__(self) -> int:
         return len(self._users)
+
+    def connected(self) -> Sequence[str]:
+        """Users who have a connection."""
+        return [user_id for user_id, by in self._users.items() if any(by.values())]
 
     def heard(self, peer: GatewayPeer, message: HereTo) -> None:
         """A gateway speaks of one user. It is answered when it has more connections than before:

@@ -184,6 +184,12 @@ class PostgresSessionStore:
             row = await tx.fetchrow(sql.text("user.became"))
         return (row["userId"], row["sessions"]) if row else None
 
+    async def became_of(self, user_ids: Sequence[str]) -> Sequence[tuple[str, str, Sequence[str]]]:
+        """See the port."""
+        async with self._db.as_ops() as tx:
+            rows = await tx.fetch(sql.text("user.became_of"), list(user_ids))
+        return [(row["guestId"], row["userId"], row["sessions"]) for row in rows]
+
 
 class PostgresReadStore:
     """Implements `ports.ReadStore`: named queries, always as somebody.

@@ -152,6 +152,9 @@ class SessionStore(Protocol):
         """Whom that guest was merged with, and the practices that came along; None for all who
         were not."""
 
+    async def became_of(self, user_ids: Sequence[str]) -> Sequence[tuple[str, str, Sequence[str]]]:
+        """(guest, user, practices) of those among them who were merged."""
+
 
 class StoredReceipt(msgspec.Struct, frozen=True):
     """A "CommandReceipt" row; `reply` may hold refs."""

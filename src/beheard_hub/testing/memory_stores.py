@@ -303,6 +303,16 @@ class MemorySessionStore:
             return row["userId"], row["sessions"]
         return None
 
+    async def became_of(self, user_ids: Sequence[str]) -> Sequence[tuple[str, str, Sequence[str]]]:
+        """See the port."""
+        await asyncio.sleep(0)
+        self._database.check()
+        return [
+            (row["guestId"], row["userId"], row["sessions"])
+            for row in self._database.rows("hub.MergedGuest")
+            if row["guestId"] in user_ids
+        ]
+
 
 def _order(reminder: DueReminder) -> tuple[datetime, str]:
     return reminder.due_at, reminder.id

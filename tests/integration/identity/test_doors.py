@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from beheard_hub.actors import observers
+from beheard_hub.actors import mergers, observers
 from beheard_hub.client import Refused
 from beheard_hub.domain.refusals import Code
 from beheard_hub.persistence.database import Database
@@ -124,6 +124,20 @@ async def test_no_practice_is_needed_to_be_followed(town: Town, db: Database) ->
         for device in (phone, tablet):
             await device.hears("hello", userId=user.id)
             assert device.count("error") == 0
+
+
+async def test_an_idle_connection_is_followed_too(
+    town: Town, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mergers, "LOOKED_SECONDS", 0.5)
+    guest, user = await town.guest(), await town.user(subject="fay")
+    devices = [town.device(guest, gateway) for gateway in (0, 1)]
+    async with devices[0].hub, devices[1].hub:
+        for device in devices:
+            await device.hears("hello", userId=guest.id)
+        await PostgresRegister(db).link(guest.id, GOOGLE, "fay", "fay@home.test")
+        for device in devices:
+            await device.hears("hello", userId=user.id)
 
 
 async def only_the_user_is_left(

@@ -9,11 +9,11 @@ import pytest
 
 from beheard_hub.actors.activation import ActivationLimits
 from beheard_hub.actors.host import Host
-from beheard_hub.actors.mergers import REMEMBERED_MAX
+from beheard_hub.actors.mergers import LOOKED_SECONDS, REMEMBERED_MAX
 from beheard_hub.domain.refusals import Code
-from beheard_hub.link_messages import MergedFrom, MergedTo, Refused
+from beheard_hub.link_messages import HereTo, MergedFrom, MergedTo, Refused
 from beheard_hub.ports import RowRefused
-from tests.unit.actors.world import Peer, World, until
+from tests.unit.actors.world import Peer, World, soon, until
 
 
 def merge(world: World, peer: Peer, guest: str = "ann", user: str = "zoe") -> None:
@@ -91,6 +91,30 @@ async def test_the_word_goes_out_before_a_refusal(world: World, merged: bool) ->
     ear = peer.subscribe()
     await until(lambda: peer.of(Refused)[-1].sub == ear, "the ear is refused")
     assert peer.of(Refused)[-1].retryable == merged, "the gateway registers it for the user"
+
+
+async def test_who_is_connected_and_asks_for_nothing_is_looked_up(world: World) -> None:
+    host = await world.host()
+    peer, other = Peer(host), Peer(host, "another")
+    no: list[str] = []
+    rows = [{"guestId": g, "userId": "zoe", "sessions": no} for g in ("ann", "eve", "gus")]
+    world.database.tables["hub.MergedGuest"] = rows
+    for user, connections in (("ann", 1), ("bob", 2), ("eve", 0)):
+        host.received(peer, HereTo(user, connections))
+
+    async def look() -> list[MergedFrom]:
+        world.clock.advance(LOOKED_SECONDS)
+        host._mergers.tick()
+        await soon()
+        return other.of(MergedFrom)
+
+    host._mergers.tick()
+    world.database.available = False
+    assert await look() == []
+    world.database.available = True
+    assert await look() == [MergedFrom("ann", "zoe", [])]
+    host.received(peer, HereTo("ann", 0))
+    assert await look() == [MergedFrom("ann", "zoe", [])], "followed: nobody is told again"
 
 
 async def test_every_gateway_is_told(world: World) -> None:

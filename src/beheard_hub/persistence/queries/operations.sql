@@ -205,6 +205,11 @@ SELECT l.outcome, l."userId" FROM hub.link_identity($1, $2, $3) l;
 -- Whom the actor was merged with as a guest.
 SELECT b."userId", b.sessions FROM hub.became() b;
 
+-- name: user.became_of
+-- Who of these users was merged as a guest, and with whom.
+-- args: user_ids
+SELECT b."guestId", b."userId", b.sessions FROM hub.became_of($1) b;
+
 -- name: user.unlink
 -- Takes an identity of the actor's away.
 -- args: identity_id
