@@ -107,6 +107,7 @@ def _quieten(library: logging.Logger) -> None:
     its token off."""
     library.handlers.clear()
     library.propagate = True
+    library.setLevel(logging.WARNING)
 
 
 def _hear_again() -> None:
