@@ -78,6 +78,7 @@ OVERVIEW = Dashboard("beheard-overview", "BeHeard: overview", [
           "4408 does not read, 4429 asks too much, 1012 restarting; docs/websocket.md has all"),
     Panel("REST requests", RATE, rates("beheard_requests_total", "status")),
     Panel("REST requests under way", SHORT, by_process("beheard_requests_under_way")),
+    Panel("Commands without an answer yet", SHORT, by_process("beheard_commands_unanswered")),
     Panel("Sessions stored", SHORT, [("sum by (status) (beheard_stored_sessions)", "{{status}}")]),
     Panel("People by stage", SHORT,
           [("sum by (stage) (beheard_stored_stages)", "stage {{stage}}")]),

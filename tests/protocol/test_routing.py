@@ -7,6 +7,7 @@ from typing import Any
 
 from beheard_hub.domain.limits import SHARDS
 from beheard_hub.domain.sharding import shard_of
+from beheard_hub.gateway.gauges import probe
 from beheard_hub.link_messages import (
     Acked,
     DeltaFrom,
@@ -17,6 +18,7 @@ from beheard_hub.link_messages import (
     SnapshotFrom,
     ToGateway,
 )
+from beheard_hub.observability.metrics import COMMANDS_UNANSWERED
 
 from .conftest import Client, Hub, StartHub, until
 from .fake_host import AT, World
@@ -47,8 +49,16 @@ async def test_commands_in_flight_are_sent_again_to_the_next_owner(start_hub: St
     second = hub.world.hosts["h2"]
     await until(lambda: len(second.held) == 21, "the commands at the second host")
     assert [command.id for command in second.commands] == [f"c{number}" for number in range(21)]
+    assert shown_unanswered(hub) == 21
     second.release()
     assert [(await client.expect("ack"))["id"] for _ in range(21)] == [f"c{n}" for n in range(21)]
+    assert shown_unanswered(hub) == 0
+
+
+def shown_unanswered(hub: Hub) -> float:
+    """What an operator sees."""
+    probe(hub.gateway.lobby)()
+    return float(COMMANDS_UNANSWERED._value.get())
 
 
 async def test_what_was_committed_before_the_death_is_a_duplicate(start_hub: StartHub) -> None:

@@ -51,6 +51,8 @@ RULES: Sequence[Rule] = (
          "the host: its core is full, or shared; more hosts or more cores"),
     Rule("gateway", "loop_lag_ms", 50, "slow", "{who}: its loop was {value} ms late",
          "the gateway: its core is full, or shared; more gateways or more cores"),
+    Rule("gateway", "commands_unanswered", 1_000, "slow", "{who}: {value} commands wait for hosts",
+         "the hosts: the lines above; or shards without one, for 8 s at most"),
     Rule("host", "buffered", 1_000, "slow", "{who}: {value} decided turns wait for their commit",
          "more comes in than the database commits; at 5,000 commands are refused"),
     Rule("host", "command_p99_ms", 250, "slow", "{who}: a command takes {value} ms (p99)",

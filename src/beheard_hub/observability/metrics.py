@@ -50,6 +50,9 @@ CONNECTIONS = _gauge(GATEWAY, "connections", "Open websockets")
 REQUESTS_UNDER_WAY = _gauge(
     GATEWAY, "requests_under_way", "REST requests that wait for their answer"
 )
+COMMANDS_UNANSWERED = _gauge(
+    GATEWAY, "commands_unanswered", "Commands, by either door, that no host has answered yet"
+)
 REQUESTS = _counter(GATEWAY, "requests", "REST requests answered", "status")
 CLOSES = _counter(GATEWAY, "closes", "Websockets that the hub closed", "code")
 LINKS = _gauge(GATEWAY, "links", "Links to session hosts that stand")

@@ -39,6 +39,8 @@ class GatewayFigures(msgspec.Struct, frozen=True, kw_only=True):
     connections: int
     requests_per_second: float
     requests_under_way: int
+    commands_unanswered: int
+    """By either door: with a host, or waiting for one."""
     server_errors: int
     """Requests answered 500 and above."""
     closes: int
@@ -158,6 +160,7 @@ def _gateway(window: Window, name: str) -> GatewayFigures:
         connections=int(now.sum("beheard_connections", process=name)),
         requests_per_second=window.rate("beheard_requests_total", process=name),
         requests_under_way=int(now.sum("beheard_requests_under_way", process=name)),
+        commands_unanswered=int(now.sum("beheard_commands_unanswered", process=name)),
         server_errors=sum(count for status, count in answers.items() if status >= "500"),
         closes=round(window.grown("beheard_closes_total", process=name)),
         links=int(now.sum("beheard_links", process=name)),

@@ -88,6 +88,7 @@ HOSTS: Sequence[Column] = (
 GATEWAYS: Sequence[Column] = (
     Column("gateway", lambda of: of.name),
     Column("conns", lambda of: _count(of.connections)),
+    Column("unanswered", lambda of: _count(of.commands_unanswered)),
     Column("req/s", lambda of: _rate(of.requests_per_second)),
     Column("waiting", lambda of: _count(of.requests_under_way), wide=True),
     Column("5xx", lambda of: _count(of.server_errors)),
