@@ -18,6 +18,10 @@ TWINS = "tests/privacy/test_twin_runs.py"
 PRACTICES = "tests/privacy/test_practice_walls.py"
 BUNDLES = "tests/unit/ai/test_bundles.py"
 JUDGED = "tests/integration/practice/test_judged.py"
+NEXT_HOST = (
+    "tests/integration/practice/test_exchange.py"
+    "::test_the_next_host_goes_on_where_one_has_gone_also_for_who_watches"
+)
 
 
 class Weakening(msgspec.Struct, frozen=True):
@@ -315,6 +319,20 @@ TEXT: tuple[Text, ...] = (
         old="    turn.say(data.lane, data.content, made, data.message_id)\n",
         new="    for number in (data.message_id, None):\n"
         "        turn.say(data.lane, data.content, made, number)\n",
+    ),
+    Text(
+        "a lane that has spoken is asked again by the next host", (NEXT_HOST,),
+        file="domain/practice/handlers/exchange.py",
+        old="    turn.done.append(data.reminder_id)\n    if _is_late(",
+        new="    if _is_late(",
+    ),
+    Text(
+        "a practice's message that is sent again to the next host begins another exchange",
+        (NEXT_HOST,),
+        file="actors/cell.py",
+        old="            for user, hashes in loaded.receipts.items()\n",
+        new="            for user, hashes in loaded.receipts.items()\n"
+        '            if kind.name != "practice"\n',
     ),
     Text(
         "the partner hears what the coach said", (JUDGED,),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import asyncpg
 import pytest
@@ -13,7 +13,7 @@ import pytest
 from beheard_hub.ai.offline.voice import OfflineVoice
 from beheard_hub.domain.practice.protocol import LANES
 from beheard_hub.domain.refusals import Code
-from beheard_hub.link_messages import DeltaFrom, Refused
+from beheard_hub.link_messages import Acked, CommandTo, DeltaFrom, Refused, ToGateway
 from beheard_hub.persistence.database import Database
 from tests.conftest import TestDatabase
 from tests.integration.consent.house import House, Phone
@@ -21,6 +21,7 @@ from tests.integration.practice.stage import Stage, staged, told
 from tests.integration.practice.voices import BREAKS, CANARY, COSTS, ScriptedVoice
 
 SECONDS_MAX = 20
+SENT = 1_000
 SPOKEN = ["user", *LANES]
 PAGE = Path(__file__).resolve().parents[3] / "docs/practice-failures.md"
 
@@ -256,7 +257,8 @@ async def test_the_next_host_goes_on_where_one_has_gone_also_for_who_watches(
     anna, rita = await stage.person("GUEST"), await stage.person("STAFF")
     _, session = await stage.invited(anna, rita)
     rita.watch(session, after=0)
-    await anna.do("practice.send", session, content="Hello?")
+    sent = CommandTo(SENT, anna.user_id, "sent", "practice.send", {"content": "Hello?"}, session)
+    first.host.received(anna, sent)
     await asyncio.wait_for(before.begun.wait(), SECONDS_MAX)
     await rita.hears(lambda message: isinstance(message, DeltaFrom) and message.lane == lane)
     await first.stop()
@@ -271,10 +273,20 @@ async def test_the_next_host_goes_on_where_one_has_gone_also_for_who_watches(
             await told(who, "practice.exchange_complete")
         watched = [(event.seq, event.data) for event in (*rita.events(), *observer.events())]
         assert watched == [(event.seq, event.data) for event in phone.events()]
+        second.host.received(phone, sent)  # whose ack may have been lost with the first host
+        await phone.hears(answers_it)
+        assert [one.duplicate for one in phone.received if answers_it(one)] == [True]
         await whole(stage, session, SPOKEN)
         assert await waiting(stage, session) == 0
+        assert list(after.scripts) == list(LANES)[list(LANES).index(lane) :]
     finally:
         await second.stop()
+
+
+def answers_it(message: ToGateway) -> TypeGuard[Acked]:
+    """The ack of the message that was sent."""
+    assert not isinstance(message, Refused), message
+    return isinstance(message, Acked) and message.rid == SENT
 
 
 async def test_without_a_model_a_practice_is_played_by_rules(
