@@ -222,17 +222,17 @@ def doctor(data_dir: DataDir = None) -> None:
 def ops(
     data_dir: DataDir = None,
     url: Annotated[str | None, typer.Option(help="Of a gateway, instead of --data-dir.")] = None,
-    token: Annotated[
-        str | None, typer.Option(help="With --url from elsewhere (BEHEARD_METRICS_TOKEN).")
-    ] = None,
     once: Annotated[bool, typer.Option("--once", help="Print one frame and end.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One frame as JSON.")] = False,
     svg: Annotated[Path | None, typer.Option(help="One frame, as a picture too.")] = None,
 ) -> None:
-    """Watch a running hub: what lives where, what is slow, and why."""
+    """Watch a running hub: what lives where, what is slow, and why.
+
+    From another machine, with --url, it needs the hub's BEHEARD_METRICS_TOKEN in its environment.
+    """
     from beheard_hub.ops import command
 
-    chosen = settings.load(options={"BEHEARD_DATA_DIR": data_dir, "BEHEARD_METRICS_TOKEN": token})
+    chosen = settings.load(options={"BEHEARD_DATA_DIR": data_dir})
     path = chosen.server.data_dir.expanduser().absolute()
     if url is not None:
         look, source = command.page_of(url, chosen.server.metrics_token), url

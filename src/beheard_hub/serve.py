@@ -199,6 +199,7 @@ class Hub:
 
     async def _step(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         began = time.monotonic()
+        self.say.print(f"  {name} ...")
         await work
         self.say.print(f"  {name}: {time.monotonic() - began:.1f} s")
 

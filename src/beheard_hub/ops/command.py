@@ -74,7 +74,7 @@ def page_of(url: str, token: str | None) -> Look:
         if answer.status_code != httpx.codes.OK:
             raise SetupError(
                 f"{address} answers {answer.status_code}.",
-                "From another machine it needs the hub's BEHEARD_METRICS_TOKEN (--token).",
+                "From another machine it needs the hub's BEHEARD_METRICS_TOKEN.",
             )
         return answer.text
 

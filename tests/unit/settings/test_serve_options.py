@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command
 from typer.testing import CliRunner
 
+from beheard_hub import cli
 from beheard_hub.serve_options import OFFERED, parameter, with_settings
 from beheard_hub.settings import VARIABLES, Settings, SettingsError
 
@@ -43,3 +46,11 @@ def test_a_wrong_one_is_refused_by_its_variable() -> None:
     wrong = CliRunner().invoke(app, ["--demo", "--ably-port", "0"]).exception
     assert isinstance(wrong, SettingsError)
     assert "ABLY_PORT" in wrong.sentence
+
+
+def test_no_command_takes_a_secret_as_an_option() -> None:
+    made = get_command(cli.app)
+    assert isinstance(made, TyperGroup)
+    secrets = {parameter(row) for row in VARIABLES if row.secret} | {"token", "key", "password"}
+    for name, one in made.commands.items():
+        assert not secrets & {option.name for option in one.params}, name
