@@ -14,7 +14,8 @@ from beheard_hub.actors import gauges
 from beheard_hub.actors.collecting import Collecting, own_node
 from beheard_hub.actors.embedding_actor import EmbeddingOrder, EmbeddingPool
 from beheard_hub.actors.session_host import HostOrder
-from beheard_hub.actors.supervisor import RayOptions, Supervisor, machines, start_ray, stop_ray
+from beheard_hub.actors.spreading import Spreading, machines
+from beheard_hub.actors.supervisor import RayOptions, Supervisor, start_ray, stop_ray
 from beheard_hub.bootstrap import (
     Around,
     EmbedderParts,
@@ -90,7 +91,7 @@ class RayFleet:
         self.over = asyncio.Event()
         self._settings = settings
         self._numbers = publishing.folder(runtime.path)
-        self._collecting: asyncio.Task[None] | None = None
+        self._beside: list[asyncio.Task[None]] = []
         detached = settings.cluster.ray_address is not None
         self._embedding = EmbeddingPool(_embedding_order(settings, runtime), detached=detached)
         self.pool = Supervisor(
@@ -99,13 +100,15 @@ class RayFleet:
 
     async def start(self) -> None:
         """Starts every host. Raises SetupError where Ray may put one out of reach."""
-        if await machines() > 1:
+        if len(await machines()) > 1:
             check_reach(self._settings)
         await self.pool.start()
         self._embedding.start()
         if self._settings.cluster.ray_address is not None:
             collecting = Collecting(self._numbers, own_node(), self._named)
-            self._collecting = asyncio.create_task(collecting.run())
+            self._beside = [
+                asyncio.create_task(beside.run()) for beside in (collecting, Spreading(self.pool))
+            ]
 
     def _named(self) -> dict[str, Any]:
         return self.pool.named | self._embedding.named
@@ -117,9 +120,9 @@ class RayFleet:
 
     async def stop(self) -> None:
         """Drains every host, then ends the embedding actors."""
-        if self._collecting is not None:
-            self._collecting.cancel()
-            await asyncio.gather(self._collecting, return_exceptions=True)
+        for task in self._beside:
+            task.cancel()
+        await asyncio.gather(*self._beside, return_exceptions=True)
         await self.pool.stop()
         await self._embedding.stop()
 

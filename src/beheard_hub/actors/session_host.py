@@ -20,6 +20,7 @@ from uuid import uuid4
 
 import msgspec
 import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from beheard_hub import telemetry
 from beheard_hub.actors import gauges
@@ -230,11 +231,13 @@ ACTOR_NAME = "SessionHost-"
 """And its number: the name by which Ray knows a detached one."""
 
 
-def create(order: HostOrder, number: int, name: str | None) -> Handle:
-    """Asks Ray for one host; `name` set: detached, for a cluster that outlives us."""
+def create(order: HostOrder, number: int, name: str | None, node_id: str | None = None) -> Handle:
+    """Asks Ray for one host; `name` set: detached, for a cluster that outlives us. `node_id` is the
+    machine that it shall live on while that one is there."""
+    where = "SPREAD" if node_id is None else NodeAffinitySchedulingStrategy(node_id, soft=True)
     options: dict[str, Any] = {
         "num_cpus": CPUS,
-        "scheduling_strategy": "SPREAD",
+        "scheduling_strategy": where,
         "max_restarts": -1,
         "max_task_retries": 0,
         "max_concurrency": 16,

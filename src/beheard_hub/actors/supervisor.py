@@ -128,12 +128,6 @@ def _demand_token(environ: Mapping[str, str]) -> None:
         )
 
 
-async def machines() -> int:
-    """How many machines the cluster has now."""
-    nodes = await asyncio.to_thread(ray.nodes)
-    return sum(1 for node in nodes if node["Alive"])
-
-
 async def stop_ray() -> None:
     """Ends a Ray that `start_ray` started; leaves a cluster alone."""
     await asyncio.to_thread(ray.shutdown)
@@ -200,6 +194,13 @@ class Supervisor:
         return {f"session-host-{member.number}": member.handle for member in self._members}
 
     @property
+    def placed(self) -> dict[int, str] | None:
+        """The machine of every host, by its number; None while one is missing."""
+        if self.missing:
+            return None
+        return {m.number: m.address.node_id for m in self._members if m.address is not None}
+
+    @property
     def missing(self) -> int:
         """How many hosts should serve and do not."""
         return len(self._members) - len(self.addresses)
@@ -219,11 +220,11 @@ class Supervisor:
         for member in self._members:
             member.watch = asyncio.create_task(self._watch(member))
 
-    def _make(self, number: int) -> _Member:
+    def _make(self, number: int, node_id: str | None = None) -> _Member:
         name = f"{ACTOR_NAME}{number}" if self._detached else None
         if name is not None:
             _sweep(name)
-        return _Member(create(self._order, number, name), number)
+        return _Member(create(self._order, number, name, node_id), number)
 
     async def stop(self) -> None:
         """Drains all hosts and ends them."""
@@ -251,12 +252,26 @@ class Supervisor:
     async def remove(self, number: int) -> None:
         """Ends a host whose sessions move to the others first. Raises NotPossible."""
         async with self._changing:
-            member = next((m for m in self._members if m.number == number), None)
-            if member is None:
-                raise NotPossible(f"There is no session host {number}.")
+            member = self._numbered(number)
             if len(self._members) == 1:
                 raise NotPossible("This is the only session host; add another one first.")
             await self._remove(member)
+
+    async def relocate(self, number: int, node_id: str) -> None:
+        """Puts a new host on that machine of the cluster in the place of one elsewhere: it serves
+        before the old one hands over. Raises NotPossible."""
+        async with self._changing:
+            old, new = self._numbered(number), await self._add(node_id)
+            if new.address is None or new.address.node_id != node_id:
+                await self._remove(new)
+                raise NotPossible("The machine took no session host.")
+            await self._remove(old)
+
+    def _numbered(self, number: int) -> _Member:
+        for member in self._members:
+            if member.number == number:
+                return member
+        raise NotPossible(f"There is no session host {number}.")
 
     async def restart(self, on_step: Callable[[str], None]) -> None:
         """Puts a new host in the place of each, one after the other: the new one serves before the
@@ -267,9 +282,9 @@ class Supervisor:
                 await self._remove(old)
                 on_step(f"session host {old.number} gave way to {new.number}")
 
-    async def _add(self) -> _Member:
+    async def _add(self, node_id: str | None = None) -> _Member:
         taken = {member.number for member in self._members}
-        member = self._make(min(set(range(len(taken) + 1)) - taken))
+        member = self._make(min(set(range(len(taken) + 1)) - taken), node_id)
         try:
             async with asyncio.timeout(START_SECONDS_MAX):
                 await self._start(member)

@@ -73,6 +73,8 @@ class Hosts:
         self._table = RoutingTable(owners=[None] * SHARDS, hosts={})
         self._lines: dict[str, Line] = {}
         self._dials: dict[str, asyncio.Task[None]] = {}
+        self._unreachable: dict[str, str] = {}
+        """Host → why the attempt before failed: it is said once, not twenty times a second."""
         self._doubted: set[tuple[str, int]] = set()
         self._wrong = asyncio.Event()
         self._loop_task: asyncio.Task[None] | None = None
@@ -173,6 +175,8 @@ class Hosts:
         if table.owners != self._table.owners:
             self.changes += 1
         self._table = table
+        for gone in self._unreachable.keys() - table.hosts.keys():
+            del self._unreachable[gone]
         for line in list(self._lines.values()):
             entry = table.hosts.get(line.host_id)
             if entry is None or entry.epoch != line.epoch:
@@ -200,11 +204,14 @@ class Hosts:
                 )
         except (LinkClosed, OSError, TimeoutError) as failure:
             why = type(failure.__cause__ or failure).__name__
-            _log.info("dial_failed", host_id=line.host_id, error=why)
+            if self._unreachable.get(line.host_id) != why:
+                self._unreachable[line.host_id] = why
+                _log.info("dial_failed", host_id=line.host_id, error=why)
             return
         finally:
             self._dials.pop(line.host_id, None)
         line.link = link
+        self._unreachable.pop(line.host_id, None)
         self._lines[line.host_id] = line
         self.changes += 1
         _log.info("line_open", host_id=line.host_id, epoch=line.epoch)

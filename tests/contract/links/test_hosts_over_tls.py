@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from beheard_hub.actors.collecting import own_node
 from beheard_hub.actors.session_host import HostOrder
-from beheard_hub.actors.supervisor import RayOptions, Supervisor, machines, start_ray, stop_ray
+from beheard_hub.actors.spreading import machines, takers
+from beheard_hub.actors.supervisor import RayOptions, Supervisor, start_ray, stop_ray
 from beheard_hub.link_messages import Acked, CommandTo, ToGateway
 from beheard_hub.links import tls
 from beheard_hub.links.socket_link import SocketDialer
@@ -28,7 +30,7 @@ async def test_a_host_serves_over_tls_at_its_machines_address(tmp_path: Path) ->
     )
     await start_ray(RayOptions(cpus=1))
     try:
-        assert await machines() == 1
+        assert await machines() == await takers() == {own_node()}
         supervisor = Supervisor(order, 1)
         await supervisor.start()
         [address] = supervisor.addresses

@@ -17,7 +17,14 @@ import ray
 from beheard_hub.actors import supervisor as supervising
 from beheard_hub.actors.host import Host
 from beheard_hub.actors.session_host import HostAddress, HostOrder
-from beheard_hub.actors.supervisor import OWN_RAY, RayOptions, Supervisor, start_ray, stop_ray
+from beheard_hub.actors.supervisor import (
+    OWN_RAY,
+    NotPossible,
+    RayOptions,
+    Supervisor,
+    start_ray,
+    stop_ray,
+)
 from beheard_hub.link_messages import Acked, CommandTo, ToGateway
 from beheard_hub.links.socket_link import SocketDialer
 from beheard_hub.settings import process_environment
@@ -130,6 +137,24 @@ async def test_hosts_log_where_the_operator_looks(supervisor: Supervisor, folder
         assert lines, "a host says when a gateway's line opens"
         assert {line["level"] for line in lines} <= {"info", "warning"}
         assert path.stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_host_moves_to_a_machine_that_is_named(supervisor: Supervisor) -> None:
+    placed, deaths = supervisor.placed, supervisor.deaths
+    assert placed is not None
+    number, node_id = min(placed.items())
+    old, elsewhere = supervisor.addresses[0], "ab" * (len(node_id) // 2)
+    await supervisor.relocate(number, node_id)
+    after = supervisor.placed
+    assert after is not None
+    assert (len(after), number in after) == (len(placed), False)
+    assert old not in supervisor.addresses
+    assert all([isinstance(await ask(a.endpoint, 3), Acked) for a in supervisor.addresses])
+    with pytest.raises(NotPossible, match="took no session host"):
+        await supervisor.relocate(min(after), elsewhere)
+    with pytest.raises(NotPossible, match=f"no session host {number}"):
+        await supervisor.relocate(number, node_id)
+    assert (supervisor.placed, supervisor.deaths) == (after, deaths)
 
 
 async def test_sigterm_is_heard_by_us_and_by_nobody_else(sigterm: asyncio.Event) -> None:
