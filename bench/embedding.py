@@ -24,7 +24,7 @@ import asyncpg
 import msgspec
 
 from beheard_hub.actors.embedding_actor import EmbeddingOrder, EmbeddingPool
-from beheard_hub.actors.supervisor import RayOptions, start_ray, stop_ray
+from beheard_hub.actors.ray_cluster import RayOptions, start_ray, stop_ray
 from beheard_hub.ai.embedding import LocalEmbedder
 from beheard_hub.embeddings.vocabulary import Key, Page, Text, Vectors
 from beheard_hub.embeddings.worker import EmbeddingWorker, WorkerLimits

@@ -9,7 +9,7 @@ from typing import Any
 
 import ray
 
-from beheard_hub.actors.supervisor import RayOptions, start_ray, stop_ray
+from beheard_hub.actors.ray_cluster import RayOptions, start_ray, stop_ray
 from beheard_hub.settings import process_environment
 
 CALLS = 200

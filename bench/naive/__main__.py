@@ -21,7 +21,7 @@ import uvloop
 from websockets.asyncio.server import Server, ServerConnection, serve
 
 from beheard_hub import telemetry
-from beheard_hub.actors.supervisor import RayOptions, start_ray, stop_ray
+from beheard_hub.actors.ray_cluster import RayOptions, start_ray, stop_ray
 from beheard_hub.bootstrap import build_host
 from beheard_hub.persistence.data_dir import DataDirectory
 from beheard_hub.persistence.prepare import prepare

@@ -13,9 +13,10 @@ from beheard_hub import telemetry
 from beheard_hub.actors import gauges
 from beheard_hub.actors.collecting import Collecting, own_node
 from beheard_hub.actors.embedding_actor import EmbeddingOrder, EmbeddingPool
+from beheard_hub.actors.ray_cluster import RayOptions, machines, start_ray, stop_ray
 from beheard_hub.actors.session_host import HostOrder
-from beheard_hub.actors.spreading import Spreading, machines
-from beheard_hub.actors.supervisor import RayOptions, Supervisor, start_ray, stop_ray
+from beheard_hub.actors.spreading import Spreading
+from beheard_hub.actors.supervisor import Supervisor
 from beheard_hub.bootstrap import (
     Around,
     EmbedderParts,

@@ -16,14 +16,12 @@ import ray
 
 from beheard_hub import telemetry
 from beheard_hub.actors.collecting import own_node
+from beheard_hub.actors.ray_cluster import RayOptions, start_ray, stop_ray
 from beheard_hub.actors.session_host import ACTOR_NAME, Handle
 from beheard_hub.actors.supervisor import (
     ADOPT_SECONDS_MAX,
     DRAIN_SECONDS_MAX,
     HAND_OVER_SECONDS_MAX,
-    RayOptions,
-    start_ray,
-    stop_ray,
 )
 
 _log = telemetry.logger("supervisor")

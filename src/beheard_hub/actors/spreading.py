@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Collection, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import ray
 
 from beheard_hub import telemetry
+from beheard_hub.actors.ray_cluster import takers
 from beheard_hub.actors.supervisor import NotPossible
 
 LOOK_SECONDS = 5.0
@@ -56,20 +57,6 @@ def due(hosts: Mapping[int, str], machines: Collection[str]) -> Move | None:
     if counts[most] - counts[fewest] < 2:
         return None
     return Move(max(number for number, where in hosts.items() if where == most), fewest)
-
-
-async def machines() -> set[str]:
-    """Machines of the cluster that are there now."""
-    return {node["NodeID"] for node in await _nodes()}
-
-
-async def takers() -> set[str]:
-    """Those that take hosts: `ray start --num-cpus=0` keeps them away."""
-    return {node["NodeID"] for node in await _nodes() if node["Resources"].get("CPU")}
-
-
-async def _nodes() -> list[Mapping[str, Any]]:
-    return [node for node in await asyncio.to_thread(ray.nodes) if node["Alive"]]
 
 
 class Spreading:

@@ -6,9 +6,9 @@ import asyncio
 from pathlib import Path
 
 from beheard_hub.actors.collecting import own_node
+from beheard_hub.actors.ray_cluster import RayOptions, machines, start_ray, stop_ray, takers
 from beheard_hub.actors.session_host import HostOrder
-from beheard_hub.actors.spreading import machines, takers
-from beheard_hub.actors.supervisor import RayOptions, Supervisor, start_ray, stop_ray
+from beheard_hub.actors.supervisor import Supervisor
 from beheard_hub.link_messages import Acked, CommandTo, ToGateway
 from beheard_hub.links import tls
 from beheard_hub.links.socket_link import SocketDialer

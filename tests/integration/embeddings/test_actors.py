@@ -12,7 +12,7 @@ import asyncpg
 import pytest_asyncio
 
 from beheard_hub.actors.embedding_actor import EmbeddingOrder, EmbeddingPool, Hints
-from beheard_hub.actors.supervisor import RayOptions, start_ray, stop_ray
+from beheard_hub.actors.ray_cluster import RayOptions, start_ray, stop_ray
 from beheard_hub.runtime import Runtime
 from beheard_hub.settings import process_environment
 from tests.conftest import TestDatabase

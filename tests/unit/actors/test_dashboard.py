@@ -13,8 +13,9 @@ import pytest
 import pytest_asyncio
 import ray
 
+from beheard_hub.actors.ray_cluster import RayOptions, start_ray, stop_ray
 from beheard_hub.actors.session_host import HostOrder
-from beheard_hub.actors.supervisor import RayOptions, Supervisor, start_ray, stop_ray
+from beheard_hub.actors.supervisor import Supervisor
 from beheard_hub.settings import SetupError, process_environment
 
 PAGES = (

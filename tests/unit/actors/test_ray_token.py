@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from beheard_hub.actors.supervisor import TOKEN_VARIABLES, RayOptions, start_ray
+from beheard_hub.actors.ray_cluster import TOKEN_VARIABLES, RayOptions, start_ray
 from beheard_hub.persistence.data_dir import kept_secret
 from beheard_hub.settings import process_environment
 
@@ -18,7 +18,7 @@ import asyncio, sys
 from pathlib import Path
 import ray
 from beheard_hub import telemetry
-from beheard_hub.actors.supervisor import RayOptions, start_ray, stop_ray
+from beheard_hub.actors.ray_cluster import RayOptions, start_ray, stop_ray
 from beheard_hub.settings import process_environment
 telemetry.configure()
 async def serve():

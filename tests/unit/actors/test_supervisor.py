@@ -16,15 +16,9 @@ import ray
 
 from beheard_hub.actors import supervisor as supervising
 from beheard_hub.actors.host import Host
+from beheard_hub.actors.ray_cluster import OWN_RAY, RayOptions, start_ray, stop_ray
 from beheard_hub.actors.session_host import HostAddress, HostOrder
-from beheard_hub.actors.supervisor import (
-    OWN_RAY,
-    NotPossible,
-    RayOptions,
-    Supervisor,
-    start_ray,
-    stop_ray,
-)
+from beheard_hub.actors.supervisor import NotPossible, Supervisor
 from beheard_hub.link_messages import Acked, CommandTo, ToGateway
 from beheard_hub.links.socket_link import SocketDialer
 from beheard_hub.settings import process_environment
@@ -185,7 +179,7 @@ async def test_every_host_that_lives_hears_of_a_role(monkeypatch: pytest.MonkeyP
     async def lives(*_: object) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(supervising, "create", lambda _order, number, _name: handles[number])
+    monkeypatch.setattr(supervising, "create", lambda _order, number, *_: handles[number])
     monkeypatch.setattr(supervising, "gone", lives)
     pool = Supervisor(HostOrder(factory="", runtime=None, secret="", folder=""), len(handles))
     await pool.start()
