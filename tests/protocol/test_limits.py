@@ -118,3 +118,22 @@ async def test_subscriptions_are_bounded(start_hub: StartHub) -> None:
     assert (await client.expect("error"))["code"] == "RATE_LIMITED"
     await client.send(type="subscribe", sessionId="s1")
     await client.expect("snapshot")
+
+
+@pytest.mark.parametrize("codec", [JSON, MSGPACK])
+async def test_of_a_flood_each_command_is_answered_once_and_what_is_taken_keeps_its_order(
+    start_hub: StartHub, codec: str
+) -> None:
+    hub = await start_hub(limits=False, unacked_commands_max=4)
+    client = await hub.enter(codec=codec)
+    ids = [f"c{number}" for number in range(200)]
+    for command_id in ids:
+        await client.send(type="command", id=command_id, name="echo", data={}, sessionId="s1")
+    answers = [await client.next() for _ in ids]
+    assert sorted(answer["id"] for answer in answers) == sorted(ids)
+    refused = [answer for answer in answers if answer["type"] == "error"]
+    assert all(r["code"] == "RATE_LIMITED" and r["retryAfterMs"] > 0 for r in refused)
+    acked = {answer["id"] for answer in answers if answer["type"] == "ack"}
+    assert len(acked) >= 4
+    assert [c.id for c in hub.host.commands] == [i for i in ids if i in acked]
+    await client.still_lives()

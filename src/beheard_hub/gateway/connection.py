@@ -3,7 +3,7 @@
 All rules are in `connection_protocol.py`; here is only what needs a socket and a loop. Nothing is
 awaited between a frame's arrival and its effects, except while a token is being checked: then the
 next frames wait. Writing has a task only while something waits, so an idle connection costs one
-task, blocked in `receive`.
+task, blocked in `receive`; while it is, frames are acted on as they come (`heard`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from beheard_hub.gateway import connection_protocol as rules
 from beheard_hub.gateway.close_codes import CLOSE_CODES, CloseCode
 from beheard_hub.gateway.frames import Codec, Malformed, Outgoing
 from beheard_hub.gateway.outbox import Outbox
+from beheard_hub.gateway.wire import FAILED, Wire
 from beheard_hub.observability.metrics import CLOSES
 from beheard_hub.ports import Unauthenticated
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from beheard_hub.gateway.lobby import Lobby
 
 IDENTIFY_SECONDS_MAX = 8.0
+AUTH = "auth"
+"""The only frame whose effect has to be waited for."""
 GOODBYES = frozenset({1000, 1001, 1005})
 """Codes with which a client means to go: normal, the page is left, and a close without a code."""
 
@@ -41,13 +44,14 @@ class Connection:
         "_closing",
         "_codec",
         "_drained",
+        "_listening",
         "_lobby",
         "_outbox",
         "_receive",
         "_send",
         "_timer",
         "_timer_at",
-        "_write_now",
+        "_wire",
         "_writer",
         "closed",
         "protocol",
@@ -61,13 +65,15 @@ class Connection:
         receive: ASGIReceiveCallable,
         send: ASGISendCallable,
         address: str = "",
-        write_now: Callable[[str | bytes], bool] | None = None,
+        wire: Wire | None = None,
     ) -> None:
         self._lobby = lobby
         self._codec = codec
         self._receive = receive
         self._send = send
-        self._write_now = write_now
+        self._wire = wire
+        if wire is not None:
+            wire.listen(self.heard)
         self._outbox = Outbox(codec, lobby.bounds)
         self._writer: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
@@ -76,9 +82,12 @@ class Connection:
         self._timer_at: float | None = None
         self.closed = False
         self._clean = False
+        self._listening = False
+        """Blocked in `receive`: nothing is under way and nothing that came waits."""
         self.protocol = rules.ConnectionProtocol(
-            connection_id, codec.name, lobby.bounds, lobby.rates, lobby.clock.mono(), address
-        )
+            connection_id, codec.name, lobby.bounds, lobby.rates, lobby.clock.mono(), address,
+            lobby.router.pressure,
+        )  # fmt: skip
 
     # ---- what others may ask of it
 
@@ -96,8 +105,8 @@ class Connection:
         """Queues a frame; a reader too slow for it is closed 4408."""
         if self.closed or self._closing is not None:
             return
-        at_once = self._write_now if self._writer is None and not self._outbox else None
-        if at_once is not None and at_once(self._codec.encode(frame)):
+        wire = self._wire if self._writer is None and not self._outbox else None
+        if wire is not None and wire.write_now(self._codec.encode(frame)):
             return
         self._outbox.put(frame)
         if self._outbox.overflowed:
@@ -136,6 +145,7 @@ class Connection:
                 await self._do(self._understand(message))
         finally:
             self.closed = True
+            self._listening = False
             for pending in (self._timer, self._writer, self._closing):
                 if pending is not None:
                     pending.cancel()
@@ -150,11 +160,31 @@ class Connection:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._drained.wait(), self._lobby.bounds.crowded_seconds_max)
             self._drained = None
+        self._listening = True
         message: Mapping[str, Any] = await self._receive()
+        self._listening = False
         if message["type"] == "websocket.receive":
             return message
+        if message["type"] == FAILED:
+            raise message["failure"]
         self._clean = self._closing is None and message.get("code") in GOODBYES
         return None
+
+    def heard(self, payload: str | bytes) -> bool:
+        """A message, before it is queued for `receive`: True if it was acted on. What has to wait,
+        and what one has to wait for, is left there."""
+        if not self._listening or self._outbox.crowded:
+            return False
+        now = self._lobby.clock.mono()
+        try:
+            frame = self._codec.decode(payload)
+        except Malformed as problem:
+            self._act(self.protocol.malformed(now, details={"frame": problem.reason}))
+            return True
+        if frame.get("type") == AUTH:
+            return False
+        self._act(self.protocol.frame(frame, now))
+        return True
 
     def _understand(self, message: Mapping[str, Any]) -> list[rules.Action]:
         text = message.get("text")
@@ -212,6 +242,10 @@ class Connection:
 
     def _submit(self, action: rules.Submit) -> None:
         self._lobby.router.submit(self, self.protocol.user_id, action)
+
+    def _rest(self, action: rules.Rest) -> None:
+        if self._wire is not None:
+            self._wire.rest(action.seconds)
 
     def _close(self, action: rules.Close) -> None:
         if self._closing is None and not self.closed:
@@ -274,5 +308,6 @@ _ACTS: Mapping[type, Callable[[Connection, Any], None]] = {
     rules.Unsubscribe: Connection._unsubscribe,
     rules.Say: Connection._say,
     rules.Submit: Connection._submit,
+    rules.Rest: Connection._rest,
     rules.Close: Connection._close,
 }

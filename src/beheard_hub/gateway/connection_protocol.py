@@ -14,7 +14,8 @@ What holds whatever a peer sends:
 
 * Every `command` frame that could be read is answered exactly once: here with an `error`, or by
   whoever carries out `Submit` (who then calls `answered`).
-* At most `unacked_commands_max` commands are between `Submit` and `answered`.
+* At most `unacked_commands_max` commands are between `Submit` and `answered`, and while the hosts
+  have enough to do no more than `pressure.py` says.
 * A malformed frame costs an `error`; the third within a minute costs the connection. A frame of an
   unknown type costs an `error` only.
 * After `Close` nothing is sent.
@@ -37,12 +38,13 @@ from beheard_hub.domain.refusals import CODES, Code
 from beheard_hub.gateway import frame_rules, frames
 from beheard_hub.gateway.bounds import Bounds
 from beheard_hub.gateway.close_codes import CloseCode
+from beheard_hub.gateway.pressure import Pressure
 from beheard_hub.gateway.rates import Rates, TokenBucket
 from beheard_hub.ports import Identity
 
 MALFORMED_WINDOW_SECONDS = 60.0
-UNACKED_RETRY_MS = 100
-"""What a client with too many commands in flight is told to wait."""
+REST_SECONDS = 0.2
+"""How long a client is left unread that has too many commands under way."""
 
 
 class Phase(Enum):
@@ -107,35 +109,31 @@ class Submit(msgspec.Struct, frozen=True):
         return "Submit"
 
 
+class Rest(msgspec.Struct, frozen=True):
+    """Read nothing for so long: what comes meanwhile is then read, and answered, together."""
+
+    seconds: float = REST_SECONDS
+
+
 class Close(msgspec.Struct, frozen=True):
     """Write what was sent so far, then close."""
 
     code: CloseCode
 
 
-Action: TypeAlias = Send | Identify | Subscribe | Unsubscribe | Say | Submit | Close
+Action: TypeAlias = Send | Identify | Subscribe | Unsubscribe | Say | Submit | Rest | Close
 
 
 class ConnectionProtocol:
     """State of one connection. `connection_id` and `codec_name` are only told to the client;
-    `address` is the peer's, where some commands are counted per address, or empty."""
+    `address` is the peer's, where some commands are counted per address, or empty; `pressure` is
+    that of all connections of the gateway."""
 
     __slots__ = (
-        "_address",
-        "_bounds",
-        "_deadline",
-        "_draining",
-        "_expires_at",
-        "_frames",
-        "_malformed",
-        "_rates",
-        "_unchecked",
-        "codec_name",
-        "connection_id",
-        "phase",
-        "unacked",
+        "_address", "_bounds", "_deadline", "_draining", "_expires_at", "_frames", "_malformed",
+        "_pressure", "_rates", "_unchecked", "codec_name", "connection_id", "phase", "unacked",
         "user_id",
-    )
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -145,6 +143,7 @@ class ConnectionProtocol:
         rates: Rates,
         now: float,
         address: str = "",
+        pressure: Pressure | None = None,
     ) -> None:
         self.connection_id = connection_id
         self.codec_name = codec_name
@@ -154,6 +153,7 @@ class ConnectionProtocol:
         self._address = address
         self._bounds = bounds
         self._rates = rates
+        self._pressure = pressure or Pressure(bounds.unacked_commands_max)
         self._deadline: float | None = now + bounds.auth_seconds_max
         self._expires_at = 0.0
         self._malformed: deque[float] | None = None
@@ -314,8 +314,9 @@ class ConnectionProtocol:
     def _command(self, frame: frames.CommandFrame, now: float) -> list[Action]:
         if self._draining:
             return [_error(Code.SERVICE_UNAVAILABLE, command_id=frame.id)]
-        if self.unacked >= self._bounds.unacked_commands_max:
-            return [_error(Code.RATE_LIMITED, command_id=frame.id, retry_after_ms=UNACKED_RETRY_MS)]
+        if not self._pressure.allows(self.unacked):
+            wait = self._pressure.retry_ms()
+            return [_error(Code.RATE_LIMITED, command_id=frame.id, retry_after_ms=wait), Rest()]
         if wait := self._rates.command(self.user_id, frame.name, now, self._address):
             return [_error(Code.RATE_LIMITED, command_id=frame.id, retry_after_ms=wait)]
         self.unacked += 1
@@ -386,13 +387,9 @@ def error_frame(
     """An `error` with the sentence and the retryability of its code."""
     row = CODES[code]
     return frames.Error(
-        code=code.value,
-        message=row.sentence,
-        retryable=row.retryable,
-        id=command_id,
-        retry_after_ms=retry_after_ms,
-        details=details,
-    )
+        code=code.value, message=row.sentence, retryable=row.retryable, id=command_id,
+        retry_after_ms=retry_after_ms, details=details,
+    )  # fmt: skip
 
 
 def _error(code: Code, **about: Any) -> Send:

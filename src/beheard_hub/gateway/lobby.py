@@ -24,7 +24,7 @@ from beheard_hub.gateway.frames import choose_codec
 from beheard_hub.gateway.rates import Rates
 from beheard_hub.gateway.router import Router
 from beheard_hub.gateway.tally import Tally
-from beheard_hub.gateway.wire import WRITE_NOW
+from beheard_hub.gateway.wire import DIRECT
 from beheard_hub.ports import Clock, Identities
 
 if TYPE_CHECKING:
@@ -106,10 +106,9 @@ class Lobby:
         codec, subprotocol = choose_codec(list(scope["subprotocols"]))
         full = len(self._connections) >= self.bounds.connections_max
         address = address_of(scope)
-        write_now: Any = (scope["extensions"] or {}).get(WRITE_NOW, {})
-        connection = Connection(
-            self, codec, str(uuid4()), receive, send, address, write_now.get("write")
-        )
+        extensions: Mapping[str, Any] = scope["extensions"] or {}
+        wire = extensions.get(DIRECT, {}).get("wire")
+        connection = Connection(self, codec, str(uuid4()), receive, send, address, wire)
         await send({"type": "websocket.accept", "subprotocol": subprotocol, "headers": []})
         self._connections.add(connection)
         if full:

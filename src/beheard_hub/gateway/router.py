@@ -26,6 +26,7 @@ from beheard_hub.gateway import frames
 from beheard_hub.gateway.bounds import Bounds
 from beheard_hub.gateway.connection_protocol import Submit, error_frame
 from beheard_hub.gateway.hosts import Hosts, Line
+from beheard_hub.gateway.pressure import Pressure
 from beheard_hub.gateway.subscriptions import Sink, Subscriptions, error_of
 from beheard_hub.gateway.tally import Tally
 from beheard_hub.link_messages import (
@@ -96,6 +97,7 @@ class Router:
         self.hosts = Hosts(routing, dialer, clock, self._bounds, self._received, self._settle)
         self.hosts.impatient = self._impatient
         self.subscriptions = Subscriptions(self.hosts, clock, self._bounds)
+        self.pressure = Pressure(self._bounds.unacked_commands_max, lambda: self.unanswered)
         self.tally: Tally | None = None
         """Whoever counts users over all gateways."""
         self.on_gone: Callable[[str], None] | None = None
@@ -279,6 +281,7 @@ class Router:
         pending = self._sent.get(rid) if rid is not None else None
         if pending is None or pending.line is not line:
             return None
+        self.pressure.answered(self._clock.mono())
         return self._sent.pop(pending.rid)
 
     def _acked(self, line: Line, message: Acked) -> None:

@@ -9,7 +9,12 @@ Each found by reading, by a test or by a profile:
   answers is cut off after `close_seconds`;
 * nothing that a peer sent, a URL least of all, goes into a log;
 * a connection that broke looked like one that was closed with an empty close frame (1005);
-* a frame that nothing waits before is written at once (`WRITE_NOW`), without a task of its own;
+* a frame that nothing waits before is written without a task of its own, and together with the
+  others of the same turn of the loop: each write is a system call (`write_now`);
+* a plain frame that nothing waits before is handed on at once, without the general parser, a queue
+  and the wakening of a task: what is refused must cost little (`listen`);
+* who is refused because too much is under way is left unread for a moment, so that what it goes on
+  sending is read, and refused, together (`rest`);
 * reading stops only when several messages wait, not for each one: that cost two system calls;
 * whoever sends a request by the drop, sends a head without end, or does not read the response, is
   cut off; uvicorn would keep all three.
@@ -19,7 +24,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import h11
 from uvicorn._types import ASGISendEvent
@@ -28,8 +34,10 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 from websockets.http11 import Request
+from websockets.protocol import OPEN
 
 from beheard_hub.gateway.bounds import Bounds
+from beheard_hub.gateway.whole_frames import FINAL_BINARY, FINAL_TEXT, Message, WholeFrames
 
 EARLY_BYTES_MAX = 1024 * 1024
 """What a peer may send before its upgrade is answered."""
@@ -42,9 +50,14 @@ CLOSE_SECONDS_MAX = 5.0
 WAITING_MESSAGES_MAX = 16
 """Messages of one peer that may wait for the application before its socket is no longer read."""
 BROKEN = 1006
-WRITE_NOW = "beheard.write_now"
-"""ASGI extension ``{"write": f}``: ``f(payload)`` writes a frame and returns True, or returns False
-where `send` must be awaited instead."""
+DIRECT = "beheard.direct"
+"""ASGI extension ``{"wire": w}``: what a `Wire` can do besides `receive` and `send`."""
+TOGETHER_BYTES_MAX = 64 * 1024
+"""Of frames that wait for the end of a turn of the loop."""
+FAILED = "beheard.failed"
+"""Message of `receive` that says with which error (`failure`) the listener broke."""
+
+Listener: TypeAlias = Callable[[str | bytes], bool]
 
 _silent = logging.getLogger("beheard_hub.wire")
 _silent.disabled = True
@@ -158,33 +171,100 @@ class Wire(WebSocketsSansIOProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self.logger = _silent
         self._early = b""
+        self._frames = WholeFrames(config.ws_max_size)
+        self._listener: Listener | None = None
+        self._unwritten: list[bytes] = []
+        self._unwritten_bytes = 0
+        self._resting: asyncio.TimerHandle | None = None
 
     def data_received(self, data: bytes) -> None:
         """Bytes of the peer; held back while the upgrade is unanswered."""
-        if not self.handshake_initiated or self.handshake_complete:
+        if self.handshake_complete:
+            self._came(data)
+        elif not self.handshake_initiated:
             super().data_received(data)
         elif len(self._early) + len(data) > EARLY_BYTES_MAX:
             self.transport.abort()
         else:
             self._early += data
 
+    def _came(self, data: bytes) -> None:
+        for piece in self._frames.pieces(data):
+            if isinstance(piece, bytes):
+                self._parse(piece)
+            elif not self._taken(piece):
+                self._parse(piece.raw)
+
+    def _parse(self, data: bytes) -> None:
+        self._write_out()  # a close frame may be answered with one: nothing comes behind it
+        super().data_received(data)
+
+    def _taken(self, message: Message) -> bool:
+        """Whether the listener took it: only in its order, and where it is a message at all."""
+        listener, conn = self._listener, self.conn
+        if listener is None or not self.queue.empty():
+            return False
+        if conn.state is not OPEN or conn.cur_size is not None or self.close_sent:
+            return False
+        try:
+            return listener(message.payload.decode() if message.text else message.payload)
+        except UnicodeDecodeError:
+            return False
+        except Exception as failure:  # ours: it ends the connection where the task meets it
+            self.queue.put_nowait({"type": FAILED, "failure": failure})  # type: ignore[arg-type]
+            return True
+
+    def listen(self, listener: Listener) -> None:
+        """Names who is asked first what to do with each message. ``listener(payload)`` returns True
+        if it took it; else `receive` gives it, in its order."""
+        self._listener = listener
+
+    def rest(self, seconds: float) -> None:
+        """Reads nothing for so long."""
+        if self._resting is None:
+            self._resting = self.loop.call_later(seconds, self._rested)
+            self.transport.pause_reading()
+
+    def _rested(self) -> None:
+        self._resting = None
+        if not self.read_paused:
+            self.transport.resume_reading()
+
     def handle_connect(self, event: Request) -> None:
-        """The upgrade's request; offers `WRITE_NOW` to the application."""
+        """The upgrade's request; offers `DIRECT` to the application."""
         super().handle_connect(event)
         if not self.handshake_complete:  # else it was refused, and has no scope
-            self.scope["extensions"][WRITE_NOW] = {"write": self.write_now}
+            self.scope["extensions"][DIRECT] = {"wire": self}
 
     def write_now(self, payload: str | bytes) -> bool:
-        """Writes one text or binary frame if the socket takes it now."""
+        """Writes one text or binary frame if the socket takes it now; False: `send` must be awaited
+        instead."""
         open_ = self.handshake_complete and not self.close_sent and not self.transport.is_closing()
-        if not open_ or not self.writable.is_set():
+        if not open_ or not self.writable.is_set() or self.conn.state is not OPEN:
             return False
         if isinstance(payload, str):
-            self.conn.send_text(payload.encode())
+            frame = _framed(FINAL_TEXT, payload.encode())
         else:
-            self.conn.send_binary(payload)
-        self.transport.write(b"".join(self.conn.data_to_send()))
+            frame = _framed(FINAL_BINARY, payload)
+        if not self._unwritten:
+            self.loop.call_soon(self._write_out)
+        self._unwritten.append(frame)
+        self._unwritten_bytes += len(frame)
+        if self._unwritten_bytes > TOGETHER_BYTES_MAX:
+            self._write_out()
         return True
+
+    def _write_out(self) -> None:
+        if not self._unwritten:
+            return
+        frames, self._unwritten, self._unwritten_bytes = self._unwritten, [], 0
+        if not self.close_sent and not self.transport.is_closing():
+            self.transport.write(b"".join(frames))
+
+    def shutdown(self) -> None:
+        """The server stops: what was written so far goes first."""
+        self._write_out()
+        super().shutdown()
 
     def send_receive_event_to_app(self) -> None:
         """Queues a message; pauses reading only when `WAITING_MESSAGES_MAX` wait."""
@@ -197,6 +277,7 @@ class Wire(WebSocketsSansIOProtocol):
 
     async def send(self, message: ASGISendEvent) -> None:
         """Does what the application says. Cancelling before it is written loses the message."""
+        self._write_out()
         if message["type"] == "websocket.close":
             self.writable.set()
         await super().send(message)
@@ -205,10 +286,12 @@ class Wire(WebSocketsSansIOProtocol):
             self.close_timer = self.loop.call_later(CLOSE_SECONDS_MAX, self.transport.abort)
         elif self._early and self.handshake_complete and not self.transport.is_closing():
             early, self._early = self._early, b""
-            super().data_received(early)
+            self._came(early)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The TCP connection is gone: without a close frame of the peer that is no goodbye."""
+        self._listener = None
+        self._resting = _cancelled(self._resting)
         if self.handshake_complete and self.conn.close_rcvd is None:
             self.queue.put_nowait({"type": "websocket.disconnect", "code": BROKEN, "reason": None})
         super().connection_lost(exc)
@@ -217,3 +300,13 @@ class Wire(WebSocketsSansIOProtocol):
         """No pong in time: ends at once, whatever still waits to be written."""
         super().keepalive_timeout()
         self.loop.call_later(CLOSE_SECONDS_MAX, self.transport.abort)
+
+
+def _framed(first: int, payload: bytes) -> bytes:
+    """One whole frame of ours."""
+    length = len(payload)
+    if length < 126:
+        return bytes((first, length)) + payload
+    if length < 2**16:
+        return bytes((first, 126)) + length.to_bytes(2, "big") + payload
+    return bytes((first, 127)) + length.to_bytes(8, "big") + payload

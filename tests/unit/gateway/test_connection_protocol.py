@@ -16,6 +16,7 @@ from beheard_hub.gateway.connection_protocol import (
     ConnectionProtocol,
     Identify,
     Phase,
+    Rest,
     Say,
     Send,
     Submit,
@@ -23,6 +24,7 @@ from beheard_hub.gateway.connection_protocol import (
     Unsubscribe,
     error_frame,
 )
+from beheard_hub.gateway.pressure import ENOUGH_MIN, FEW, Pressure
 from beheard_hub.gateway.rates import Rates
 from beheard_hub.ports import Identity
 
@@ -242,7 +244,7 @@ def test_unacknowledged_commands_are_counted() -> None:
     assert [shape(protocol.frame(command, 0.0)) for _ in range(3)] == [
         ["Submit"],
         ["Submit"],
-        ["error RATE_LIMITED"],
+        ["error RATE_LIMITED", "Rest"],
     ]
     protocol.answered()
     assert shape(protocol.frame(command, 0.0)) == ["Submit"]
@@ -292,3 +294,26 @@ def test_an_error_says_what_its_code_says() -> None:
 
 def test_times() -> None:
     assert frames.iso(0.25) == "1970-01-01T00:00:00.250Z"
+
+
+def test_while_the_hosts_have_enough_to_do_fewer_may_be_under_way() -> None:
+    pressure = Pressure(64, lambda: ENOUGH_MIN)
+    protocol = ConnectionProtocol(
+        "c-1", "beheard.v1", Bounds(), Rates(enabled=False), 0.0, pressure=pressure
+    )
+    protocol.opened("Bearer t")
+    protocol.identified(identity(), 0.0, WALL)
+
+    def command(number: int) -> list[Action]:
+        frame = {"type": "command", "id": f"c{number}", "name": "n", "sessionId": "s"}
+        return protocol.frame(frame, 5.0)
+
+    assert [shape(command(number)) for number in range(FEW)] == [["Submit"]] * FEW
+    refused, rest = command(FEW)
+    assert isinstance(rest, Rest)
+    assert isinstance(refused, Send)
+    assert isinstance(refused.frame, frames.Error)
+    assert (refused.frame.id, refused.frame.code) == (f"c{FEW}", "RATE_LIMITED")
+    assert refused.frame.retry_after_ms
+    protocol.answered()
+    assert shape(command(FEW)) == ["Submit"]
