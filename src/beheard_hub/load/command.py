@@ -16,7 +16,8 @@ from rich.console import Console
 from beheard_hub import cycles, telemetry
 from beheard_hub.gateway.auth import LocalKey
 from beheard_hub.load import report, speed
-from beheard_hub.load.phases import Crew, Order, Phase, run
+from beheard_hub.load.phases import Crew, Order, run
+from beheard_hub.load.sending import Phase
 from beheard_hub.runtime import SystemClock
 from beheard_hub.settings import SetupError
 

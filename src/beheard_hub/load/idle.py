@@ -15,13 +15,18 @@ from beheard_hub.load.wire import Wire
 AT_ONCE = 50
 """How many connect at the same time."""
 RETURN_SECONDS_MAX = 120.0
+LITTLE_BYTES = 4 * 1024
+"""What the kernel holds for a device that stalls; with its own choice it would be megabytes."""
 
 
 class Idle:
     """One device: subscribed, and back again after every loss, as the client library would be."""
 
-    def __init__(self, url: str, token: str, session_id: str) -> None:
+    def __init__(
+        self, url: str, token: str, session_id: str, *, reads_little: bool = False
+    ) -> None:
         self._url, self._token = url, token
+        self._window_bytes = LITTLE_BYTES if reads_little else None
         self._subscribe = msgspec.json.encode({"type": "subscribe", "sessionId": session_id})
         self._wire: Wire | None = None
         self._back: asyncio.Task[None] | None = None
@@ -34,7 +39,9 @@ class Idle:
 
     async def open(self) -> None:
         """Connects and subscribes. Raises ConnectionError."""
-        self._wire = await Wire.connect(f"{self._url}/v1/ws", self._token, self._heard, self._lost)
+        self._wire = await Wire.connect(
+            f"{self._url}/v1/ws", self._token, self._heard, self._lost, self._window_bytes
+        )
         self._wire.send(self._subscribe)
         await self.subscribed.wait()
 
@@ -42,6 +49,8 @@ class Idle:
         if not self.subscribed.is_set() and text.startswith(b'{"type":"snapshot"'):
             self.returned_at = time.perf_counter()
             self.subscribed.set()
+            if self._stalled and self._wire is not None:
+                self._wire.stall()
 
     def _lost(self) -> None:
         self.subscribed.clear()
@@ -68,7 +77,7 @@ class Idle:
             self._wire.abort()
 
     def stall(self) -> None:
-        """Reads nothing from now on."""
+        """Reads nothing from now on, or where it comes back after its next snapshot."""
         self._stalled = True
         if self._wire is not None:
             self._wire.stall()

@@ -10,14 +10,16 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
 from secrets import token_hex
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import msgspec
 
 from beheard_hub.load.wire import Wire
 
 TOGGLE = ("session.pause", "session.resume")
+RECORDED = {"intensity": 5}
 ANSWER_SECONDS_MAX = 60
 
 
@@ -28,12 +30,13 @@ class _Command(msgspec.Struct, tag="command", rename="camel", omit_defaults=True
     session_id: str = ""
 
 
-class _Frame(msgspec.Struct, rename="camel"):
+class Frame(msgspec.Struct, rename="camel"):
     """What the generator reads of a frame; the rest is skipped."""
 
     type: str
     id: str | None = None
     code: str = ""
+    retry_after_ms: int = 0
     data: msgspec.Raw = msgspec.Raw(b"{}")
     session_id: str = ""
     seq: int = 0
@@ -45,7 +48,10 @@ class _Received(msgspec.Struct, tag="received", rename="camel"):
 
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(_Frame).decode
+_decode = msgspec.json.Decoder(Frame).decode
+
+Then: TypeAlias = Callable[[Frame | None], None]
+"""Gets the answer to a command, or None where the connection ended before it."""
 
 
 class CommandRefused(RuntimeError):
@@ -61,7 +67,8 @@ class Phone:
 
     def __init__(self) -> None:
         self.wire: Wire
-        self.answers: dict[str, asyncio.Future[_Frame]] = {}
+        self.answers: dict[str, Then] = {}
+        """What to do with the answer to each command that has none yet."""
         self.events = 0
         self.arrived = asyncio.Event()
         self.greeted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -79,9 +86,9 @@ class Phone:
     def _heard(self, text: bytes) -> None:
         frame = _decode(text)
         if frame.type in ("ack", "error"):
-            waiting = self.answers.pop(frame.id or "", None)
-            if waiting is not None and not waiting.done():
-                waiting.set_result(frame)
+            then = self.answers.pop(frame.id or "", None)
+            if then is not None:
+                then(frame)
         elif frame.type == "event":
             self.events += 1
             with contextlib.suppress(ConnectionError):  # it is told elsewhere
@@ -92,19 +99,36 @@ class Phone:
             self.greeted.set_result(None)
 
     def _lost(self) -> None:
-        waiting: list[asyncio.Future[Any]] = [*self.answers.values(), self.greeted]
-        for future in waiting:
-            if not future.done():
-                future.set_exception(ConnectionError("the hub closed the connection"))
+        if not self.greeted.done():
+            self.greeted.set_exception(ConnectionError("the hub closed the connection"))
+        answers, self.answers = self.answers, {}
+        for then in answers.values():
+            then(None)
 
-    async def command(self, name: str, data: Mapping[str, Any], session_id: str = "") -> _Frame:
-        """Sends one command and returns its ack. Raises CommandRefused, ConnectionError."""
+    def send(self, name: str, data: Mapping[str, Any], session_id: str, then: Then) -> None:
+        """Sends one command. No task waits for its answer: of many commands each would cost more
+        than the sending."""
         self.sent += 1
         command = _Command(f"{self._tag}-{self.sent}", name, data, session_id)
-        self.wire.send(_encode(command))
-        answer: asyncio.Future[_Frame] = asyncio.get_running_loop().create_future()
-        self.answers[command.id] = answer
+        try:
+            self.wire.send(_encode(command))
+        except ConnectionError:
+            then(None)
+        else:
+            self.answers[command.id] = then
+
+    async def command(self, name: str, data: Mapping[str, Any], session_id: str = "") -> Frame:
+        """Sends one command and returns its ack. Raises CommandRefused, ConnectionError."""
+        answer: asyncio.Future[Frame | None] = asyncio.get_running_loop().create_future()
+
+        def then(frame: Frame | None) -> None:
+            if not answer.done():
+                answer.set_result(frame)
+
+        self.send(name, data, session_id, then)
         reply = await answer
+        if reply is None:
+            raise ConnectionError("the hub closed the connection")
         if reply.type != "ack":
             raise CommandRefused(name, reply.code)
         return reply
@@ -129,6 +153,13 @@ class Phone:
         await self.wire.close()
 
 
+class How(Enum):
+    """What a pair sends."""
+
+    TOGGLE = "pauses and resumes in turn: the partner is told, and each builds on the one before"
+    RECORD = "one reading after the other: none builds on another, so that some may be refused"
+
+
 class Pair:
     """Two phones in one ACTIVE session."""
 
@@ -138,17 +169,20 @@ class Pair:
 
     async def toggle(self) -> float:
         """One command; returns its ack's latency in seconds."""
-        name = TOGGLE[self.toggles % 2]
-        self.toggles += 1
         began = time.perf_counter()
-        await self.a.command(name, {}, self.session_id)
+        await self.a.command(self._next_toggle(), {}, self.session_id)
         return time.perf_counter() - began
 
-    async def record(self) -> float:
-        """One command that builds on no other; returns its ack's latency in seconds."""
-        began = time.perf_counter()
-        await self.b.command("emotions.record", {"intensity": 5}, self.session_id)
-        return time.perf_counter() - began
+    def send(self, how: How, then: Then) -> None:
+        """One command, without waiting for its answer."""
+        if how is How.TOGGLE:
+            self.a.send(self._next_toggle(), {}, self.session_id, then)
+        else:
+            self.b.send("emotions.record", RECORDED, self.session_id, then)
+
+    def _next_toggle(self) -> str:
+        self.toggles += 1
+        return TOGGLE[(self.toggles - 1) % 2]
 
     async def close(self) -> None:
         """Ends both connections."""

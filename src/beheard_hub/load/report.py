@@ -13,7 +13,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from beheard_hub.load.phases import Answer, Phase
+from beheard_hub.load.sending import Answer, Phase
 
 SHARES = (("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("max", 1.0))
 BLOCKS = " ▁▂▃▄▅▆▇█"

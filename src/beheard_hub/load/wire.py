@@ -7,6 +7,7 @@ extensions, no fragments. Frames are masked with a key of zeros, which leaves th
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from typing import cast
 from urllib.parse import urlsplit
@@ -30,23 +31,26 @@ class Wire(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._upgraded: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._unsent: list[bytes] = []
         self.close_code: int | None = None
         """What the hub gave as its reason."""
 
     @classmethod
     async def connect(
-        cls, url: str, token: str, on_text: Callable[[bytes], None], on_lost: Callable[[], None]
-    ) -> Wire:
-        """Opens a connection. Raises ConnectionError when it is not upgraded."""
+        cls, url: str, token: str, on_text: Callable[[bytes], None], on_lost: Callable[[], None],
+        window_bytes: int | None = None,
+    ) -> Wire:  # fmt: skip
+        """Opens a connection. Raises OSError, ConnectionError when it is not upgraded.
+        `window_bytes`: what the kernel may hold of what was not read, else its own choice."""
         where = urlsplit(url)
         loop = asyncio.get_running_loop()
         secure = where.scheme == "wss"
+        host, port = where.hostname or "", where.port or (443 if secure else 80)
+        peer = await _connected(host, port, window_bytes)
         _, wire = await loop.create_connection(
-            lambda: cls(on_text, on_lost),
-            where.hostname or "",
-            where.port or (443 if secure else 80),
-            ssl=secure or None,
-        )
+            lambda: cls(on_text, on_lost), sock=peer, ssl=secure or None,
+            server_hostname=host if secure else None,
+        )  # fmt: skip
         request = UPGRADE.format(path=where.path, host=where.netloc, token=token)
         wire._transport.write(request.encode())
         await wire._upgraded
@@ -73,14 +77,23 @@ class Wire(asyncio.Protocol):
         self._on_lost()
 
     def send(self, text: bytes) -> None:
-        """Queues one text frame. Raises ConnectionError: it is lost, and perhaps nobody heard."""
+        """Queues one text frame; those of one turn of the loop are written together. Raises
+        ConnectionError: it is lost, and perhaps nobody heard."""
         if self._transport.is_closing():
             raise ConnectionError("the connection ended")
-        self._transport.write(_frame(TEXT, text))
+        if not self._unsent:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._unsent.append(_frame(TEXT, text))
+
+    def _flush(self) -> None:
+        frames, self._unsent = self._unsent, []
+        if frames and not self._transport.is_closing():
+            self._transport.write(b"".join(frames))
 
     async def close(self) -> None:
         """Says so and waits until the connection is gone."""
         if not self._transport.is_closing():
+            self._flush()
             self._transport.write(_frame(CLOSE, b"\x03\xe8"))
         await self.lost
 
@@ -122,10 +135,32 @@ class Wire(asyncio.Protocol):
         elif opcode == PING:
             self._transport.write(_frame(PONG, payload))
         elif opcode == CLOSE:
+            self._unsent.clear()
             self.close_code = int.from_bytes(payload[:2], "big") or None
             self._transport.write(_frame(CLOSE, payload))
             self._transport.close()
         return True
+
+
+async def _connected(host: str, port: int, window_bytes: int | None) -> socket.socket:
+    """A socket whose window was set before it connected, or it would be of no effect."""
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    for number, (family, kind, protocol, _, address) in enumerate(found, 1):
+        peer = socket.socket(family, kind, protocol)
+        peer.setblocking(False)
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            if window_bytes is not None:
+                peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window_bytes)
+            await loop.sock_connect(peer, address)
+        except OSError:
+            peer.close()
+            if number == len(found):
+                raise
+        else:
+            return peer
+    raise OSError(f"{host} has no address")
 
 
 def _frame(opcode: int, payload: bytes) -> bytes:

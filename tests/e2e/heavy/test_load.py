@@ -13,8 +13,8 @@ ORDER = Order(
     pairs=3, rate=20, seconds=1, idle=20, hold_seconds=0.1, stalled=0.3, storm=10, overload=1.5
 )
 PHASES = [
-    "connect", "hold", "steady", "beside stalled readers", "reconnect storm", "after the storm",
-    "peak", "1.5 x peak",
+    "connect", "hold", "steady", "without stalled readers", "beside stalled readers",
+    "reconnect storm", "after the storm", "peak", "1.5 x peak",
 ]  # fmt: skip
 
 

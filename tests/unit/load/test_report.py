@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
-from beheard_hub.load.phases import LOST, Answer, Phase
 from beheard_hub.load.report import chart, figures, over_time, page, show, write
+from beheard_hub.load.sending import LOST, Answer, Phase
 
 PHASE = Phase(
     name="steady <b>",
