@@ -118,12 +118,12 @@ class Crew:
             try:
                 a = await Phone.connect(self._url, self._bearer(f"bench-a{number}"))
                 b = await Phone.connect(self._url, self._bearer(f"bench-b{number}"))
-            except OSError:
+                await asyncio.gather(a.subscribe(pair.session_id), b.subscribe(pair.session_id))
+            except (OSError, TimeoutError):
                 continue
             await asyncio.gather(pair.close(), return_exceptions=True)
             pair.a, pair.b = a, b
-            await a.subscribe(pair.session_id)
-            return await b.subscribe(pair.session_id)
+            return
 
     async def leave(self) -> None:
         """Everybody goes."""
