@@ -21,7 +21,7 @@ OVERLOAD_ROUNDS = 2
 """The peak and what is beyond it are measured in turn: a machine is not the same all the time."""
 FILL_SECONDS = 2.0
 """How long the pairs of stalled devices send as much as goes, before a round beside them: some
-hundred events each, which is more than two kernels hold for a device with a small window."""
+hundred events each, of which the kernel of a device with a small window takes few."""
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):

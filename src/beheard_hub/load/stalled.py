@@ -4,9 +4,9 @@ One stretch of each tells nothing: of two p99 on a shared machine the second is 
 higher as lower. Here the rounds alternate (without, beside, beside, without ...), each gives a p99
 over some thousand answers, and what is compared are the medians of these.
 
-A reader that stalls late in a run, or has a large window, is none: what it is sent fits into the
-buffers of the two kernels. So the window is small here, and before it is measured each is sent so
-much that it waits in the gateway.
+A reader with a large window is none: what it is sent fits into the buffer of its own kernel, and
+the hub never notices. So the window is small here, and before it is measured each is sent so much
+that it waits on the hub's side: 150 KB of events, in the kernel's buffer before the gateway's own.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import msgspec
 
 from beheard_hub.load.sending import Phase, joined
 
-ROUNDS = 4
+ROUNDS = 6
 """Of each kind; an even number, so that neither kind is the later one."""
 
 
