@@ -152,7 +152,9 @@ Handle = Any
 
 def create(order: EmbeddingOrder, number: int, *, detached: bool) -> Handle:
     """Asks Ray for one; `detached`: for a cluster that outlives us, in place of an earlier one."""
+    name = f"EmbeddingActor-{number}"
     options: dict[str, Any] = {
+        "name": name,
         "num_cpus": CPUS,
         "max_restarts": -1,
         "max_task_retries": 0,
@@ -160,10 +162,9 @@ def create(order: EmbeddingOrder, number: int, *, detached: bool) -> Handle:
         "enable_task_events": False,
     }
     if detached:
-        name = f"EmbeddingActor-{number}"
         with contextlib.suppress(ValueError):
             ray.kill(ray.get_actor(name, namespace=NAMESPACE), no_restart=True)
-        options |= {"name": name, "lifetime": "detached"}
+        options["lifetime"] = "detached"
     make: Callable[..., Any] = ray.remote(EmbeddingActor).options(**options).remote
     return make(order, number)
 

@@ -228,14 +228,15 @@ Handle = Any
 """A Ray actor handle of `SessionHost`."""
 
 ACTOR_NAME = "SessionHost-"
-"""And its number: the name by which Ray knows a detached one."""
+"""And its number: the name by which Ray, its dashboard and `beheard drain-node` know one."""
 
 
-def create(order: HostOrder, number: int, name: str | None, node_id: str | None = None) -> Handle:
-    """Asks Ray for one host; `name` set: detached, for a cluster that outlives us. `node_id` is the
-    machine that it shall live on while that one is there."""
+def create(order: HostOrder, number: int, *, detached: bool, node_id: str | None = None) -> Handle:
+    """Asks Ray for one host; `detached`: for a cluster that outlives us. `node_id` is the machine
+    that it shall live on while that one is there."""
     where = "SPREAD" if node_id is None else NodeAffinitySchedulingStrategy(node_id, soft=True)
     options: dict[str, Any] = {
+        "name": f"{ACTOR_NAME}{number}",
         "num_cpus": CPUS,
         "scheduling_strategy": where,
         "max_restarts": -1,
@@ -244,7 +245,7 @@ def create(order: HostOrder, number: int, name: str | None, node_id: str | None 
         "max_pending_calls": 64,
         "enable_task_events": False,
     }
-    if name is not None:
-        options |= {"name": name, "lifetime": "detached"}
+    if detached:
+        options["lifetime"] = "detached"
     make: Callable[..., Any] = ray.remote(SessionHost).options(**options).remote
     return make(order, number)

@@ -118,10 +118,10 @@ class Supervisor:
             member.watch = asyncio.create_task(self._watch(member))
 
     def _make(self, number: int, node_id: str | None = None) -> _Member:
-        name = f"{ACTOR_NAME}{number}" if self._detached else None
-        if name is not None:
-            _sweep(name)
-        return _Member(create(self._order, number, name, node_id), number)
+        if self._detached:
+            _sweep(f"{ACTOR_NAME}{number}")
+        host = create(self._order, number, detached=self._detached, node_id=node_id)
+        return _Member(host, number)
 
     async def stop(self) -> None:
         """Drains all hosts and ends them."""

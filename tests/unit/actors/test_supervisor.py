@@ -107,6 +107,7 @@ async def test_a_killed_host_is_noticed_and_comes_back(supervisor: Supervisor) -
         assert isinstance(message, Acked)
         assert message.data == {"total": 1}
     assert len({address.pid for address in (first, second)}) == 2
+    assert set(ray.util.list_named_actors()) == {"SessionHost-0", "SessionHost-1"}
     for address in (first, second):
         niceness = os.getpriority(os.PRIO_PROCESS, address.pid)
         assert niceness == os.getpriority(os.PRIO_PROCESS, 0), "hosts are as urgent as the hub"
@@ -179,7 +180,7 @@ async def test_every_host_that_lives_hears_of_a_role(monkeypatch: pytest.MonkeyP
     async def lives(*_: object) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(supervising, "create", lambda _order, number, *_: handles[number])
+    monkeypatch.setattr(supervising, "create", lambda _order, number, **_how: handles[number])
     monkeypatch.setattr(supervising, "gone", lives)
     pool = Supervisor(HostOrder(factory="", runtime=None, secret="", folder=""), len(handles))
     await pool.start()
