@@ -246,10 +246,15 @@ class Activation:
         lost = set(shards)
         for key in [key for key in self.packed if shard_of(key) in lost]:
             del self.packed[key]
-        cells = [cell for cell in self.live.values() if cell.shard in lost]
+        cells = self.in_shards(lost)
         for cell in cells:
             self.forget(cell)
         return cells
+
+    def in_shards(self, shards: Iterable[int]) -> list[Cell]:
+        """The live cells of these shards."""
+        wanted = set(shards)
+        return [cell for cell in self.live.values() if cell.shard in wanted]
 
     def sweep(self) -> int:
         """Packs what is idle or beyond the bound, a slice at a time; returns how many it looked

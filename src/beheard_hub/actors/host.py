@@ -65,6 +65,8 @@ from beheard_hub.telemetry import logger
 __all__ = ["Host", "Ports"]
 
 DRAIN_SECONDS_MAX = 10.0
+LAST_LOOK_SECONDS, LAST_LOOKS_MAX = 0.01, 50
+"""While shards are given away: how long what is under way there may take."""
 
 _log = logger("host")
 
@@ -338,8 +340,19 @@ class Host:
         self._background.spawn(look_back)
         self._background.spawn(self._reminders.scan(shards))
 
-    async def _released(self, shards: Sequence[int]) -> None:
-        """Nothing decides for them any more; what they have is flushed, then they are empty."""
+    async def _last_answers(self, cells: Sequence[Cell]) -> None:
+        """Waits a moment for commands that read, or look something up: they would be refused. Those
+        that wait for a model for longer are."""
+        for _ in range(LAST_LOOKS_MAX):
+            if not any(cell.inflight for cell in cells):
+                return
+            await self._ports.sleep(LAST_LOOK_SECONDS)
+
+    async def _released(self, shards: Sequence[int], ours: bool) -> None:
+        """Nothing new is let into them; where they are still `ours` what is under way may end. What
+        they have is flushed, then they are empty."""
+        if ours:
+            await self._last_answers([c for c in self.activation.in_shards(shards) if c.inflight])
         await self.write_behind.drained()
         for cell in self.activation.forget_shards(shards):
             self.turns.drop(cell)

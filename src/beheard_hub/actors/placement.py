@@ -74,7 +74,7 @@ class Placement:
     def __init__(
         self, lease: Lease, store: LeaseStore,
         acquired: Callable[[Sequence[int]], None],
-        release: Callable[[Sequence[int]], Awaitable[None]],
+        release: Callable[[Sequence[int], bool], Awaitable[None]],
         sleep: Sleep = asyncio.sleep,
     ) -> None:  # fmt: skip
         self.lease = lease
@@ -83,7 +83,8 @@ class Placement:
         self._store = store
         self._acquired = acquired
         self._release = release
-        """Stops deciding for shards and waits for their last flush."""
+        """Stops deciding for shards and waits for their last flush; where they are still ours, for
+        what is under way first."""
         self._sleep = sleep
         self._counter = 0
         self._given_at: dict[int, int] = {}
@@ -184,7 +185,7 @@ class Placement:
         if not others or not mine:
             return 0
         self.generations.clear()
-        await self._release(mine)
+        await self._release(mine, True)
         for to, shards in shared_out(table, mine, others).items():
             await self._store.give(self.lease, shards, to)
         _log.info("shards_given", host_id=me, count=len(mine))
@@ -214,7 +215,7 @@ class Placement:
             del self.generations[shard]
         if strays:
             SHARD_CHANGES.labels("lost").inc(len(strays))
-            await self._release(strays)
+            await self._release(strays, False)
 
     async def _give(self, to: str, shards: Sequence[int]) -> None:
         """Again after StoreUnavailable, with the same: what was given already is left alone. What
@@ -223,7 +224,7 @@ class Placement:
             self.generations.pop(shard, None)
         self._giving.update(shards)
         self._unsure = (to, shards)
-        await self._release(shards)
+        await self._release(shards, True)
         await self._store.give(self.lease, shards, to)
         self._unsure = None
         self._giving.difference_update(shards)

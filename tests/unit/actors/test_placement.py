@@ -285,6 +285,37 @@ async def test_nobody_waits_long_for_one_that_was_sent_away(
     await peer.acked(peer.command("step", command_id="next"))
 
 
+async def test_what_is_under_way_when_its_shard_is_given_is_answered(
+    world: World, host: Host, peer: Peer
+) -> None:
+    """A command that looked something up was refused, in every move of its session."""
+    second = await world.host("h2")
+    await peer.acked(peer.command("step"))
+    world.reactions.results["amount"] = {"amount": 10}
+    world.reactions.gate = world.renderer.gate = asyncio.Event()
+    looking, reading = peer.command("later"), peer.command("query", user="bob")
+    leaving = asyncio.create_task(host.hand_over())
+    await until(lambda: not host.placement.generations, "no shard decided for any more")
+    assert isinstance(await peer.answer(peer.command("step", command_id="late")), Moved)
+    world.reactions.gate.set()
+    assert (await peer.acked(looking)).data == {"total": 11}
+    await peer.acked(reading)
+    await leaving
+    await second.placement.notice()
+    other = Peer(second)
+    assert (await other.acked(other.command("step", command_id="late"))).data == {"total": 12}
+
+
+async def test_a_move_does_not_wait_for_a_model(world: World, host: Host, peer: Peer) -> None:
+    await world.host("h2")
+    await peer.acked(peer.command("step"))
+    world.reactions.gate = asyncio.Event()
+    thinking = peer.command("later")
+    await host.hand_over()
+    assert (await peer.refused(thinking)).code == "SERVICE_UNAVAILABLE"
+    world.reactions.gate.set()
+
+
 async def test_a_host_that_is_alone_keeps_its_shards_to_the_end(world: World, host: Host) -> None:
     assert await host.hand_over() == 0
     assert len(host.placement.generations) == 256
