@@ -12,8 +12,8 @@ from beheard_hub.persistence.embedded import EmbeddedPostgres
 from beheard_hub.practice import presets, scenarios
 from tests.conftest import TestDatabase, execute
 
-PRACTICE = range(40, 60)
-"""Numbers of the migrations that make the practice schema, or stand on it."""
+PRACTICE = range(40, 100)
+"""Numbers of the migrations that make the practice schema, and of all that came after it."""
 
 
 @pytest.fixture
