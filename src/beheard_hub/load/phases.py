@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from statistics import median
 
 import msgspec
 
@@ -17,7 +19,7 @@ from beheard_hub.load.stalled import Compared, compared
 DEVICES_PER_USER = 4
 """Idle connections of one user; a hub allows ten."""
 PEAK_IN_FLIGHT = 8
-OVERLOAD_ROUNDS = 2
+OVERLOAD_ROUNDS = 5
 """The peak and what is beyond it are measured in turn: a machine is not the same all the time."""
 FILL_SECONDS = 2.0
 """How long the pairs of stalled devices send as much as goes, before a round beside them: some
@@ -55,7 +57,7 @@ class Crew:
         self._numbers = 0
         self.pairs: list[Pair] = []
         self.idle: list[Idle] = []
-        self.stalled: list[Idle] = []
+        self.beside: list[Idle] = []
         self._mending: dict[int, asyncio.Task[None]] = {}
 
     async def meet(self, pairs: int) -> list[Pair]:
@@ -84,23 +86,24 @@ class Crew:
         self.idle += devices
         return await opened(devices)
 
-    async def stall(self, share: float) -> None:
-        """One more device for a share of the pairs; it reads nothing after its snapshot."""
+    async def accompany(self, share: float, *, stalled: bool) -> None:
+        """One more device for a share of the pairs; a stalled one reads nothing after its
+        snapshot."""
         for number in range(self.share(share)):
             bearer, session_id = self._bearer(f"bench-b{number}"), self.pairs[number].session_id
-            self.stalled.append(Idle(self._url, bearer, session_id, reads_little=True))
-        await opened(self.stalled)
-        for device in self.stalled:
+            self.beside.append(Idle(self._url, bearer, session_id, reads_little=True))
+        await opened(self.beside)
+        for device in self.beside if stalled else ():
             device.stall()
 
     def share(self, share: float) -> int:
         """So many pairs."""
         return max(1, round(share * len(self.pairs)))
 
-    async def unstall(self) -> None:
+    async def part(self) -> None:
         """Those devices leave."""
-        stalled, self.stalled = self.stalled, []
-        await asyncio.gather(*(device.close() for device in stalled))
+        beside, self.beside = self.beside, []
+        await asyncio.gather(*(device.close() for device in beside))
 
     def mended(self, number: int) -> asyncio.Task[None]:
         """Ends when both phones of a pair are connected again; once for all who wait for it."""
@@ -128,7 +131,7 @@ class Crew:
     async def leave(self) -> None:
         """Everybody goes."""
         away: list[Awaitable[None]] = [pair.close() for pair in self.pairs]
-        away += [device.close() for device in (*self.idle, *self.stalled)]
+        away += [device.close() for device in (*self.idle, *self.beside)]
         await asyncio.gather(*away, return_exceptions=True)
 
 
@@ -170,7 +173,7 @@ async def run(
         phases.append(await storm(crew, order.storm, say))
         phases.append(await send("after the storm"))
     if order.overload:
-        phases += await overload(crew, order.overload, order.seconds, say)
+        phases += (await overload(crew, order.overload, order.seconds, say)).phases
     return phases
 
 
@@ -199,36 +202,51 @@ async def storm(crew: Crew, count: int, say: Callable[[str], None]) -> Phase:
 async def beside_stalled(
     crew: Crew, share: float, send: Callable[[str], Awaitable[Phase]]
 ) -> Compared:
-    """Rounds of `send` without readers that stall and beside them, in turn."""
+    """Rounds of `send` beside devices that read and beside the same devices stalled, in turn: what
+    one more device costs is not what its stalling costs."""
 
-    async def without(name: str) -> Phase:
+    async def beside(name: str, *, stalled: bool) -> Phase:
+        await crew.accompany(share, stalled=stalled)
         await by_turns(crew, "fill", FILL_SECONDS, lanes=PEAK_IN_FLIGHT, among=crew.share(share))
-        return await send(name)
-
-    async def beside(name: str) -> Phase:
-        await crew.stall(share)
-        phase = await without(name)
-        await crew.unstall()
+        phase = await send(name)
+        await crew.part()
         return phase
 
-    return await compared(without, beside)
+    return await compared(partial(beside, stalled=False), partial(beside, stalled=True))
+
+
+class Overloaded(msgspec.Struct, frozen=True):
+    """Rounds at the peak, and what each of them was followed by."""
+
+    peaks: list[Phase]
+    beyond: list[Phase]
+
+    @property
+    def goodput(self) -> float:
+        """What was still done of the peak: the median of the rounds, 0 where nothing was."""
+        pairs = zip(self.peaks, self.beyond, strict=True)
+        shares = [more.goodput / peak.goodput for peak, more in pairs if peak.answers]
+        return median(shares) if shares else 0.0
+
+    @property
+    def phases(self) -> list[Phase]:
+        """One of each kind, for a report."""
+        note = f"goodput {self.goodput:.0%} of the peak, the median of {len(self.peaks)} rounds"
+        return [joined(self.peaks), msgspec.structs.replace(joined(self.beyond), note=note)]
 
 
 async def overload(
     crew: Crew, times: float, seconds: float, say: Callable[[str], None]
-) -> list[Phase]:
+) -> Overloaded:
     """As many as go, then so many times more than that: what is still done? The peak is what goes
     where every pair has eight commands under way: a hub that lets none wait long is not given more
     by more of them."""
-    peaks: list[Phase] = []
-    beyond: list[Phase] = []
+    found = Overloaded([], [])
     for _ in range(OVERLOAD_ROUNDS):
         say("as many commands as go")
         peak = await by_turns(crew, "peak", seconds, lanes=PEAK_IN_FLIGHT, how=How.RECORD)
         say(f"{times:g} times as many")
         name, rate = f"{times:g} x peak", times * peak.rate
-        beyond.append(await at_rate(crew, name, rate, seconds, How.RECORD))
-        peaks.append(peak)
-    peak, more = joined(peaks), joined(beyond)
-    note = f"goodput {more.goodput / peak.goodput:.0%} of the peak" if peak.answers else ""
-    return [peak, msgspec.structs.replace(more, note=note)]
+        found.beyond.append(await at_rate(crew, name, rate, seconds, How.RECORD))
+        found.peaks.append(peak)
+    return found

@@ -1,4 +1,5 @@
-"""What readers that stall cost the others: rounds without them and rounds beside them, in turn.
+"""What readers that stall cost the others: rounds beside them, and beside the same ones while they
+read, in turn.
 
 One stretch of each tells nothing: of two p99 on a shared machine the second is as often a fifth
 higher as lower. Here the rounds alternate (without, beside, beside, without ...), each gives a p99
@@ -18,7 +19,7 @@ import msgspec
 
 from beheard_hub.load.sending import Phase, joined
 
-ROUNDS = 6
+ROUNDS = 10
 """Of each kind; an even number, so that neither kind is the later one."""
 
 
