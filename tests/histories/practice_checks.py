@@ -239,7 +239,20 @@ def all_hear_the_same(history: PracticeHistory) -> Iterator[str]:
             yield f"{heard.device} heard {heard.name} as seq {heard.seq}, which is not stored"
         earlier = first.setdefault(key, heard)
         if (earlier.name, earlier.data) != (heard.name, heard.data):
-            yield f"{heard.device} and {earlier.device} heard two events as seq {heard.seq}"
+            where = ", ".join(_differing(earlier.data, heard.data)) or "their names"
+            yield (
+                f"{heard.device} and {earlier.device} heard two events as seq {heard.seq}: "
+                f"{earlier.name} and {heard.name} differ in {where}"
+            )
+
+
+def _differing(one: Any, other: Any, at: str = "") -> Iterator[str]:
+    """Fields in which two events differ, without what stands there."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        for field in sorted({*one, *other}):
+            yield from _differing(one.get(field), other.get(field), f"{at}.{field}".strip("."))
+    elif one != other:
+        yield at
 
 
 def shown_is_stored(history: PracticeHistory) -> Iterator[str]:
