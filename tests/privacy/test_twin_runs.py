@@ -19,13 +19,13 @@ from typing import Any
 import asyncpg
 import msgspec
 import pytest
-import structlog.testing
 
 from beheard_hub.domain.mediation.protocol import COMMANDS
 from beheard_hub.journeys import Side
 from beheard_hub.persistence.embedded import EmbeddedPostgres
 from beheard_hub.persistence.migrate import login_secret, runtime_url
 from tests.conftest import TestDatabase, execute
+from tests.logs import logged
 from tests.privacy.fixed_ids import FixedIds
 from tests.privacy.house import House, Inhabitant, house_on
 from tests.privacy.player import Word
@@ -119,10 +119,10 @@ async def tellings(
         for number, word in enumerate((first, second)):
             async with fresh(postgres, template, f"telling_{door}_{number}") as database:
                 data_dir: Path = tmp_path_factory.mktemp("telling")
-                with structlog.testing.capture_logs() as logged:
+                with logged() as lines:
                     async with house_on(database, data_dir) as house:
                         pair = await told(house, word, by_rest=door == "rest")
-                played.append(Telling(pair, await kept(database), repr(logged)))
+                played.append(Telling(pair, await kept(database), repr(lines.kept)))
     return played
 
 

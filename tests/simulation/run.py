@@ -5,12 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import random
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
 from random import Random
-from types import ModuleType
 from typing import Any
 from unittest import mock
 
@@ -20,6 +17,7 @@ from beheard_hub import cycles
 from beheard_hub.domain.mediation.kind import MEDIATION
 from tests.histories.checks import Violation, violations
 from tests.histories.log import Entry, History, Receipt, SeatAtEnd, Shown, Stored
+from tests.logs import Lines, logged
 from tests.simulation.beginnings import session
 from tests.simulation.database import facts
 from tests.simulation.loop import SimulatedLoop
@@ -292,51 +290,16 @@ def _private(world: World) -> Mapping[str, str]:
     return found
 
 
-class Listening:
-    """Stands where the hub's loggers stand: a line of level error is a fault of ours."""
-
-    def __init__(self) -> None:
-        self.faults: list[str] = []
-
-    def error(self, event: str, **fields: object) -> None:
-        """Something broke inside."""
-        self.faults.append(f"{event} {fields}")
-
-    def debug(self, event: str, **fields: object) -> None:
-        """Nothing for a judge."""
-
-    info = warning = debug
-
-
-@cache
-def _speaking(modules: int) -> Sequence[ModuleType]:
-    """The modules of the hub that log, anew whenever there are more `modules`."""
-    return [
-        module
-        for name, module in list(sys.modules.items())
-        if name.startswith("beheard_hub.") and hasattr(module, "_log")
-    ]
-
-
 def _not_now() -> None:
     """Stands where a host collects garbage."""
 
 
 @contextmanager
-def observed() -> Iterator[Listening]:
-    """The hub speaks to a listener; and it does not collect garbage for every host of every run,
-    which would take most of the time."""
-    listening = Listening()
-    speaking = _speaking(len(sys.modules))
-    before = [vars(module)["_log"] for module in speaking]
-    for module in speaking:
-        vars(module)["_log"] = listening
-    try:
-        with mock.patch.object(cycles, "settle", _not_now):
-            yield listening
-    finally:
-        for module, log in zip(speaking, before, strict=True):
-            vars(module)["_log"] = log
+def observed() -> Iterator[Lines]:
+    """The hub's log is kept; and it does not collect garbage for every host of every run, which
+    would take most of the time."""
+    with logged() as lines, mock.patch.object(cycles, "settle", _not_now):
+        yield lines
 
 
 @contextmanager
@@ -359,11 +322,12 @@ def run(seed: int) -> Run:
     loop = SimulatedLoop()
     world = World(loop, seed, drawn.pace)
     scenario = Scenario(world, seed, drawn)
-    with observed() as listening:
+    with observed() as lines:
         try:
             loop.run_until_complete(scenario.play())
             history = scenario.history()
-            faults = [*listening.faults, *map(repr, loop.failures)]
+            errors = [str(line) for line in lines.kept if line["level"] == "error"]
+            faults = [*errors, *map(repr, loop.failures)]
             broke = [Violation("nothing breaks inside", fault) for fault in faults]
         finally:
             world.wire.open = False

@@ -4,7 +4,7 @@ roles count from the next command on, contacts are one's own (spec 08)."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import asyncpg
@@ -15,6 +15,7 @@ from beheard_hub.client import Refused
 from beheard_hub.domain.refusals import Code
 from beheard_hub.persistence.database import Database
 from beheard_hub.persistence.register import PostgresRegister
+from beheard_hub.persistence.stores import PostgresReadStore
 from tests.conftest import TestDatabase
 from tests.e2e.rest_phone import Rest
 from tests.integration.identity.town import GOOGLE, Device, Person, Town, town_on
@@ -110,6 +111,62 @@ async def test_a_merge_that_nobody_was_told_of_is_found_by_the_next_command(
             await device.hub.command("practice.get", {}, session_id=closed)
             assert [f for f in device.frames if f["type"] == "error"] == []
             assert device.count("hello") == 2
+
+
+@pytest.fixture
+def merged_meanwhile(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str, str], asyncio.Event]:
+    """Merges that guest with the user known to Google by that name, once something is read; the
+    event tells that it has happened."""
+
+    def arm(guest_id: str, subject: str) -> asyncio.Event:
+        merged, read_many = asyncio.Event(), PostgresReadStore.read_many
+
+        async def late(self: PostgresReadStore, *asked: Any) -> Any:
+            if not merged.is_set():
+                merged.set()
+                await PostgresRegister(db).link(guest_id, GOOGLE, subject, "a@home.test")
+            return await read_many(self, *asked)
+
+        monkeypatch.setattr(PostgresReadStore, "read_many", late)
+        return merged
+
+    return arm
+
+
+async def test_events_read_before_a_merge_are_heard_whole(
+    town: Town, merged_meanwhile: Callable[[str, str], asyncio.Event]
+) -> None:
+    """A page of events is read as the guest's; their messages are the user's a moment later."""
+    guest, _ = await town.guest(), await town.user(subject="gil")
+    session = await town.practice(guest)
+    phone, tablet = town.device(guest, 0), town.device(guest, 1)
+    async with phone.hub, tablet.hub:
+        await listening(phone, session)
+        await exchange(phone, session, 1)
+        merged = merged_meanwhile(guest.id, "gil")
+        tablet.hub.send_soon({"type": "subscribe", "sessionId": session, "after": 0})
+        await tablet.hears("event", sessionId=session, seq=4)
+        assert merged.is_set()
+        await exchange(tablet, session, 2)
+        await phone.hears("event", sessionId=session, seq=8)
+        assert tablet.events(session) == phone.events(session)
+
+
+async def test_a_transcript_asked_for_before_a_merge_is_the_users(
+    town: Town, merged_meanwhile: Callable[[str, str], asyncio.Event]
+) -> None:
+    guest, _ = await town.guest(), await town.user(subject="hal")
+    session = await town.practice(guest)
+    phone = town.device(guest)
+    async with phone.hub:
+        await listening(phone, session)
+        await exchange(phone, session, 1)
+        merged = merged_meanwhile(guest.id, "hal")
+        reply = await phone.hub.command("practice.messages", {}, session_id=session)
+        assert merged.is_set()
+        assert [m["role"] for m in reply.data["messages"]] == ["coach", "partner", "user"]
 
 
 async def test_no_practice_is_needed_to_be_followed(town: Town, db: Database) -> None:

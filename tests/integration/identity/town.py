@@ -64,13 +64,13 @@ class Device:
                 self._came.clear()
                 await self._came.wait()
 
+    def events(self, session: str) -> list[dict[str, Any]]:
+        """Those that came of a session."""
+        return [f for f in self.frames if f["type"] == "event" and f["sessionId"] == session]
+
     def seqs(self, session: str) -> list[int]:
         """Of the events that came of a session."""
-        return [
-            frame["seq"]
-            for frame in self.frames
-            if frame["type"] == "event" and frame["sessionId"] == session
-        ]
+        return [event["seq"] for event in self.events(session)]
 
     def count(self, kind: str) -> int:
         """How many frames of that type came."""

@@ -6,13 +6,12 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-import structlog
-
 from beheard_hub.domain.limits import SHARDS
 from beheard_hub.gateway.bounds import Bounds
 from beheard_hub.gateway.hosts import Hosts
 from beheard_hub.ports import HostEntry, HostLink, LinkClosed, RoutingTable
 from beheard_hub.runtime import SystemClock
+from tests.logs import logged
 
 
 class Cable:
@@ -42,9 +41,9 @@ async def test_the_reason_is_said_once_until_it_is_another() -> None:
     cable.failures = [refused, refused, refused, away, away, refused]
     quick = Bounds(refresh_seconds=0.001, refresh_seconds_min=0.001)
     hosts = Hosts(cable, cable, SystemClock(), quick, lambda line, message: None, lambda: None)
-    with structlog.testing.capture_logs() as logged:
+    with logged() as lines:
         await hosts.start()
         await asyncio.wait_for(cable.tried.wait(), 20)
         await hosts.stop()
-    said = [line["error"] for line in logged if line["event"] == "dial_failed"]
+    said = [line["error"] for line in lines.kept if line["event"] == "dial_failed"]
     assert said == ["ConnectionRefusedError", "OSError", "ConnectionRefusedError"]
