@@ -12,4 +12,5 @@ holds in the end (`tests.histories`). Whatever dies: nothing acked is lost, noth
     recorder.py     what each device sent and heard; stage_ear.py: those of practices
     judgement.py    the log beside the database; rehearsed.py: that of practices
     run.py          one run; report.py: its figures
+    machines.py     a hub on several machines, struck; spread.py: that hub; machine.py: one of them
 """
