@@ -165,15 +165,15 @@ def spread() -> Iterator[Machines]:
     folder.chmod(0o755)
     machines = Machines(folder)
     try:
-        machines.start()
-        yield machines
+        try:
+            machines.start()
+            yield machines
+        finally:
+            machines.stop()
     except BaseException:
         say(f"logs are in {folder}")
         raise
-    else:
-        shutil.rmtree(folder, ignore_errors=True)
-    finally:
-        machines.stop()
+    shutil.rmtree(folder)
 
 
 def say(text: str) -> None:
