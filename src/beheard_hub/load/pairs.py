@@ -19,6 +19,7 @@ import msgspec
 from beheard_hub.load.wire import Wire
 
 TOGGLE = ("session.pause", "session.resume")
+PAUSED = "PAUSED"
 RECORDED = {"intensity": 5}
 ANSWER_SECONDS_MAX = 60
 
@@ -40,6 +41,15 @@ class Frame(msgspec.Struct, rename="camel"):
     data: msgspec.Raw = msgspec.Raw(b"{}")
     session_id: str = ""
     seq: int = 0
+    state: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class _Session(msgspec.Struct):
+    status: str
+
+
+class _State(msgspec.Struct):
+    session: _Session
 
 
 class _Received(msgspec.Struct, tag="received", rename="camel"):
@@ -49,6 +59,7 @@ class _Received(msgspec.Struct, tag="received", rename="camel"):
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Frame).decode
+_decode_state = msgspec.json.Decoder(_State).decode
 
 Then: TypeAlias = Callable[[Frame | None], None]
 """Gets the answer to a command, or None where the connection ended before it."""
@@ -71,6 +82,8 @@ class Phone:
         """What to do with the answer to each command that has none yet."""
         self.events = 0
         self.arrived = asyncio.Event()
+        self.shown = msgspec.Raw(b"{}")
+        """State of the last snapshot."""
         self.greeted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.sent = 0
         self._tag = token_hex(4)
@@ -94,6 +107,7 @@ class Phone:
             with contextlib.suppress(ConnectionError):  # it is told elsewhere
                 self.wire.send(_encode(_Received(frame.session_id, frame.seq)))
         elif frame.type == "snapshot":
+            self.shown = frame.state
             self.arrived.set()
         elif frame.type == "hello":
             self.greeted.set_result(None)
@@ -165,7 +179,7 @@ class Pair:
 
     def __init__(self, a: Phone, b: Phone, session_id: str) -> None:
         self.a, self.b, self.session_id = a, b, session_id
-        self.toggles = 0
+        self._toggles = 0
 
     async def toggle(self) -> float:
         """One command; returns its ack's latency in seconds."""
@@ -181,8 +195,14 @@ class Pair:
             self.b.send("emotions.record", RECORDED, self.session_id, then)
 
     def _next_toggle(self) -> str:
-        self.toggles += 1
-        return TOGGLE[(self.toggles - 1) % 2]
+        self._toggles += 1
+        return TOGGLE[(self._toggles - 1) % 2]
+
+    def back(self, a: Phone, b: Phone) -> None:
+        """Goes on with these two, which are subscribed. Whether toggles whose answers were lost
+        were done, A's snapshot says."""
+        self.a, self.b = a, b
+        self._toggles = int(_decode_state(a.shown).session.status == PAUSED)
 
     async def close(self) -> None:
         """Ends both connections."""

@@ -125,7 +125,7 @@ class Crew:
             except (OSError, TimeoutError):
                 continue
             await asyncio.gather(pair.close(), return_exceptions=True)
-            pair.a, pair.b = a, b
+            pair.back(a, b)
             return
 
     async def leave(self) -> None:
