@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Generator, Iterator
 import asyncpg
 import msgspec
 import pytest
+from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
@@ -23,6 +24,9 @@ FOLDER = pytest.StashKey[str]()
 SERVER = pytest.StashKey[EmbeddedPostgres]()
 LOG_CHARS_SHOWN = 3_000
 _numbers = itertools.count(1)
+
+settings.register_profile("hub", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("hub")  # before tests are imported; how long an example takes proves nothing
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -11,7 +11,7 @@ from beheard_hub.client import Event, Hub
 
 from .conftest import Person, Town
 
-HEARD_SECONDS_MAX = 20
+HEARD_SECONDS_MAX = 60
 
 
 @asynccontextmanager

@@ -49,7 +49,7 @@ class Pair:
         return self
 
     async def _spoken_to(self, hub: Hub) -> None:
-        async with asyncio.timeout(20), hub.session(self.session_id).events(after=0) as events:
+        async with asyncio.timeout(60), hub.session(self.session_id).events(after=0) as events:
             async for frame in events:
                 if isinstance(frame, Event) and frame.name == "message.created":
                     return

@@ -15,7 +15,7 @@ from beheard_hub.client.stream import EventStream
 
 from .conftest import Town
 
-HEARD_SECONDS_MAX = 30
+HEARD_SECONDS_MAX = 60
 
 
 async def told(stream: EventStream, partner: str) -> None:

@@ -23,19 +23,26 @@ from beheard_hub.ports import Exports
 
 from .fake_host import FakeHost, FakeIdentities, World
 
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 30.0
 JSON = "beheard.v1"
 MSGPACK = "beheard.v1.msgpack"
 
 
 class RealClock:
-    """The machine's."""
+    """The machine's, until a test stops it."""
+
+    def __init__(self) -> None:
+        self._stopped: float | None = None
 
     def now(self) -> datetime:
         return datetime.now(UTC)
 
     def mono(self) -> float:
-        return time.monotonic()
+        return time.monotonic() if self._stopped is None else self._stopped
+
+    def stop(self) -> None:
+        """From here on no rate regains anything, however long the machine takes."""
+        self._stopped = time.monotonic()
 
 
 class Client:
@@ -92,8 +99,11 @@ class Client:
 class Hub:
     """The gateway under test."""
 
-    def __init__(self, gateway: Gateway, world: World, identities: FakeIdentities) -> None:
+    def __init__(
+        self, gateway: Gateway, world: World, identities: FakeIdentities, clock: RealClock
+    ) -> None:
         self.gateway = gateway
+        self.clock = clock
         self.world = world
         self.identities = identities
         self.host: FakeHost = world.hosts["h1"]
@@ -166,12 +176,12 @@ async def starting() -> AsyncIterator[StartHub]:
         if world is None:
             world = World()
             world.host("h1", owns_all=True)
-        identities = FakeIdentities()
+        identities, clock = FakeIdentities(), RealClock()
         gateway = build_gateway(
             routing=world,
             dialer=world,
             identities=identities,
-            clock=RealClock(),
+            clock=clock,
             rates=Rates(enabled=limits),
             exports=exports,
             guests=guests,
@@ -179,7 +189,7 @@ async def starting() -> AsyncIterator[StartHub]:
             bounds=Bounds(**bounds),
         )
         task = asyncio.create_task(gateway.serve("127.0.0.1", 0))
-        hub = Hub(gateway, world, identities)
+        hub = Hub(gateway, world, identities, clock)
         running.append((hub, task))
         async with asyncio.timeout(PATIENCE_SECONDS):
             await gateway.ready.wait()

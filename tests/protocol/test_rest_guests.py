@@ -67,6 +67,7 @@ async def test_strangers_are_counted_by_their_address(
     start_hub: StartHub, guests: GuestKey
 ) -> None:
     hub = await start_hub(guests=guests)
+    hub.clock.stop()
     async with Caller(hub, None) as stranger:
         codes = [(await stranger.ask("POST", CLAIM, json=GUEST)).status_code for _ in range(11)]
     assert codes == [200] * 10 + [429]

@@ -68,7 +68,7 @@ class Gateway:
         return await dialer.dial(setting.endpoint, self.on_message, self.closed.set)
 
     async def have(self, count: int) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while len(self.messages) < count:
                 self.arrived.clear()
                 await self.arrived.wait()
@@ -159,7 +159,7 @@ async def test_a_host_that_dies_is_noticed_at_once(setting: Setting) -> None:
     gateway = Gateway()
     link = await gateway.dial(setting)
     await setting.die()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await gateway.closed.wait()
     with pytest.raises(LinkClosed):
         link.send(command(1))
@@ -170,7 +170,7 @@ async def test_a_host_that_dies_is_noticed_at_once(setting: Setting) -> None:
 async def test_a_gateway_that_leaves_is_noticed_at_once(setting: Setting) -> None:
     link = await Gateway().dial(setting)
     await link.close()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await setting.host.left.wait()
     assert setting.host.gone == setting.host.peers
     setting.host.peers[0].send(Leaving())

@@ -23,7 +23,7 @@ from tests.integration.persistence.scene import at, insert
 from tests.privacy.house import House, house_on
 from tests.snapshots import partners_name
 
-HEARD_SECONDS_MAX = 20
+HEARD_SECONDS_MAX = 60
 FIRST_SIGHTS = 50
 PROFILE = {"id", "name", "avatarUrl", "role", "createdAt", "email", "activeSessions"} | {
     "pushNotificationsEnabled"

@@ -13,7 +13,7 @@ from beheard_hub.client.stream import EventStream
 from tests.conftest import TestDatabase
 from tests.privacy.house import House, house_on
 
-HEARD_SECONDS_MAX = 20
+HEARD_SECONDS_MAX = 60
 
 
 @pytest.fixture(scope="module")

@@ -53,7 +53,7 @@ from tests.conftest import TestDatabase
 from tests.unit.reactions.fakes import FakeEmbedder, ScriptedFacilitator
 
 CANARY = "canary-7f3a"
-SECONDS_MAX = 20
+SECONDS_MAX = 60
 _numbers = itertools.count(1)
 
 

@@ -90,7 +90,7 @@ async def test_a_command_that_is_ended_ends_its_server(
         sys.executable, "-m", "beheard_hub", "migrate",
         env=environ, stdout=asyncio.subprocess.DEVNULL, preexec_fn=hear_everything,
     )  # fmt: skip
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while not is_begun(tmp_path):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         process.send_signal(number)

@@ -27,7 +27,7 @@ from tests.integration.consent.house import Phone
 from tests.integration.practice.stage import Stage, staged, told
 from tests.integration.practice.voices import ScriptedVoice
 
-SECONDS_MAX = 20
+SECONDS_MAX = 60
 SPOKEN = ["user", *LANES]
 
 

@@ -31,7 +31,7 @@ class Line:
 
     async def expect(self, kind: str) -> dict[str, Any]:
         """Next frame of the client, which must be of that kind."""
-        raw = await asyncio.wait_for(self.socket.recv(), 5)
+        raw = await asyncio.wait_for(self.socket.recv(), 20)
         frame: dict[str, Any] = (
             msgspec.msgpack.decode(raw) if isinstance(raw, bytes) else msgspec.json.decode(raw)
         )
@@ -84,7 +84,7 @@ class StandIn:
 
     async def passed(self, number: int) -> None:
         """Waits until a script came to its end."""
-        await asyncio.wait_for(self._done[number].wait(), 10)
+        await asyncio.wait_for(self._done[number].wait(), 30)
         if self.problem is not None:
             raise self.problem
 

@@ -12,7 +12,7 @@ from random import Random
 from typing import Any
 
 import msgspec
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beheard_hub.domain.kernel import Command, Read, Work
@@ -283,7 +283,7 @@ def _begun(stage: int) -> Watched:
     return play
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=120)
 @given(seed=st.integers(0, 2**64))
 def test_random_histories_keep_every_promise(seed: int) -> None:
     draw = Random(seed).choice

@@ -47,7 +47,7 @@ async def test_a_rate_is_spread_over_the_pairs_and_every_answer_counted() -> Non
 
 async def test_by_turns_each_lane_waits_for_its_answer_and_goes_on_after_a_loss() -> None:
     pairs = [Obedient(ACK), Obedient(None, ACK), Obedient(REFUSED, ACK)]
-    phase = await by_turns(Everybody(*pairs), "by turns", 0.1, think_seconds=0.01, lanes=2)
+    phase = await by_turns(Everybody(*pairs), "by turns", 1.0, think_seconds=0.01, lanes=2)
     assert len(phase.answers) + sum(phase.failures.values()) == sum(pair.asked for pair in pairs)
     assert all(pair.asked > 2 for pair in pairs)
     assert set(phase.failures) == {"RATE_LIMITED", LOST}
@@ -55,7 +55,7 @@ async def test_by_turns_each_lane_waits_for_its_answer_and_goes_on_after_a_loss(
 
 async def test_by_turns_some_pairs_may_be_left_out() -> None:
     pairs = [Obedient(ACK), Obedient(ACK)]
-    await by_turns(Everybody(*pairs), "some", 0.01, think_seconds=0.005, among=1)
+    await by_turns(Everybody(*pairs), "some", 0.3, think_seconds=0.005, among=1)
     assert pairs[0].asked
     assert not pairs[1].asked
 

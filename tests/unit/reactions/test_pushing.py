@@ -336,7 +336,7 @@ ACTS = st.lists(
 
 
 @given(acts=ACTS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_whatever_happens_no_two_pushes_within_a_minute_and_all_end(acts: list[str]) -> None:
     asyncio.run(lived(acts))
 

@@ -16,7 +16,7 @@ from beheard_hub.testing.messages_api import FAULTS, Break, Fault, Hold, Message
 from beheard_hub.testing.messages_api.recording import Ending
 
 MODEL = "claude-sonnet-5"
-WAIT_SECONDS_MAX = 10
+WAIT_SECONDS_MAX = 30
 SYSTEM: list[Any] = [
     {
         "type": "text",

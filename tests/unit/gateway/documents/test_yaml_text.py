@@ -6,7 +6,7 @@ import importlib
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beheard_hub.gateway.documents.yaml_text import dump
@@ -23,7 +23,7 @@ DATA = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(st.dictionaries(st.text("abc /$.{}", min_size=1), DATA, min_size=1, max_size=3))
 def test_it_comes_back_as_it_was(data: dict[str, Any]) -> None:
     assert yaml.safe_load(dump(data)) == data
