@@ -126,8 +126,8 @@ Action: TypeAlias = Send | Identify | Subscribe | Unsubscribe | Say | Submit | R
 
 class ConnectionProtocol:
     """State of one connection. `connection_id` and `codec_name` are only told to the client;
-    `address` is the peer's, where some commands are counted per address, or empty; `pressure` is
-    that of all connections of the gateway."""
+    `address` is the peer's, where some commands are counted per address, or empty; all connections
+    of the gateway share `pressure`."""
 
     __slots__ = (
         "_address", "_bounds", "_deadline", "_draining", "_expires_at", "_frames", "_malformed",
@@ -233,6 +233,8 @@ class ConnectionProtocol:
 
     def followed(self, user_id: str, wall: float) -> list[Action]:
         """Its guest was merged with that user: another `hello` says so."""
+        self._pressure.count(self.user_id, -self.unacked)
+        self._pressure.count(user_id, self.unacked)
         self.user_id = user_id
         return [] if self.phase is Phase.CLOSED else [Send(self._hello(wall))]
 
@@ -262,6 +264,7 @@ class ConnectionProtocol:
         if self.unacked <= 0:
             raise AssertionError("an answer without a command")
         self.unacked -= 1
+        self._pressure.count(self.user_id, -1)
 
     def draining(self, reconnect_after_ms: int) -> list[Action]:
         """The hub is about to go: commands in flight are finished, new ones are not taken."""
@@ -304,8 +307,7 @@ class ConnectionProtocol:
         return [Identify(frame.token)]
 
     def _subscribe(self, frame: frames.Subscribe, now: float) -> list[Action]:
-        observer = frame.as_ == frame_rules.OBSERVER
-        return [Subscribe(frame.session_id, frame.after, observer)]
+        return [Subscribe(frame.session_id, frame.after, frame.as_ == frame_rules.OBSERVER)]
 
     def _unsubscribe(self, frame: frames.Unsubscribe, now: float) -> list[Action]:
         unsubscribed = frames.Unsubscribed(session_id=frame.session_id)
@@ -314,12 +316,13 @@ class ConnectionProtocol:
     def _command(self, frame: frames.CommandFrame, now: float) -> list[Action]:
         if self._draining:
             return [_error(Code.SERVICE_UNAVAILABLE, command_id=frame.id)]
-        if not self._pressure.allows(self.unacked):
+        if not self._pressure.allows(self.user_id, self.unacked):
             wait = self._pressure.retry_ms()
             return [_error(Code.RATE_LIMITED, command_id=frame.id, retry_after_ms=wait), Rest()]
         if wait := self._rates.command(self.user_id, frame.name, now, self._address):
             return [_error(Code.RATE_LIMITED, command_id=frame.id, retry_after_ms=wait)]
         self.unacked += 1
+        self._pressure.count(self.user_id, 1)
         return [Submit(frame.id, frame.session_id or "", frame.name, frame.data)]
 
     def _say(self, frame: frames.Presence | frames.Received, now: float) -> list[Action]:

@@ -1,10 +1,11 @@
-"""How many commands of one connection may be under way: fewer while the hosts have enough to do.
+"""How many commands of one user may be under way: fewer while the hosts have enough to do.
 
 A hub that takes all it is offered spends itself on taking it: at twice what it can do, 64 commands
 of every connection wait for seconds, and what is left for their commits is less than before. So a
 gateway lets about as many commands be under way as its hosts answer in `TARGET_SECONDS`, which
-keeps them busy. The more there are, the fewer a connection may have, the same number for all: who
-has fewer under way is not refused, who has more is refused first, and everybody may have one.
+keeps them busy. The more there are, the fewer a user may have, the same number for all, however
+many connections they have: who has fewer under way is not refused, who has more is refused first,
+and everybody may have one.
 
 Pure: the caller brings the time, in monotonic seconds.
 """
@@ -18,7 +19,7 @@ TARGET_SECONDS = 0.5
 ENOUGH_MIN = 1_024
 """So many may be under way in any case: it is not known what hosts can do that did little."""
 FEW = 8
-"""Of one connection, when as many are under way as should be: twice as many at half of that, half
+"""Of one user, when as many are under way as should be: twice as many at half of that, half
 as many at twice."""
 LOOK_SECONDS = 0.25
 """Over which answers are counted."""
@@ -32,16 +33,25 @@ class Pressure:
     def __init__(self, connection_max: int, under_way: Callable[[], int] = lambda: 0) -> None:
         self._connection_max = connection_max
         self._under_way = under_way
+        self._of_user: dict[str, int] = {}
+        """Who has none is not in it."""
         self._since = 0.0
         self._answers = 0
         self._per_second = 0.0
         self._enough = ENOUGH_MIN
 
-    def allows(self, unacked: int) -> bool:
-        """Whether a connection that has so many under way may have one more."""
-        if not unacked:
+    def allows(self, user_id: str, unacked: int) -> bool:
+        """Whether a connection of that user that has so many under way may have one more."""
+        theirs = self._of_user.get(user_id, 0)
+        if not theirs:
             return True
-        return unacked < self._connection_max and unacked * self._under_way() < FEW * self._enough
+        return unacked < self._connection_max and theirs * self._under_way() < FEW * self._enough
+
+    def count(self, user_id: str, commands: int) -> None:
+        """So many more of that user's are under way by websocket; below 0: fewer."""
+        theirs = self._of_user.pop(user_id, 0) + commands
+        if theirs:
+            self._of_user[user_id] = theirs
 
     def retry_ms(self) -> int:
         """How long who is refused should wait: about until what is under way is answered."""

@@ -296,24 +296,44 @@ def test_times() -> None:
     assert frames.iso(0.25) == "1970-01-01T00:00:00.250Z"
 
 
-def test_while_the_hosts_have_enough_to_do_fewer_may_be_under_way() -> None:
-    pressure = Pressure(64, lambda: ENOUGH_MIN)
+def under(pressure: Pressure, user_id: str) -> ConnectionProtocol:
+    """A live connection of a gateway that has so much to do."""
     protocol = ConnectionProtocol(
         "c-1", "beheard.v1", Bounds(), Rates(enabled=False), 0.0, pressure=pressure
     )
     protocol.opened("Bearer t")
-    protocol.identified(identity(), 0.0, WALL)
+    protocol.identified(identity(user_id), 0.0, WALL)
+    return protocol
 
-    def command(number: int) -> list[Action]:
-        frame = {"type": "command", "id": f"c{number}", "name": "n", "sessionId": "s"}
-        return protocol.frame(frame, 5.0)
 
-    assert [shape(command(number)) for number in range(FEW)] == [["Submit"]] * FEW
-    refused, rest = command(FEW)
+def command(protocol: ConnectionProtocol, number: int) -> list[Action]:
+    frame = {"type": "command", "id": f"c{number}", "name": "n", "sessionId": "s"}
+    return protocol.frame(frame, 5.0)
+
+
+def test_while_the_hosts_have_enough_to_do_fewer_may_be_under_way() -> None:
+    protocol = under(Pressure(64, lambda: ENOUGH_MIN), "alice")
+    assert [shape(command(protocol, number)) for number in range(FEW)] == [["Submit"]] * FEW
+    refused, rest = command(protocol, FEW)
     assert isinstance(rest, Rest)
     assert isinstance(refused, Send)
     assert isinstance(refused.frame, frames.Error)
     assert (refused.frame.id, refused.frame.code) == (f"c{FEW}", "RATE_LIMITED")
     assert refused.frame.retry_after_ms
     protocol.answered()
-    assert shape(command(FEW)) == ["Submit"]
+    assert shape(command(protocol, FEW)) == ["Submit"]
+
+
+def test_what_a_user_has_under_way_on_all_connections_counts() -> None:
+    pressure, refused = Pressure(64, lambda: ENOUGH_MIN), ["error RATE_LIMITED", "Rest"]
+    first, second = under(pressure, "alice"), under(pressure, "alice")
+    guest = under(pressure, "guest")
+    for number in range(FEW - 1):
+        command(first, number)
+    assert shape(command(guest, 0)) == ["Submit"]
+    guest.followed("alice", WALL)
+    for protocol in (first, second, guest):
+        assert shape(command(protocol, FEW)) == refused
+    guest.answered()
+    assert shape(command(second, FEW)) == ["Submit"]
+    assert shape(command(under(pressure, "guest"), 0)) == ["Submit"]

@@ -14,13 +14,16 @@ MAX = 64
 
 
 class Hosts:
-    """That do so many commands a second, one after the other."""
+    """That do so many commands a second, one after the other. Each connection is of a user of its
+    own, if `users` does not name another."""
 
-    def __init__(self, per_second: float) -> None:
+    def __init__(self, per_second: float, users: dict[int, str] | None = None) -> None:
         self.per_second = per_second
+        self.users = users or {}
         self.waiting: deque[tuple[float, int]] = deque()
         self.unacked: Counter[int] = Counter()
         self.refused: Counter[int] = Counter()
+        self.done: Counter[str] = Counter()
         self.took: list[float] = []
         self.pressure = Pressure(MAX, lambda: len(self.waiting))
 
@@ -37,33 +40,47 @@ class Hosts:
             if self.waiting:
                 sent_at, connection = self.waiting.popleft()
                 self.unacked[connection] -= 1
+                self.done[self.user(connection)] += 1
                 self.took.append(now - sent_at)
+                self.pressure.count(self.user(connection), -1)
                 self.pressure.answered(now)
 
     def ask(self, connection: int, now: float) -> None:
-        if self.pressure.allows(self.unacked[connection]):
+        if self.pressure.allows(self.user(connection), self.unacked[connection]):
             self.unacked[connection] += 1
+            self.pressure.count(self.user(connection), 1)
             self.waiting.append((now, connection))
         else:
             self.refused[connection] += 1
+
+    def user(self, connection: int) -> str:
+        return self.users.get(connection, f"u{connection}")
+
+
+def allows(pressure: Pressure, unacked: int) -> bool:
+    """Of a user with one connection."""
+    pressure.count("u", unacked)
+    allowed = pressure.allows("u", unacked)
+    pressure.count("u", -unacked)
+    return allowed
 
 
 @given(st.integers(0, 200), st.integers(0, ENOUGH_MIN * FEW // MAX))
 def test_where_few_are_under_way_only_the_bound_of_a_connection_counts(
     unacked: int, under_way: int
 ) -> None:
-    assert Pressure(MAX, lambda: under_way).allows(unacked) == (unacked < MAX)
+    assert allows(Pressure(MAX, lambda: under_way), unacked) == (unacked < MAX)
 
 
 @given(st.integers(0, 10**6))
-def test_the_more_are_under_way_the_fewer_may_be_of_one_connection_and_one_always(
+def test_the_more_are_under_way_the_fewer_may_be_of_one_user_and_one_always(
     under_way: int,
 ) -> None:
     pressure, fuller = Pressure(MAX, lambda: under_way), Pressure(MAX, lambda: 2 * under_way)
-    allowed = [unacked for unacked in range(MAX + 1) if pressure.allows(unacked)]
+    allowed = [unacked for unacked in range(MAX + 1) if allows(pressure, unacked)]
     assert allowed == list(range(len(allowed)))
     assert allowed
-    assert all(pressure.allows(unacked) for unacked in range(MAX) if fuller.allows(unacked))
+    assert all(allows(pressure, unacked) for unacked in range(MAX) if allows(fuller, unacked))
 
 
 @pytest.mark.parametrize("per_second", [1_500.0, 6_000.0])
@@ -84,6 +101,13 @@ def test_who_asks_for_little_is_not_refused_where_others_ask_for_much() -> None:
     assert set(hosts.refused) == set(range(30))
 
 
+def test_ten_connections_of_a_user_get_as_much_as_the_one_of_another() -> None:
+    hosts = Hosts(3_000.0, dict.fromkeys(range(10), "of ten"))
+    hosts.offered(dict.fromkeys(range(30), 300.0), 4.0)
+    others = [hosts.done[f"u{connection}"] for connection in range(10, 30)]
+    assert 0.8 * min(others) < hosts.done["of ten"] < 1.2 * max(others)
+
+
 def test_who_is_refused_waits_about_as_long_as_what_is_under_way_takes() -> None:
     under_way = 0
     pressure = Pressure(MAX, lambda: under_way)
@@ -91,7 +115,7 @@ def test_who_is_refused_waits_about_as_long_as_what_is_under_way_takes() -> None
     for number in range(2_000):
         pressure.answered(100.0 + number / 1_000)
     under_way = 2_000
-    assert not pressure.allows(FEW)
+    assert not allows(pressure, FEW)
     assert pressure.retry_ms() == pytest.approx(2_000, rel=0.05)
     under_way = 10**6
     assert pressure.retry_ms() == RETRY_MS[1]
