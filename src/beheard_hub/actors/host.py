@@ -184,7 +184,7 @@ class Host:
             self.peers, ports.sessions, self.activation, self.turns.abandon,
             self.subscriptions.follow, self._tally.connected, ports.clock, background,
         )  # fmt: skip
-        self.turns.merged = renderer.merged = self._mergers.sought
+        self.turns.merged = renderer.merged = self.subscriptions.merged = self._mergers.sought
         self.subscriptions.member = self._mergers.cell_of
         self.merged = self._mergers.tell  # ports.Mailbox
 

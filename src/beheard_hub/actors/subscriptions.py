@@ -77,6 +77,8 @@ class Subscriptions:
         """Told who of a session listens again."""
         self.member: Callable[[str, str], Awaitable[Cell | Refusal]]
         """The session, if that user is a member."""
+        self.merged: Callable[[str], Awaitable[bool]]
+        """Whether that user is somebody else by now; if so the gateways are told."""
         self._of_user: dict[tuple[str, str], list[Subscription]] = {}
         self._of_peer: dict[GatewayPeer, dict[int, Subscription]] = {}
 
@@ -291,14 +293,18 @@ class Subscriptions:
     async def _page(
         self, subscription: Subscription, after: int, limit: int
     ) -> Sequence[StoredEvent] | None:
-        """Asks the log until it answers."""
-        while True:
+        """Asks the log until it answers. The log of who was merged is another user's: they are told
+        whose, and come again as that user."""
+        session_id, user_id = subscription.session_id, subscription.user_id
+        while not subscription.closed:
             try:
-                return await self._store.events(
-                    subscription.session_id, subscription.user_id, after, limit
-                )
+                page = await self._store.events(session_id, user_id, after, limit)
+                if page or not await self.merged(user_id):
+                    return page
             except StoreUnavailable:
-                await self._sleep(RETRY_SECONDS)
+                pass
+            await self._sleep(RETRY_SECONDS)
+        return None
 
     async def _catch_up(self, subscription: Subscription) -> None:
         """Sends what the log has beyond the newest seq sent, until there is nothing more."""

@@ -112,7 +112,7 @@ class Turns:
         receipt = await self._store.receipt(turn.receipt_session, turn.user_id, turn.id)
         if receipt is not None:
             self.duplicate(cell, turn, receipt)
-        elif cell.dropped:
+        elif await self.merged(turn.user_id) or cell.dropped:  # receipts move with their user
             self.outs.refuse(cell, turn, UNAVAILABLE)
         else:
             self.first(cell, turn)

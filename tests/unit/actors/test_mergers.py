@@ -11,7 +11,14 @@ from beheard_hub.actors.activation import ActivationLimits
 from beheard_hub.actors.host import Host
 from beheard_hub.actors.mergers import LOOKED_SECONDS, REMEMBERED_MAX
 from beheard_hub.domain.refusals import Code
-from beheard_hub.link_messages import HereTo, MergedFrom, MergedTo, Refused
+from beheard_hub.link_messages import (
+    HereTo,
+    MergedFrom,
+    MergedTo,
+    Refused,
+    SnapshotFrom,
+    UnsubscribeTo,
+)
 from beheard_hub.ports import RowRefused
 from tests.unit.actors.world import Peer, World, soon, until
 
@@ -91,6 +98,45 @@ async def test_the_word_goes_out_before_a_refusal(world: World, merged: bool) ->
     ear = peer.subscribe()
     await until(lambda: peer.of(Refused)[-1].sub == ear, "the ear is refused")
     assert peer.of(Refused)[-1].retryable == merged, "the gateway registers it for the user"
+
+
+def moved(world: World) -> None:
+    """The rows are the user's, and nobody has been told."""
+    for table in ("hub.CommandReceipt", "hub.SessionEvent", "Member"):
+        for row in world.database.tables[table]:
+            row["userId"] = row["userId"].replace("ann", "zoe")
+    word = {"guestId": "ann", "userId": "zoe", "sessions": ["s1"]}
+    world.database.tables["hub.MergedGuest"] = [word]
+
+
+async def test_a_command_whose_receipt_has_moved_is_no_new_one(world: World) -> None:
+    """Decided again it could be refused for good: what it asks for has been done."""
+    peer = Peer(await world.host())
+    await peer.acked(peer.command("step", command_id="once"))
+    moved(world)
+    decided = peer.host.turns.decided
+    again = await peer.refused(peer.command("step", command_id="once"))
+    assert (again.code, again.retryable) == (Code.SERVICE_UNAVAILABLE, True)
+    assert peer.of(MergedFrom) == [MergedFrom("ann", "zoe", ["s1"])]
+    assert peer.host.turns.decided == decided
+    as_user = await peer.acked(peer.command("step", user="zoe", command_id="once"))
+    assert (as_user.data, as_user.duplicate) == ({"total": 1}, True)
+
+
+async def test_who_was_away_hears_a_log_that_has_moved_as_the_user(world: World) -> None:
+    """Not a snapshot, which says less than the events that other devices heard."""
+    peer = Peer(await world.host())
+    for _ in range(2):
+        await peer.acked(peer.command("step"))
+    moved(world)
+    ear = peer.subscribe(after=1)
+    await until(lambda: peer.of(MergedFrom), "all are told")
+    peer.host.received(peer, UnsubscribeTo(ear, False))
+    await soon()
+    assert peer.of(SnapshotFrom) == []
+    anew = peer.subscribe("zoe", after=1)
+    await until(lambda: peer.events(anew), "the events as the user's")
+    assert [event.seq for event in peer.events(anew)] == [2]
 
 
 async def test_who_is_connected_and_asks_for_nothing_is_looked_up(world: World) -> None:
