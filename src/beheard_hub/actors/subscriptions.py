@@ -12,6 +12,7 @@ gateway; beside it they have the transcript in their snapshot.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
 from typing import Any
 
 from beheard_hub.actors.activation import UNAVAILABLE, Activation
@@ -78,7 +79,7 @@ class Subscriptions:
         self.member: Callable[[str, str], Awaitable[Cell | Refusal]]
         """The session, if that user is a member."""
         self.merged: Callable[[str], Awaitable[bool]]
-        """Whether that user is somebody else by now; if so the gateways are told."""
+        """As in `Turns`."""
         self._of_user: dict[tuple[str, str], list[Subscription]] = {}
         self._of_peer: dict[GatewayPeer, dict[int, Subscription]] = {}
 
@@ -291,18 +292,14 @@ class Subscriptions:
             )
 
     async def _page(
-        self, subscription: Subscription, after: int, limit: int
+        self, ear: Subscription, after: int, limit: int
     ) -> Sequence[StoredEvent] | None:
-        """Asks the log until it answers. The log of who was merged is another user's: they are told
-        whose, and come again as that user."""
-        session_id, user_id = subscription.session_id, subscription.user_id
-        while not subscription.closed:
-            try:
-                page = await self._store.events(session_id, user_id, after, limit)
-                if page or not await self.merged(user_id):
+        """Asks the log until it answers. Who was merged has none, and is told who they are."""
+        while not ear.closed:
+            with suppress(StoreUnavailable):
+                page = await self._store.events(ear.session_id, ear.user_id, after, limit)
+                if page or not await self.merged(ear.user_id):
                     return page
-            except StoreUnavailable:
-                pass
             await self._sleep(RETRY_SECONDS)
         return None
 

@@ -20,7 +20,7 @@ import msgspec
 
 from beheard_hub.persistence.database import Database
 from beheard_hub.persistence.stores import PostgresReadStore
-from beheard_hub.ports import Actor
+from beheard_hub.ports import Actor, StoreUnavailable
 
 PAGE_ROWS = 100
 
@@ -128,10 +128,13 @@ def name_of(table: str, *, partner: bool = False) -> str:
 async def export(db: Database, user_id: str) -> AsyncIterator[bytes]:
     """JSON Lines of everything that the user owns: pieces of whole lines.
 
-    Raises StoreUnavailable, also in the middle. Cancelling, or closing the iterator, ends it.
+    Raises StoreUnavailable, also in the middle; so it does where this was a guest whose rows are
+    another user's by now: what is left of them is nothing, or a part. Cancelling, or closing the
+    iterator, ends it.
     """
     reads = PostgresReadStore(db)
     account = Actor(user_id)
+    await _still_themselves(reads, account)
     async for piece in _tables(reads, account, (Scope.ACCOUNT, Scope.BOTH)):
         yield piece
     async for sessions in pages(reads, account, "export.sessions"):
@@ -139,6 +142,12 @@ async def export(db: Database, user_id: str) -> AsyncIterator[bytes]:
             actor = Actor(user_id, session_id=session["id"], stage=session["stage"])
             async for piece in _tables(reads, actor, (Scope.SESSION, Scope.BOTH)):
                 yield piece
+    await _still_themselves(reads, account)
+
+
+async def _still_themselves(reads: PostgresReadStore, account: Actor) -> None:
+    if await reads.read(account, "user.became", {}):
+        raise StoreUnavailable
 
 
 async def _tables(

@@ -4,6 +4,7 @@ roles count from the next command on, contacts are one's own (spec 08)."""
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
@@ -181,6 +182,28 @@ async def test_no_practice_is_needed_to_be_followed(town: Town, db: Database) ->
         for device in (phone, tablet):
             await device.hears("hello", userId=user.id)
             assert device.count("error") == 0
+
+
+async def test_an_export_is_never_what_a_merge_left_of_it(town: Town, db: Database) -> None:
+    """A gateway knows a token for a minute; it was not told whose the guest's rows are."""
+    guest, user = await town.guest(), await town.user(subject="ida")
+    await town.practice(guest)
+    async with town.rest(guest) as rest:
+
+        async def exported() -> tuple[int, list[dict[str, Any]]]:
+            response = await rest.http.get("/auth/me/export")
+            lines = response.text.splitlines() if response.status_code == 200 else []
+            return response.status_code, [json.loads(line) for line in lines]
+
+        def owner(lines: list[dict[str, Any]]) -> list[str]:
+            return [line["row"]["id"] for line in lines if line["type"] == "User"]
+
+        assert owner((await exported())[1]) == [guest.id]
+        await PostgresRegister(db).link(guest.id, GOOGLE, "ida", "ida@home.test")
+        assert await exported() == (503, [])
+        status, lines = await exported()
+        assert (status, owner(lines)) == (200, [user.id])
+        assert "practice.ConversationSession" in {line["type"] for line in lines}
 
 
 async def test_an_idle_connection_is_followed_too(

@@ -267,6 +267,7 @@ class Door:
             lines = aiter(found)
             first = await anext(lines, b"")
         except StoreUnavailable:
+            self.lobby.identities.forget(user_id)  # who that is by now, the next request learns
             raise Refused(error_frame(Code.SERVICE_UNAVAILABLE)) from None
         headers = {"Content-Disposition": 'attachment; filename="beheard.jsonl"'}
         return self._streamed(
