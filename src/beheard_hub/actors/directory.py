@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Set
 
 from beheard_hub.actors.activation import UNAVAILABLE
 from beheard_hub.actors.background import Background
 from beheard_hub.actors.cell import DIRECTORY, Cell, Turn
 from beheard_hub.actors.turns import CONFLICT, Turns
+from beheard_hub.domain.sharding import home_of, shard_of
 from beheard_hub.ports import SessionStore
 
 WAITING_PER_USER_MAX = 64
@@ -46,6 +48,10 @@ class Directory:
             return
         self._inflight[turn.key] = turn
         queue.append(turn)
+
+    def under_way(self, shards: Set[int]) -> bool:
+        """Whether a user whose home is in these shards waits for an answer."""
+        return any(shard_of(home_of("", user_id)) in shards for user_id, _ in self._inflight)
 
     async def _run(self, user_id: str, queue: deque[Turn]) -> None:
         try:

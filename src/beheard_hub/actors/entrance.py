@@ -8,7 +8,7 @@ a look at the caller) waits in a task and comes back through the same steps.
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Set
 
 from beheard_hub.actors.activation import NOT_FOUND, UNAVAILABLE, Activation
 from beheard_hub.actors.background import Background
@@ -50,6 +50,10 @@ class Entrance:
     def detached(self, peer: GatewayPeer) -> None:
         """The line is gone, with all that was on its way."""
         self._sent_away.detached(peer)
+
+    def under_way(self, shards: Set[int]) -> bool:
+        """Whether a command without a session waits there for its answer."""
+        return self._directory.under_way(shards)
 
     # ---- a client's
 

@@ -9,7 +9,7 @@ surely holds; once fenced it drops everything and is over.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any
 
 import msgspec
@@ -340,11 +340,12 @@ class Host:
         self._background.spawn(look_back)
         self._background.spawn(self._reminders.scan(shards))
 
-    async def _last_answers(self, cells: Sequence[Cell]) -> None:
-        """Waits a moment for commands that read, or look something up: they would be refused. Those
-        that wait for a model for longer are."""
+    async def _last_answers(self, shards: Set[int]) -> None:
+        """Waits a moment for commands that read, or look something up: they would be refused, or
+        be sent to the next owner as well. Those that wait for a model for longer are."""
+        cells = [cell for cell in self.activation.in_shards(shards) if cell.inflight]
         for _ in range(LAST_LOOKS_MAX):
-            if not any(cell.inflight for cell in cells):
+            if not (any(c.inflight for c in cells) or self._entrance.under_way(shards)):
                 return
             await self._ports.sleep(LAST_LOOK_SECONDS)
 
@@ -352,7 +353,7 @@ class Host:
         """Nothing new is let into them; where they are still `ours` what is under way may end. What
         they have is flushed, then they are empty."""
         if ours:
-            await self._last_answers([c for c in self.activation.in_shards(shards) if c.inflight])
+            await self._last_answers(set(shards))
         await self.write_behind.drained()
         for cell in self.activation.forget_shards(shards):
             self.turns.drop(cell)

@@ -9,14 +9,14 @@ from datetime import timedelta
 import pytest
 
 from beheard_hub.actors import placement
-from beheard_hub.actors.host import Host
+from beheard_hub.actors.host import LAST_LOOKS_MAX, Host
 from beheard_hub.actors.placement import free_shards, portion, shards_of, shared_out, surplus
 from beheard_hub.actors.sent_away import HEARD_SECONDS_MAX
-from beheard_hub.domain.kernel import Command
-from beheard_hub.domain.sharding import shard_of
+from beheard_hub.domain.kernel import Command, Loaded
+from beheard_hub.domain.sharding import home_of, shard_of
 from beheard_hub.link_messages import Acked, Leaving, Moved, ToGateway
 from beheard_hub.ports import HostEntry, Lease, RoutingTable, StoreUnavailable
-from tests.unit.actors.world import Peer, World, until
+from tests.unit.actors.world import Peer, World, soon, until
 
 
 def table(owners: dict[str, int], *dead: str) -> RoutingTable:
@@ -304,6 +304,31 @@ async def test_what_is_under_way_when_its_shard_is_given_is_answered(
     await second.placement.notice()
     other = Peer(second)
     assert (await other.acked(other.command("step", command_id="late"))).data == {"total": 12}
+
+
+async def test_what_is_under_way_without_a_session_is_answered_before_its_shard_goes(
+    world: World, host: Host, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its gateway would ask the next owner too, and what leaves no receipt would be done twice."""
+    await world.host("h2")
+    gate, load, owners = asyncio.Event(), world.sessions.load_directory, world.database.owners
+    home = shard_of(home_of("", "ann"))
+
+    async def held(user_id: str) -> Loaded:
+        await gate.wait()
+        return await load(user_id)
+
+    monkeypatch.setattr(world.sessions, "load_directory", held)
+    opening = peer.command("open", session="")
+    leaving = asyncio.create_task(host.hand_over())
+    await until(lambda: not host.placement.generations, "no shard decided for any more")
+    for _ in range(LAST_LOOKS_MAX // 5):
+        await soon()
+    assert owners[home] == "h1"
+    gate.set()
+    assert (await peer.acked(opening)).data["number"] == 2
+    await leaving
+    assert owners[home] == "h2"
 
 
 async def test_a_move_does_not_wait_for_a_model(world: World, host: Host, peer: Peer) -> None:
