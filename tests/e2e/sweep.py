@@ -200,7 +200,7 @@ class Sweep:
                 await socket.send(json.dumps(frame))
             await socket.send('{"type": "ping", ' + word("malformed"))
             await socket.send('{"type": "ping"}')
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 with contextlib.suppress(ConnectionClosed):
                     while True:
                         raw = await socket.recv()
@@ -216,7 +216,7 @@ class Sweep:
             last = (await hub.command("session.get", session_id=session_id)).seq
             for after in (None, 0):
                 async with (
-                    asyncio.timeout(20),
+                    asyncio.timeout(60),
                     hub.session(session_id).events(after=after) as stream,
                 ):
                     async for frame in stream:

@@ -11,7 +11,7 @@ from pathlib import Path
 from .conftest import Town
 
 README = Path(__file__).parents[2] / "README.md"
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 90
 SAID = b"USER: We argued about money again."
 
 

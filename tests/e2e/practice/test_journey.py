@@ -20,7 +20,7 @@ from tests.e2e.rest_phone import Rest
 
 SLUG = "family-table"
 COMPLETE = "practice.exchange_complete"
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 90
 EVENTS_EACH = 4
 """Of one exchange."""
 

@@ -100,7 +100,7 @@ async def waiting_for_a_lock(database: TestDatabase, task: asyncio.Task[Any]) ->
     """Returns when some backend of this database waits for another's row."""
     watcher = await asyncpg.connect(database.owner_url)
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not await watcher.fetchval(
                 "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()"
                 " AND wait_event_type = 'Lock')"

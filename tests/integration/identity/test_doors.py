@@ -176,9 +176,9 @@ async def test_no_practice_is_needed_to_be_followed(town: Town, db: Database) ->
     async with phone.hub, tablet.hub, town.rest(guest, 1) as rest:
         for device in (phone, tablet):
             assert (await device.hub.profile.get()).user.id == guest.id
-        assert (await asked(rest, "profile.get"))[1]["user"]["id"] == guest.id
+        assert (await rest.ask("profile.get"))["user"]["id"] == guest.id
         await PostgresRegister(db).link(guest.id, GOOGLE, "edna", "edna@home.test")
-        assert (await asked(rest, "profile.get"))[1]["user"]["id"] == user.id
+        assert (await rest.ask("profile.get"))["user"]["id"] == user.id
         for device in (phone, tablet):
             await device.hears("hello", userId=user.id)
             assert device.count("error") == 0

@@ -246,7 +246,7 @@ async def test_who_resumes_from_before_what_is_left_gets_a_snapshot(
     listener = Listener()
     host.attached(listener)
     host.received(listener, SubscribeTo(1, A, SESSION, after))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         first = await listener.heard.get()
     assert isinstance(first, SnapshotFrom | SubscribedFrom)
     assert (type(first), first.seq) == (answer, 7)
