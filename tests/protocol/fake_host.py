@@ -285,5 +285,8 @@ class FakeIdentities:
         expires_at = datetime.now(UTC).timestamp() + float(seconds or 3600)
         return Identity(user_id=user_id, role="USER", name=None, expires_at=expires_at)
 
+    async def became(self, user_id: str) -> str:
+        return user_id
+
     def forget(self, user_id: str) -> None:
         self.forgotten.append(user_id)

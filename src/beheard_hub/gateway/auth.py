@@ -301,6 +301,11 @@ class TokenIdentities:
             self._known.popitem(last=False)
         return identity
 
+    async def became(self, user_id: str) -> str:
+        """See the port."""
+        found = await self._accounts.recognise(user_id, self._clock.now() - GUEST_UNUSED_MAX)
+        return user_id if found is None else found[0]
+
     async def _provision(self, claims: Claims) -> Known:
         if not claims.is_user:
             return await self._accounts.provision(

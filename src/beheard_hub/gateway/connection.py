@@ -218,6 +218,8 @@ class Connection:
         try:
             async with asyncio.timeout(IDENTIFY_SECONDS_MAX):
                 identity = await self._lobby.identities.identify(token)
+                if not first and await self._is_about_to_be(identity.user_id):
+                    return self.protocol.identity_unavailable(clock.mono())
         except Unauthenticated:
             return self.protocol.refused_token(clock.mono())
         except Exception as failure:  # the port's outside world: the client may try again
@@ -228,6 +230,11 @@ class Connection:
         if first and not self._lobby.admit(self, identity.user_id):
             return self.protocol.too_many_connections()
         return self.protocol.identified(identity, clock.mono(), clock.now().timestamp())
+
+    async def _is_about_to_be(self, user_id: str) -> bool:
+        """Whether this guest was merged with that user and the word is still on its way here."""
+        mine = self.protocol.user_id
+        return mine != user_id and await self._lobby.identities.became(mine) == user_id
 
     def _subscribe(self, action: rules.Subscribe) -> None:
         self._lobby.router.subscriptions.add(

@@ -34,6 +34,9 @@ class Identities(Protocol):
     async def identify(self, token: str) -> Identity:
         """Raises Unauthenticated, StoreUnavailable."""
 
+    async def became(self, user_id: str) -> str:
+        """Whom that guest was merged with; who was not is themselves. Raises StoreUnavailable."""
+
     def forget(self, user_id: str) -> None:
         """This user has left: no token speaks for them any more."""
 

@@ -220,6 +220,26 @@ async def test_an_idle_connection_is_followed_too(
             await device.hears("hello", userId=user.id)
 
 
+async def test_a_guest_may_show_the_users_token_before_the_word_of_the_merge(
+    town: Town, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client does so at once; the gateway of its socket may hear of the merge a moment later."""
+    monkeypatch.setattr(mergers, "LOOKED_SECONDS", 0.5)
+    guest, user = await town.guest(), await town.user(subject="joy")
+    phone = town.device(guest)
+    async with phone.hub:
+        await phone.hears("hello", userId=guest.id)
+        await PostgresRegister(db).link(guest.id, GOOGLE, "joy", "joy@home.test")
+        phone.hub.send_soon({"type": "auth", "token": user.token})
+        await phone.hears("error", code=Code.SERVICE_UNAVAILABLE)
+        await phone.hears("hello", userId=user.id)
+        phone.hub.send_soon({"type": "auth", "token": user.token})
+        assert (await phone.hub.profile.get()).user.id == user.id
+        assert [f["code"] for f in phone.frames if f["type"] == "error"] == [
+            Code.SERVICE_UNAVAILABLE
+        ]
+
+
 async def only_the_user_is_left(
     town: Town, guest: Person, user: Person, sessions: list[str]
 ) -> None:
