@@ -5,7 +5,7 @@ for each field that is not so. Tables first; `read` applies them.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -62,6 +62,16 @@ CHECKS: Mapping[str, Callable[[Any], bool]] = {
 }
 """Limits of a field that already has the right type."""
 
+_CHECKED: Mapping[str, Sequence[tuple[str, str, Callable[[Any], bool]]]] = {
+    kind: [
+        (field, wire, CHECKS[wire])
+        for field, wire in zip(shape.__struct_fields__, shape.__struct_encode_fields__, strict=True)
+        if wire in CHECKS
+    ]
+    for kind, shape in SHAPES.items()
+}
+"""Of each kind of frame: attribute, name in the frame, and check."""
+
 _NAMED_FIELD = re.compile(r"`\$\.(\w+)|field `(\w+)`")
 
 
@@ -84,8 +94,8 @@ def read(kind: str, message: Mapping[str, Any]) -> msgspec.Struct | Bad:
         return Bad(id_of(message), {field: FIELDS.get(field, "not as it must be")}, True)
     bad = {
         wire: FIELDS[wire]
-        for field, wire in zip(frame.__struct_fields__, frame.__struct_encode_fields__, strict=True)
-        if wire in CHECKS and not CHECKS[wire](getattr(frame, field))
+        for field, wire, check in _CHECKED[kind]
+        if not check(getattr(frame, field))
     }
     return Bad(id_of(message), bad, False) if bad else frame
 

@@ -11,7 +11,11 @@ from collections.abc import Iterator
 from typing import TypeAlias
 
 import msgspec
-from websockets.utils import apply_mask
+
+try:
+    from websockets.speedups import apply_mask
+except ImportError:  # where websockets has no wheel
+    from websockets.utils import apply_mask
 
 FINAL_TEXT, FINAL_BINARY = 0x81, 0x82
 """First byte of a frame that is a whole message."""

@@ -240,13 +240,16 @@ async def overload(
 ) -> Overloaded:
     """As many as go, then so many times more than that: what is still done? The peak is what goes
     where every pair has eight commands under way: a hub that lets none wait long is not given more
-    by more of them."""
+    by more of them. Beyond it a pair sends eight at once, as it does at the peak, where the acks of
+    one commit come together."""
     found = Overloaded([], [])
     for _ in range(OVERLOAD_ROUNDS):
         say("as many commands as go")
         peak = await by_turns(crew, "peak", seconds, lanes=PEAK_IN_FLIGHT, how=How.RECORD)
         say(f"{times:g} times as many")
         name, rate = f"{times:g} x peak", times * peak.rate
-        found.beyond.append(await at_rate(crew, name, rate, seconds, How.RECORD))
+        found.beyond.append(
+            await at_rate(crew, name, rate, seconds, How.RECORD, together=PEAK_IN_FLIGHT)
+        )
         found.peaks.append(peak)
     return found

@@ -128,14 +128,17 @@ class _Run:
 
 
 async def at_rate(
-    senders: Senders, name: str, per_second: float, seconds: float, how: How = How.TOGGLE
-) -> Phase:
-    """Commands at a fixed rate, spread over the pairs, whatever the answers take."""
+    senders: Senders, name: str, per_second: float, seconds: float, how: How = How.TOGGLE,
+    together: int = 1,
+) -> Phase:  # fmt: skip
+    """Commands at a fixed rate, spread over the pairs, whatever the answers take; each pair sends
+    so many of them `together`."""
     run, count, sent = _Run(senders, how), int(per_second * seconds), 0
     while sent < count:
-        due = min(count, int((time.perf_counter() - run.began) * per_second) + 1)
+        groups = int((time.perf_counter() - run.began) * per_second / together) + 1
+        due = min(count, groups * together)
         for number in range(sent, due):
-            run.send(number % len(senders.pairs))
+            run.send(number // together % len(senders.pairs))
         sent = due
         wait = run.began + sent / per_second - time.perf_counter()
         await asyncio.sleep(max(WAKE_SECONDS, wait))

@@ -45,6 +45,13 @@ async def test_a_rate_is_spread_over_the_pairs_and_every_answer_counted() -> Non
     assert set(everybody.brought_back) == {2}
 
 
+async def test_a_pair_sends_as_many_together_as_it_is_told() -> None:
+    pairs = [Obedient(ACK), Obedient(ACK)]
+    phase = await at_rate(Everybody(*pairs), "in eights", 1_000, 0.04, together=8)
+    assert [pair.asked for pair in pairs] == [24, 16]
+    assert len(phase.answers) == 40
+
+
 async def test_by_turns_each_lane_waits_for_its_answer_and_goes_on_after_a_loss() -> None:
     pairs = [Obedient(ACK), Obedient(None, ACK), Obedient(REFUSED, ACK)]
     phase = await by_turns(Everybody(*pairs), "by turns", 1.0, think_seconds=0.01, lanes=2)
