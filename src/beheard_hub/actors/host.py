@@ -351,10 +351,14 @@ class Host:
 
     async def _released(self, shards: Sequence[int], ours: bool) -> None:
         """Nothing new is let into them; where they are still `ours` what is under way may end. What
-        they have is flushed, then they are empty."""
+        they have is flushed, also what a model caused meanwhile; then they are empty."""
         if ours:
             await self._last_answers(set(shards))
         await self.write_behind.drained()
+        while self.write_behind.entries and any(
+            cell.pending for cell in self.activation.in_shards(shards)
+        ):
+            await self.write_behind.drained()
         for cell in self.activation.forget_shards(shards):
             self.turns.drop(cell)
         self.subscriptions.forget_shards(set(shards))

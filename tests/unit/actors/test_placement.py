@@ -341,6 +341,33 @@ async def test_a_move_does_not_wait_for_a_model(world: World, host: Host, peer: 
     world.reactions.gate.set()
 
 
+async def test_nothing_is_flushed_of_a_shard_that_was_given(
+    world: World, host: Host, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model answered during what was to be the last flush: the next owner would not know of it,
+    and whoever asked was told to ask again."""
+    await world.host("h2")
+    world.reactions.results["amount"] = {"amount": 10}
+    world.reactions.gate, world.database.stall = asyncio.Event(), asyncio.Event()
+    thinking, step = peer.command("later"), peer.command("step", user="bob")
+    await until(lambda: host.write_behind.entries, "an entry in the buffer")
+    left, give = list[int](), host.placement._store.give
+
+    async def noted(lease: Lease, shards: Sequence[int], to: str) -> None:
+        left.append(host.write_behind.entries)
+        await give(lease, shards, to)
+
+    monkeypatch.setattr(host.placement._store, "give", noted)
+    leaving = asyncio.create_task(host.hand_over())
+    await until(lambda: host.write_behind._barriers, "the last flush is waited for")
+    world.reactions.gate.set()
+    await until(lambda: host.write_behind.entries == 2, "the model has answered")
+    world.database.stall.set()
+    await leaving
+    assert left == [0]
+    assert [(await peer.acked(rid)).data["total"] for rid in (step, thinking)] == [1, 11]
+
+
 async def test_a_host_that_is_alone_keeps_its_shards_to_the_end(world: World, host: Host) -> None:
     assert await host.hand_over() == 0
     assert len(host.placement.generations) == 256
