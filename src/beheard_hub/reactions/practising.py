@@ -141,9 +141,14 @@ async def _revoked(reactor: Reactor, session_id: str, due: Due) -> None:
 
 
 async def _follow(reactor: Reactor, session_id: str, due: Due) -> None:
-    """The participant was merged: all are told, and then the session as it is stored."""
+    """The participant was merged: all are told, and then the session as it is stored. Whoever hears
+    of it goes on as the user everywhere, so all practices that came along are named, not this one
+    alone: what a host still took for the guest's would be nobody's for the user."""
     assert reactor.mailbox is not None
-    reactor.mailbox.merged(due.payload["guestId"], due.user_id or "", [session_id])
+    guest_id = due.payload["guestId"]
+    found = await reactor.tools.sessions.became(guest_id)
+    user_id, sessions = (due.user_id or "", ()) if found is None else found
+    reactor.mailbox.merged(guest_id, user_id, sorted({*sessions, session_id}))
     await _timer(reactor, session_id, due)
 
 

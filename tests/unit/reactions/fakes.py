@@ -97,11 +97,15 @@ class MemoryReads:
 
 
 class FakeSessions:
-    """The two calls of `ports.SessionStore` that reactions make."""
+    """The three calls of `ports.SessionStore` that reactions make."""
 
     def __init__(self) -> None:
         self.directory: dict[str, list[dict[str, Any]]] = {}
         self.members = [ANA, SAM]
+        self.merged: dict[str, tuple[str, list[str]]] = {}
+
+    async def became(self, user_id: str) -> tuple[str, Sequence[str]] | None:
+        return self.merged.get(user_id)
 
     async def load(self, wanted: Sequence[tuple[str, Sequence[str]]]) -> Sequence[Loaded | None]:
         members = [{"userId": user, "vesselId": f"v-{user}"} for user in self.members]

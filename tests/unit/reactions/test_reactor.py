@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from beheard_hub.domain.kernel import Command, Due, Loaded, Work
+from beheard_hub.domain.practice.vocabulary import FOLLOW
 from beheard_hub.domain.refusals import Code, Refusal
 from beheard_hub.facilitation import CommonItem, Delta, FacilitatorFailed
 from beheard_hub.ports import StoreUnavailable
@@ -51,6 +52,20 @@ async def test_a_finished_one_is_left_alone_until_it_should_have_settled() -> No
         world.reactor.committed(SESSION, [ai_turn()])
         await world.idle()
         assert len(world.box.named("internal.ai_replied")) == expected
+
+
+@pytest.mark.parametrize(
+    ("along", "named"), [((SAM, ["7", "9"]), "7,8,9"), (None, "8")], ids=["known", "forgotten"]
+)
+async def test_a_reminder_of_a_merge_names_all_practices_that_came_along(
+    along: tuple[str, list[str]] | None, named: str
+) -> None:
+    world = World()
+    world.sessions.merged = {} if along is None else {"guest": along}
+    due = Due(id="f8", kind=FOLLOW, at=START, user_id=SAM, payload={"guestId": "guest"})
+    world.reactor.committed("8", [due])
+    await world.idle()
+    assert f"merged guest {SAM} {named}" in world.box.log
 
 
 async def test_two_reminders_run_side_by_side() -> None:
