@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,9 +13,13 @@ from typing import Any
 
 import asyncpg
 import msgspec
+import pytest
 
+from beheard_hub.actors import placement
+from beheard_hub.actors.host import Host
 from beheard_hub.bootstrap import build_host
 from beheard_hub.client import Hub
+from beheard_hub.domain.limits import SHARDS
 from beheard_hub.domain.sharding import shard_of
 from beheard_hub.gateway.auth import LocalKey
 from beheard_hub.gateway.guests import GuestKey
@@ -32,6 +36,7 @@ from tests.unit.gateway.test_jwks import Issuer, listening
 GOOGLE = "https://accounts.google.com"
 SECRET = "the hub's secret of 32 characters"
 HEARD_SECONDS_MAX = 60
+LOOK_SECONDS = 0.01
 _numbers = itertools.count(1)
 
 
@@ -157,13 +162,17 @@ async def town_on(
         apps = str(issuer.apps(data_dir))
         environ = {"BEHEARD_LIMITS": "off", "BEHEARD_ID_TOKENS": apps, **variables}
         runtime = Runtime(environ, database.runtime_url, SECRET, str(data_dir))
-        network = InprocessNetwork()
-        for name in ("town-a", "town-b"):
-            host_id = f"{name}-{next(_numbers)}"
-            parts = await build_host(runtime, host_id, lambda: None, clock=clock)
-            await parts.start(name)
-            stack.push_async_callback(parts.drain)
-            network.listen(name, parts.host.host_id, parts.host.lease.epoch, parts.host)
+        network, hosts = InprocessNetwork(), []
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(placement, "WATCH_SECONDS", 0.02)
+            for name in ("town-a", "town-b"):
+                host_id = f"{name}-{next(_numbers)}"
+                parts = await build_host(runtime, host_id, lambda: None, clock=clock)
+                await parts.start(name)
+                stack.push_async_callback(parts.drain)
+                network.listen(name, parts.host.host_id, parts.host.lease.epoch, parts.host)
+                hosts.append(parts.host)
+            await shared_out(hosts)
         db = await Database.open(database.runtime_url, size_max=4)
         stack.push_async_callback(db.close)
         ports = []
@@ -175,6 +184,17 @@ async def town_on(
             ports.append(gateway.port)
         local = LocalKey.open(data_dir, SystemClock())
         yield Town(ports, owner, issuer, GuestKey(SECRET, SystemClock()), local)
+
+
+async def shared_out(hosts: Sequence[Host]) -> None:
+    """Until each has its part of the shards: what moves in the middle of a test is tested elsewhere
+    (`tests.unit.actors.test_placement`)."""
+    async with asyncio.timeout(HEARD_SECONDS_MAX):
+        while True:
+            parts = [len(host.placement.generations) for host in hosts]
+            if sum(parts) == SHARDS and max(parts) - min(parts) <= len(hosts):
+                return
+            await asyncio.sleep(LOOK_SECONDS)
 
 
 async def _ended(drain: Any, serving: asyncio.Task[None]) -> None:
