@@ -15,8 +15,11 @@ from contextlib import AsyncExitStack
 from typing import Any
 from uuid import uuid4
 
+import asyncpg
+
 from beheard_hub.client import Event, Hub, Refused
 from beheard_hub.client.frames import Ack
+from beheard_hub.domain.limits import SHARDS
 
 from . import haystacks
 from .conftest import Town
@@ -27,6 +30,8 @@ COLD_SECONDS_MAX = 60
 LOOK_AGAIN_SECONDS = 0.05
 FAULTS = (b"row_refused", b"turn_failed", b"entry_failed")
 SIGNING = {"agreed": True}
+PARTS = """SELECT count(*) AS owned FROM hub."ShardOwner" s JOIN hub."HostLease" h USING ("hostId")
+           WHERE NOT h.dead AND h."expiresAt" > now() GROUP BY h."hostId" """
 
 
 class Pair:
@@ -73,14 +78,28 @@ class Pair:
 
 
 async def chill(town: Town) -> None:
-    """Kills all hosts at once; when this returns others have all shards, and nothing is live."""
+    """Kills all hosts at once; when this returns others have all shards, each its part, and nothing
+    is live. A shard that moves again in the middle of a race would have its command answered once
+    more, as a duplicate."""
     before = set(town.hub.address()["host_pids"])
     assert len(before) == 2
     for pid in before:
         os.kill(pid, signal.SIGKILL)
-    async with asyncio.timeout(COLD_SECONDS_MAX):
-        while not (await _replaced(town, before)):  # noqa: ASYNC110 - other processes' doing
-            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+    owner = await asyncpg.connect(haystacks.owner_url(town))
+    try:
+        async with asyncio.timeout(COLD_SECONDS_MAX):
+            while not (  # noqa: ASYNC110 - other processes' doing
+                await _shared_out(owner) and await _replaced(town, before)
+            ):
+                await asyncio.sleep(LOOK_AGAIN_SECONDS)
+    finally:
+        await owner.close()
+
+
+async def _shared_out(owner: asyncpg.Connection) -> bool:
+    """Whether two hosts that are alive have all shards, and as many each as they keep."""
+    parts = [row["owned"] for row in await owner.fetch(PARTS)]
+    return len(parts) == 2 and sum(parts) == SHARDS and max(parts) - min(parts) <= len(parts)
 
 
 async def _replaced(town: Town, before: set[int]) -> bool:

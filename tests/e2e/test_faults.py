@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable, Sequence
 
 from beheard_hub.demo.record import PlayResult, Unwatched
 from beheard_hub.journeys import SIDES, Side, Step
+from beheard_hub.testing.hub_process import START_SECONDS_MAX
 
 from .conftest import Town
 
+LOOK_AGAIN_SECONDS = 0.05
+
 
 class Killer(Unwatched):
-    """Kills -9 a process that it has not killed yet, once at each of the given steps or, where
-    none is alive just then, at the first step after it where one is. The longest known goes first,
-    so that of two hosts the one with the session is among the first two."""
+    """Kills -9 a process that it has not killed yet, once at each of the given steps. Where none is
+    known to be alive just then, the journey stands still, both phones with it, until one is: else
+    it may be over before the hub has said which processes came in the place of the dead. The
+    longest known goes first, so that of two hosts the one with the session is among the first
+    two."""
 
     def __init__(self, victims: Callable[[], Sequence[int]], steps: Sequence[int]) -> None:
         self._victims = victims
@@ -24,17 +30,25 @@ class Killer(Unwatched):
         self.killed: list[int] = []
 
     def step(self, number: int, side: Side, step: Step) -> None:
-        """Strikes when it is time."""
+        """Strikes when it is time. Raises TimeoutError where there is nobody to strike."""
         if not self._due or number < self._due[0]:
             return
+        until = time.monotonic() + START_SECONDS_MAX
+        while not self._strikes():
+            if time.monotonic() > until:
+                raise TimeoutError("no process came in the place of those that were killed")
+            time.sleep(LOOK_AGAIN_SECONDS)
+        del self._due[0]
+
+    def _strikes(self) -> bool:
         alive = self._victims()
         self._known += [pid for pid in alive if pid not in self._known]
         for pid in self._known:
             if pid in alive and pid not in self.killed:
                 os.kill(pid, signal.SIGKILL)
                 self.killed.append(pid)
-                del self._due[0]
-                return
+                return True
+        return False
 
 
 async def test_a_journey_outlives_three_kills_of_its_hosts(town: Town) -> None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from .conftest import Client, Hub, StartHub, until
+import pytest
+
+from beheard_hub.gateway import wire
+
+from .conftest import PATIENCE_SECONDS, Client, Hub, StartHub, until
 
 BLOB = "x" * 20_000
 
@@ -17,6 +21,13 @@ async def silent_listener(hub: Hub, token: str, **more: object) -> Client:
     return client
 
 
+@pytest.fixture
+def patient_close(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is closed has as long to read why as the tests have to look."""
+    monkeypatch.setattr(wire, "CLOSE_SECONDS_MAX", 10 * PATIENCE_SECONDS)
+
+
+@pytest.mark.usefixtures("patient_close")
 async def test_a_slow_reader_is_closed_4408_and_others_hear_everything(hub: Hub) -> None:
     slow = await silent_listener(hub, "alice")
     quick = await hub.listen("bob")
@@ -43,6 +54,7 @@ async def test_a_reader_that_never_reads_is_cut_off(hub: Hub) -> None:
     slow.socket.transport.abort()
 
 
+@pytest.mark.usefixtures("patient_close")
 async def test_more_frames_than_the_outbox_holds_close_4408(start_hub: StartHub) -> None:
     hub = await start_hub(outbox_frames_max=10, outbox_bytes_max=1 << 40)
     client = await hub.listen()
