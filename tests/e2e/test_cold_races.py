@@ -26,7 +26,7 @@ from .conftest import Town
 from .meeting import assert_log_is_whole, connected, opened
 
 ROUNDS = 5
-COLD_SECONDS_MAX = 60
+COLD_SECONDS_MAX = 120
 LOOK_AGAIN_SECONDS = 0.05
 FAULTS = (b"row_refused", b"turn_failed", b"entry_failed")
 SIGNING = {"agreed": True}
