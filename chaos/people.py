@@ -155,10 +155,12 @@ class Load:
         """Waits until everybody has that many acks more than now. Raises TimeoutError."""
         goals = [len(person.acked_at) + count for person in self.people]
 
-        def late() -> int:
-            return sum(
-                len(person.acked_at) < goal for person, goal in zip(self.people, goals, strict=True)
-            )
+        def late() -> list[str]:
+            return [
+                f"{type(person).__name__} in session {person.session_id}"
+                for person, goal in zip(self.people, goals, strict=True)
+                if len(person.acked_at) < goal
+            ]
 
         try:
             async with asyncio.timeout(PROGRESS_SECONDS_MAX):
@@ -167,7 +169,7 @@ class Load:
                     await self._progress.wait()
         except TimeoutError:
             raise TimeoutError(
-                f"{late()} of {len(self.people)} people got no ack for {PROGRESS_SECONDS_MAX} s"
+                f"no ack for {PROGRESS_SECONDS_MAX} s: {', '.join(late())}"
             ) from None
 
     async def settled(self, url: str) -> None:

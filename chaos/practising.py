@@ -20,7 +20,7 @@ from uuid import uuid4
 import httpx
 from tests.histories.practice_log import Asked, Entry, Replied
 
-from beheard_hub.client import CommandTimeout, Event, EventStream, Hub, HubError, Refused
+from beheard_hub.client import CommandTimeout, Event, EventStream, Hub, HubError, Refused, Snapshot
 from beheard_hub.client.frames import Ack
 from beheard_hub.testing.issuer import Issuer
 from chaos.recorder import now
@@ -173,6 +173,8 @@ class Seat:
         """Who some of the guests prove to be."""
         self.practices = 0
         """How many were begun here."""
+        self._said_seq = 0
+        """Of the newest message of the guest."""
         self._staff = stage.researchers[number % len(stage.researchers)]
         self._stranger = stage.researchers[(number + 1) % len(stage.researchers)]
 
@@ -254,12 +256,13 @@ class Seat:
         acks = await asyncio.gather(
             *(self._ask(device, "practice.send", data, mark) for device in senders)
         )
+        self._said_seq = max((ack.seq for ack in acks if ack is not None), default=0)
         return any(ack is not None for ack in acks)
 
     async def _answered(self, own: _Reading, phone: Device) -> bool:
         """Waits for the end of the exchange, and retries what failed or leaves it; False where
         the practice has ended."""
-        async for name in own.names():
+        async for name in own.names(self._said_seq):
             if name == "practice.ended":
                 return False
             if name == "practice.exchange_complete":
@@ -316,17 +319,32 @@ class _Reading:
             async for _ in self._stream:
                 pass
 
-    async def names(self) -> AsyncIterator[str]:
-        """Of the events that come."""
+    async def names(self, after: int) -> AsyncIterator[str]:
+        """Of the events that come. Whoever comes late is shown a state: then the name of the event
+        that led to it, if it shows what came of the message with the seq `after`."""
         async for frame in self._stream:
             if isinstance(frame, Event):
                 yield frame.name
+            elif (
+                isinstance(frame, Snapshot) and frame.seq >= after and (led := _led_to(frame.state))
+            ):
+                yield led
 
     async def stopped(self) -> None:
         """Ends it."""
         if self._task is not None:
             self._task.cancel()
         await self._stream.aclose()
+
+
+def _led_to(state: Mapping[str, Any]) -> str | None:
+    """The newest event that matters, from the state of a practice; None while it is answered."""
+    exchange = state["exchange"]
+    if state["session"]["status"] != "ACTIVE":
+        return "practice.ended"
+    if exchange is None:
+        return "practice.exchange_complete"
+    return "practice.failed" if exchange["failed"] else None
 
 
 def proof_of(issuer: Issuer, user_id: str) -> Mapping[str, Any]:
