@@ -31,17 +31,16 @@ test: $(READY)   ## all tests but the heavy ones, three files at a time: most of
 heavy: $(READY)  ## tests that start, kill and load whole hubs one after the other: minutes each
 	@$(BIN)/python -m pytest $(HEAVY)
 
-check: $(READY)  ## format, lint, types, import rules, pins and licences of dependencies
+check: $(READY)  ## format, lint, types, import rules; pins, licences and known holes of dependencies
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@nice $(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pytest tests/tidy/test_dependencies.py tests/tidy/test_security.py
+	@$(BIN)/python -m tests.tidy.audit --if-reachable
 
 audit: $(READY)  ## known holes in what we depend on; needs a network
-	@test -x $(VENV)/audit/bin/pip-audit || { $(PYTHON) -m venv $(VENV)/audit && $(VENV)/audit/bin/python -m pip install -q pip-audit; } \
-		|| { echo "make audit needs a network" >&2; exit 1; }
-	@$(VENV)/audit/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip
+	@$(BIN)/python -m tests.tidy.audit
 
 format: $(READY) ## put the code in shape
 	@$(BIN)/ruff format .
