@@ -6,9 +6,18 @@ import json
 from collections import Counter
 from typing import Any
 
+import pytest
+
 from beheard_hub.persistence.database import Database
 from beheard_hub.persistence.export import export
 from tests.integration.database.conftest import World
+
+
+@pytest.fixture
+async def world(world: World) -> World:
+    """In which nobody was merged: whoever was takes nothing along under the old name."""
+    await world.sql.execute('DELETE FROM hub."MergedGuest"')
+    return world
 
 
 async def taken(db: Database, user: str) -> list[dict[str, Any]]:
