@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from beheard_hub.gateway import confirmations
 from beheard_hub.link_messages import (
     DeviceFrom,
     PresenceFrom,
@@ -47,6 +50,27 @@ async def test_what_a_device_says_reaches_the_host(hub: Hub) -> None:
     await until(lambda: bool(heard.of(ReceivedTo)), "both at the host")
     assert heard.of(PresenceTo) == [PresenceTo(sub, "typing")]
     assert heard.of(ReceivedTo) == [ReceivedTo(sub, 7)]
+
+
+@pytest.mark.parametrize("goodbye", [True, False])
+async def test_what_a_device_confirmed_is_told_before_it_is_gone(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, goodbye: bool
+) -> None:
+    """Else what it has were pushed to it once more."""
+    monkeypatch.setattr(confirmations, "GATHER_SECONDS", 3600)
+    heard = Heard(hub)
+    client = await hub.listen()
+    [sub] = hub.host.link.subs
+    await client.send(type="received", sessionId="s1", seq=7)
+    if goodbye:
+        await client.send(type="unsubscribe", sessionId="s1")
+    else:
+        await client.still_lives()
+        await client.socket.close()
+    await until(lambda: bool(heard.of(UnsubscribeTo)), "gone at the host")
+    told = [m for m in heard.messages if isinstance(m, ReceivedTo | UnsubscribeTo)]
+    assert told[0] == ReceivedTo(sub, 7)
+    assert [type(message) for message in told] == [ReceivedTo, UnsubscribeTo]
 
 
 async def test_the_partner_is_told_when_it_differs(hub: Hub) -> None:

@@ -26,6 +26,7 @@ from beheard_hub.domain.refusals import Code
 from beheard_hub.domain.sharding import shard_of
 from beheard_hub.gateway import frames
 from beheard_hub.gateway.bounds import Bounds
+from beheard_hub.gateway.confirmations import Confirmations
 from beheard_hub.gateway.connection_protocol import error_frame
 from beheard_hub.gateway.hosts import Hosts, Line
 from beheard_hub.link_messages import (
@@ -119,6 +120,7 @@ class Subscriptions:
         self._waiting: dict[Subscription, None] = {}
         """In the order in which they came."""
         self._by_sink: dict[Sink, dict[str, Subscription]] = {}
+        self._confirmations = Confirmations(self._confirm)
 
     def __len__(self) -> int:
         return len(self._registered) + len(self._waiting)
@@ -160,13 +162,16 @@ class Subscriptions:
         sub = self._by_sink.get(sink, {}).get(session_id)
         if sub is None or sub.line is None:
             return
-        message: PresenceTo | ReceivedTo = (
-            PresenceTo(sub.number, what.status)
-            if isinstance(what, frames.Presence)
-            else ReceivedTo(sub.number, what.seq)
-        )
+        if isinstance(what, frames.Received):
+            self._confirmations.add(sub, what.seq)
+            return
         with contextlib.suppress(LinkClosed):
-            sub.line.send(message)
+            sub.line.send(PresenceTo(sub.number, what.status))
+
+    def _confirm(self, sub: Subscription, seq: int) -> None:
+        if sub.line is not None:
+            with contextlib.suppress(LinkClosed):
+                sub.line.send(ReceivedTo(sub.number, seq))
 
     def follow(self, guest_id: str, user_id: str) -> None:
         """A guest is that user now: what they listened to goes on where it was."""
@@ -221,6 +226,7 @@ class Subscriptions:
             self._waiting[sub] = None
 
     def _unregister(self, sub: Subscription, clean: bool = False) -> None:
+        self._confirmations.settle(sub)
         line, sub.line = sub.line, None
         sub.replay_until = 0
         if line is None or self._registered.pop(sub.number, None) is None:
