@@ -89,13 +89,15 @@ def run(tests: Sequence[str], tree: Path) -> tuple[int, str]:
         "no:cacheprovider",
     ]
     environment = {**os.environ, "PYTHONPATH": str(tree / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
-    try:
-        ended = subprocess.run(
-            [*command, *tests], cwd=tree, env=environment, capture_output=True, text=True,
-            timeout=SECONDS_MAX, check=False,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        return -1, ""
+    with tempfile.TemporaryDirectory(prefix="beheard-tests-", ignore_cleanup_errors=True) as folder:
+        # pytest keeps its own where a test fails, and here one always should
+        try:
+            ended = subprocess.run(
+                [*command, "--basetemp", folder, *tests], cwd=tree, env=environment,
+                capture_output=True, text=True, timeout=SECONDS_MAX, check=False,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            return -1, ""
     return ended.returncode, ended.stdout
 
 
