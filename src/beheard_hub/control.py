@@ -12,18 +12,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import msgspec
 
-from beheard_hub import telemetry
+from beheard_hub import telemetry, unix_sockets
 from beheard_hub.address import ADDRESS_FILE, Address
 from beheard_hub.settings import SetupError
 
-SOCKET_PATH_BYTES_MAX = 100
 REQUEST_SECONDS_MAX = 10.0
 ROLE_CHANGED = "role.changed"
 """Operation, with `userId`: `beheard role` has given this user another role."""
@@ -66,7 +64,7 @@ class Door:
     async def open(self, folder: Path) -> None:
         """Listens in `folder`, or in a short one of its own where the kernel wants that. Raises
         OSError."""
-        path = _cleared(folder)
+        path = unix_sockets.place(folder, "control.sock")
         old_mask = os.umask(0o177)
         try:
             self._server = await asyncio.start_unix_server(self._visited, path)
@@ -78,7 +76,7 @@ class Door:
         """Shuts the door; operations under way are cancelled."""
         if self._server is not None:
             self._server.close()
-            _unlink(self.path)
+            unix_sockets.remove(Path(self.path))
         for task in self._work:
             task.cancel()
         await asyncio.gather(*self._work, return_exceptions=True)
@@ -145,17 +143,3 @@ def _door_of(data_dir: Path) -> str:
     """Raises OSError, MsgspecError."""
     found = (data_dir.expanduser().absolute() / ADDRESS_FILE).read_bytes()
     return msgspec.json.decode(found, type=Address).control
-
-
-def _cleared(folder: Path) -> Path:
-    """A path for the socket at which nothing is."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = folder / "control.sock"
-    if len(os.fsencode(path)) > SOCKET_PATH_BYTES_MAX:
-        path = Path(tempfile.mkdtemp(prefix="beheard-")) / path.name
-    path.unlink(missing_ok=True)
-    return path
-
-
-def _unlink(path: str) -> None:
-    Path(path).unlink(missing_ok=True)

@@ -12,7 +12,6 @@ import contextlib
 import importlib
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,7 +21,7 @@ import msgspec
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from beheard_hub import telemetry
+from beheard_hub import telemetry, unix_sockets
 from beheard_hub.actors import gauges
 from beheard_hub.actors.embedding_actor import Hints
 from beheard_hub.actors.host import Host
@@ -32,8 +31,6 @@ from beheard_hub.links.socket_link import LinkServer
 from beheard_hub.observability.metrics import HOST
 from beheard_hub.setting_values import NODE
 
-SOCKET_PATH_BYTES_MAX = 100
-"""The kernel takes 107; a longer data directory gets its sockets a short folder elsewhere."""
 NICENESS_OF_RAY = 15
 FENCED_EXIT_CODE = 3
 CPUS = 0.001
@@ -206,22 +203,12 @@ async def _listen(server: LinkServer, order: HostOrder) -> str:
     """Opens the door for gateways; returns the endpoint for the lease. Raises OSError, SetupError
     (also where the order's files are not on this machine)."""
     if not order.bind:
-        return await server.open(_socket_path(order.folder, server.host_id))
+        path = unix_sockets.place(Path(order.folder), f"host-{server.host_id[:8]}.sock")
+        return await server.open(f"unix:{path}")
     own_address: Callable[[], str] = ray.util.get_node_ip_address
     address = own_address() if order.bind == NODE else order.bind
     context = tls.host_context(Path(order.cert), Path(order.key))
     return await server.open(f"tcp:{address}:0", context)
-
-
-def _socket_path(folder: str, host_id: str) -> str:
-    """A unix endpoint that the kernel accepts, in a folder that only we can enter."""
-    name = f"host-{host_id[:8]}.sock"
-    path = Path(folder) / name
-    if len(os.fsencode(path)) > SOCKET_PATH_BYTES_MAX:
-        path = Path(tempfile.mkdtemp(prefix="beheard-")) / name
-    else:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return f"unix:{path}"
 
 
 Handle = Any

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from beheard_hub import unix_sockets
 from beheard_hub.link_messages import Hello, ToGateway, ToHost, Welcome
 from beheard_hub.links.line import Line
 from beheard_hub.links.tls import HOST_NAME
@@ -57,7 +58,7 @@ def _patience(tls: ssl.SSLContext | None) -> float | None:
 
 def _unlink(endpoint: str) -> None:
     if endpoint.startswith("unix:"):
-        Path(endpoint.removeprefix("unix:")).unlink(missing_ok=True)
+        unix_sockets.remove(Path(endpoint.removeprefix("unix:")))
 
 
 # ---- the host's side
