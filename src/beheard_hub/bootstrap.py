@@ -15,6 +15,7 @@ import msgspec
 
 from beheard_hub.actors.cell import Kinds
 from beheard_hub.actors.host import Host, Ports
+from beheard_hub.ai import crisis
 from beheard_hub.ai.places import operators_list
 from beheard_hub.ai.registry import EMBEDDERS, FACILITATORS, Means, embedder, facilitator, voice
 from beheard_hub.domain.mediation.directory import DIRECTORY
@@ -95,6 +96,8 @@ class HostParts(msgspec.Struct, frozen=True):
         """Opens the lease under `endpoint` and begins to serve. Raises StoreUnavailable."""
         self.reactor.bind(self.host)
         await self.numbers.open()
+        if await self.host.others_serve():  # nobody waits for this one: what takes long comes first
+            await asyncio.to_thread(crisis.prepare)
         await self.host.start(endpoint, self.reactor)
 
     async def drain(self) -> None:

@@ -13,11 +13,8 @@ import yaml
 
 from beheard_hub import cli
 from beheard_hub.actors import embedding_actor, session_host
-from beheard_hub.actors.supervisor import (
-    ADOPT_SECONDS_MAX,
-    DRAIN_SECONDS_MAX,
-    HAND_OVER_SECONDS_MAX,
-)
+from beheard_hub.actors.handing_over import HAND_OVER_SECONDS_MAX
+from beheard_hub.actors.supervisor import DRAIN_SECONDS_MAX
 from beheard_hub.gateway.bounds import Bounds
 from beheard_hub.persistence.cluster_conf import SILENT
 from beheard_hub.settings import REQUIRES, VARIABLES, load
@@ -282,7 +279,7 @@ def test_a_worker_is_given_the_time_that_its_hosts_need_to_go() -> None:
     pod = group["template"]["spec"]
     [worker] = pod["containers"]
     hosts = -(-int(ENVIRONMENTS["beheard"]["BEHEARD_HOSTS"]) // group["minReplicas"])
-    takes = hosts * (HAND_OVER_SECONDS_MAX + ADOPT_SECONDS_MAX + DRAIN_SECONDS_MAX)
+    takes = hosts * (HAND_OVER_SECONDS_MAX + DRAIN_SECONDS_MAX)
     assert pod["terminationGracePeriodSeconds"] > takes
     command, name = worker["lifecycle"]["preStop"]["exec"]["command"]
     assert command == "beheard"

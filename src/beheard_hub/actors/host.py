@@ -23,6 +23,7 @@ from beheard_hub.actors.cell import Cell
 from beheard_hub.actors.departures import Departures
 from beheard_hub.actors.entrance import Entrance
 from beheard_hub.actors.host_ports import Ports
+from beheard_hub.actors.looking_back import LookBack
 from beheard_hub.actors.mergers import Mergers
 from beheard_hub.actors.notifier import Notifier
 from beheard_hub.actors.observers import Observers
@@ -97,6 +98,7 @@ class Host:
         self._entrance: Entrance
         self._mergers: Mergers
         self._notifier: Notifier
+        self._look_back: LookBack
         self._reminders: Reminders
         self._handlers: Mapping[type, Callable[[GatewayPeer, Any], None]] = {
             CommandTo: self._command,
@@ -114,6 +116,11 @@ class Host:
         }
 
     # ---- life
+
+    async def others_serve(self) -> bool:
+        """Whether any host is alive. Raises StoreUnavailable."""
+        table = await self._ports.leases.routing()
+        return any(entry.alive for entry in table.hosts.values())
 
     async def start(self, endpoint: str, reactions: Reactions) -> Lease:
         """Opens a lease under `endpoint`, takes free shards and begins to flush.
@@ -174,6 +181,10 @@ class Host:
         self.turns.notifier = self._notifier = Notifier(
             self.presence, Unconfirmed(ports.clock.mono), ports.ids, self.submit_internal
         )
+        self._look_back = LookBack(
+            ports.kinds.notifies, ports.sessions, self._arrivals, ports.clock, ports.sleep,
+            background, self._notifier.undelivered,
+        )  # fmt: skip
         self.turns.settled = self._reminders.settled
         self.turns.followed = [Departures(self.peers), self.subscriptions.announcer.effects]
         self._entrance = Entrance(
@@ -193,11 +204,9 @@ class Host:
         return not self.fenced_off and self._ports.clock.mono() <= self.write_behind.answer_until
 
     async def hand_over(self) -> int:
-        """Gives all shards to the other hosts, after their last flush; returns how many. Gateways
-        are told first: they keep what comes in until the next owner is there. What follows is
-        `drain`. Raises StoreUnavailable: then the shards become free with the lease."""
-        for peer in self.peers:
-            peer.send(Leaving())
+        """Gives the next shards to the other hosts, after their last flush; returns how many. What
+        follows the last of them is `drain`. Raises StoreUnavailable: then what is left becomes free
+        with the lease."""
         return await self.placement.leave()
 
     async def drain(self) -> None:
@@ -332,12 +341,7 @@ class Host:
 
     def _acquired(self, shards: Sequence[int]) -> None:
         self.presence.acquired(shards)
-        ports = self._ports
-        look_back = self._notifier.look_back(
-            frozenset(shards), ports.kinds.notifies, ports.sessions, self._arrivals, ports.clock,
-            ports.sleep,
-        )  # fmt: skip
-        self._background.spawn(look_back)
+        self._look_back.took(shards)
         self._background.spawn(self._reminders.scan(shards))
 
     async def _last_answers(self, shards: Set[int]) -> None:

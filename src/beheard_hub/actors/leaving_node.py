@@ -8,21 +8,16 @@ empty, until the machine goes; then Ray starts them again on another one.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import ray
 
 from beheard_hub import telemetry
 from beheard_hub.actors.collecting import own_node
+from beheard_hub.actors.handing_over import call, hand_over
 from beheard_hub.actors.ray_cluster import RayOptions, start_ray, stop_ray
 from beheard_hub.actors.session_host import ACTOR_NAME, Handle
-from beheard_hub.actors.supervisor import (
-    ADOPT_SECONDS_MAX,
-    DRAIN_SECONDS_MAX,
-    HAND_OVER_SECONDS_MAX,
-)
+from beheard_hub.actors.supervisor import DRAIN_SECONDS_MAX
 
 _log = telemetry.logger("supervisor")
 
@@ -49,18 +44,11 @@ async def _left(name: str, node_id: str, hosts: Mapping[str, Handle]) -> int | N
     """How many shards a host gave away; None if it lives elsewhere, or does not answer."""
     host = hosts[name]
     try:
-        given: int | None = await _call(host.hand_over_at, HAND_OVER_SECONDS_MAX, node_id)
+        others = [hosts[other] for other in hosts if other != name]
+        given = await hand_over(host.hand_over_at, others, node_id)
         if given is not None:
-            others = [hosts[other] for other in hosts if other != name]
-            calls = [_call(other.notice, ADOPT_SECONDS_MAX) for other in others]
-            await asyncio.gather(*calls, return_exceptions=True)  # they look by themselves too
-            await _call(host.drain, DRAIN_SECONDS_MAX)
+            await call(host.drain, DRAIN_SECONDS_MAX)
     except (TimeoutError, ray.exceptions.RayError) as error:  # others adopt what it could not give
         _log.warning("host_drain_failed", number=name, error=type(error).__name__)
         return None
     return given
-
-
-async def _call(method: Any, seconds: float, *args: object) -> Any:
-    async with asyncio.timeout(seconds):
-        return await method.remote(*args)

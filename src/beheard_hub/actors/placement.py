@@ -5,7 +5,8 @@ has let its lease expire (the database's clock decides), are shared out among th
 alive; what another one left lying for a round is taken as well. A proven death is told by the
 gateway or the supervisor (`adopt`), which is quicker. A host that for a while has more than its
 share gives the rest to the one that has least, after its last flush of those shards. A host about
-to leave gives each to whoever has least by then: its sessions move before it goes, and only once.
+to leave gives each to whoever has least by then: its sessions move before it goes, and only once, a
+few shards at a time: the others are served meanwhile, so nobody waits for all the rest to move.
 """
 
 from __future__ import annotations
@@ -20,9 +21,12 @@ from beheard_hub.telemetry import logger, origin_of
 
 WATCH_SECONDS = 0.5
 GIVE_SHARDS_MAX = 64
-PATIENT_LOOKS = 3
-"""So often a host sees itself richer than others before it gives: who comes to take the place of
-one that leaves would else get shards of all others, which have to go back."""
+LEAVE_SHARDS_MAX = 16
+"""A host that leaves gives so many at once: its sessions are loaded by the next owner together."""
+PATIENT_LOOKS = 5
+"""So often a host sees itself richer than others, and nothing moving, before it gives: who comes to
+take the place of one that leaves, or that one itself, would else get shards which have to go back.
+"""
 
 _log = logger("placement")
 
@@ -92,7 +96,9 @@ class Placement:
         before must not make it ours again."""
         self._left_lying: set[int] = set()
         self._rich_looks = 0
-        """How often in a row this host had more than its share."""
+        """How often in a row this host had more than its share, of an unchanged whole."""
+        self._seen: Sequence[str | None] = ()
+        """The owners at the look before."""
         self._giving: set[int] = set()
         self._unsure: tuple[str, Sequence[int]] | None = None
         """The next owner of shards, where it is not known whether they were given: the database may
@@ -136,8 +142,9 @@ class Placement:
             self._own([shard for shard in taken if shard in mine], asked)
             return
         to, count = surplus(table, self.lease.host_id)
-        self._rich_looks = self._rich_looks + 1 if count else 0
-        if self._rich_looks > PATIENT_LOOKS:
+        at_rest, self._seen = self._seen == table.owners, table.owners
+        self._rich_looks = self._rich_looks + 1 if count and at_rest else 0
+        if count and self._rich_looks > PATIENT_LOOKS:
             await self._give(to, sorted(self.generations)[-min(count, GIVE_SHARDS_MAX) :])
 
     async def adopt(self, dead_host_id: str) -> Sequence[int]:
@@ -175,16 +182,18 @@ class Placement:
         self._own(shards_of(table, self.lease.host_id), asked)
 
     async def leave(self) -> int:
-        """Gives every shard away for good; returns how many. None where nobody else is alive: then
-        they become free with the lease. Raises StoreUnavailable.
+        """Gives the next shards away for good, and takes no more; returns how many. None where none
+        is left, or nobody else is alive: then they become free with the lease. Raises
+        StoreUnavailable.
         """
         self._leaving = True
         table, me = await self._store.routing(), self.lease.host_id
         others = [host for host, entry in table.hosts.items() if entry.alive and host != me]
-        mine = shards_of(table, me)
+        mine = shards_of(table, me)[:LEAVE_SHARDS_MAX]
         if not others or not mine:
             return 0
-        self.generations.clear()
+        for shard in mine:
+            self.generations.pop(shard, None)
         await self._release(mine, True)
         for to, shards in shared_out(table, mine, others).items():
             await self._store.give(self.lease, shards, to)

@@ -166,7 +166,7 @@ class SessionHost:
             await self._running.host.placement.notice()
 
     async def hand_over(self) -> int:
-        """Gives all its shards to other hosts; returns how many. Raises StoreUnavailable."""
+        """Gives the next of its shards to others; returns how many. Raises StoreUnavailable."""
         return 0 if self._running is None else await self._running.host.hand_over()
 
     async def hand_over_at(self, node_id: str) -> int | None:

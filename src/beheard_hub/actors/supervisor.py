@@ -17,6 +17,7 @@ import ray
 
 from beheard_hub import telemetry
 from beheard_hub.actors.deaths import gone
+from beheard_hub.actors.handing_over import call, hand_over
 from beheard_hub.actors.ray_cluster import NAMESPACE
 from beheard_hub.actors.session_host import ACTOR_NAME, Handle, HostAddress, HostOrder, create
 from beheard_hub.observability.metrics import HOST_DEATHS
@@ -25,7 +26,6 @@ START_SECONDS_MAX = 60.0
 RETRY_SECONDS = 0.2
 ADOPT_SECONDS_MAX = 5.0
 DRAIN_SECONDS_MAX = 15.0
-HAND_OVER_SECONDS_MAX = 10.0
 
 _log = telemetry.logger("supervisor")
 
@@ -134,7 +134,7 @@ class Supervisor:
     async def rows(self) -> list[HostRow]:
         """Every host, with the counts of those that answer."""
         members = sorted(self._members, key=lambda member: member.number)
-        calls = [_call(member.handle.stats, ADOPT_SECONDS_MAX) for member in members]
+        calls = [call(member.handle.stats, ADOPT_SECONDS_MAX) for member in members]
         answers = await asyncio.gather(*calls, return_exceptions=True)
         return [_row(member, answer) for member, answer in zip(members, answers, strict=True)]
 
@@ -205,26 +205,24 @@ class Supervisor:
 
     async def _hand_over(self, member: _Member) -> None:
         try:
-            await _call(member.handle.hand_over, HAND_OVER_SECONDS_MAX)
+            await hand_over(member.handle.hand_over, [other.handle for other in self._members])
         except (TimeoutError, ray.exceptions.RayError) as error:  # the others adopt what it has
             _log.warning("host_drain_failed", number=member.number, error=type(error).__name__)
-        calls = [_call(other.handle.notice, ADOPT_SECONDS_MAX) for other in self._members]
-        await asyncio.gather(*calls, return_exceptions=True)  # they look by themselves too
 
     async def role_changed(self, user_id: str) -> None:
         """Tells every host that this user has another role; one that does not hear asks by itself
         within seconds (`observers`)."""
-        calls = [_call(m.handle.role_changed, ADOPT_SECONDS_MAX, user_id) for m in self._members]
+        calls = [call(m.handle.role_changed, ADOPT_SECONDS_MAX, user_id) for m in self._members]
         await asyncio.gather(*calls, return_exceptions=True)
 
     async def stats(self) -> list[dict[str, int]]:
         """Counts of every host that answers."""
-        calls = [_call(member.handle.stats, ADOPT_SECONDS_MAX) for member in self._members]
+        calls = [call(member.handle.stats, ADOPT_SECONDS_MAX) for member in self._members]
         answers = await asyncio.gather(*calls, return_exceptions=True)
         return [answer for answer in answers if isinstance(answer, dict)]
 
     async def _start(self, member: _Member) -> None:
-        member.address = await _call(member.handle.start, START_SECONDS_MAX, self._embedders)
+        member.address = await call(member.handle.start, START_SECONDS_MAX, self._embedders)
         assert member.address is not None
         async with self._change:
             self._change.notify_all()
@@ -232,7 +230,7 @@ class Supervisor:
 
     async def _drain(self, member: _Member) -> None:
         try:
-            await _call(member.handle.drain, DRAIN_SECONDS_MAX)
+            await call(member.handle.drain, DRAIN_SECONDS_MAX)
         except (TimeoutError, ray.exceptions.RayError) as error:
             _log.warning("host_drain_failed", number=member.number, error=type(error).__name__)
         _end(member)
@@ -264,7 +262,7 @@ class Supervisor:
         """Tells everybody who is alive which hosts are dead."""
         for dead in list(self._orphaned):
             alive = [member for member in self._members if member.address is not None]
-            calls = [_call(member.handle.adopt, ADOPT_SECONDS_MAX, dead) for member in alive]
+            calls = [call(member.handle.adopt, ADOPT_SECONDS_MAX, dead) for member in alive]
             taken = await asyncio.gather(*calls, return_exceptions=True)
             if any(isinstance(count, int) for count in taken) and dead in self._orphaned:
                 self._orphaned.remove(dead)
@@ -288,12 +286,6 @@ async def _unwatched(member: _Member) -> None:
 def _end(member: _Member) -> None:
     with contextlib.suppress(ray.exceptions.RayError, ValueError):
         ray.kill(member.handle, no_restart=True)
-
-
-async def _call(method: Any, seconds: float, *args: object) -> Any:
-    """One control call. Raises TimeoutError, RayError."""
-    async with asyncio.timeout(seconds):
-        return await method.remote(*args)
 
 
 def _sweep(name: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import asyncpg
 
 from beheard_hub import settings
+from beheard_hub.ai import crisis
 from beheard_hub.bootstrap import HostParts, build_host
 from beheard_hub.link_messages import EventFrom
 from beheard_hub.runtime import Runtime
@@ -50,6 +51,16 @@ async def test_by_rules(database: TestDatabase, owner: asyncpg.Connection, tmp_p
         await exchange(anna, session, "You never listen.")
         rows = await stage.rows("Message", session)
         assert [row["role"] for row in rows] == ["user", "partner", "coach"]
+
+
+async def test_a_host_that_comes_to_others_has_compiled_its_rules_when_it_serves(
+    database: TestDatabase, tmp_path: Path
+) -> None:
+    """Else the first messages of all whom it takes over wait for that."""
+    async with composed(database, tmp_path / "first"):
+        crisis._rules.cache_clear()
+        async with composed(database, tmp_path / "second"):
+            assert crisis._rules.cache_info().currsize == 1
 
 
 async def test_with_the_providers_sdk(

@@ -25,6 +25,7 @@ class Host:
 
     def __init__(self, name: str, node: str, did: list[str], dead: bool = False) -> None:
         self._name, self._node, self._did, self._dead = name, node, did, dead
+        self._shards = [16, 48]
         self.hand_over_at = Method(self._hand_over)
         self.notice = Method(lambda: did.append(f"{name} notices"))
         self.drain = Method(lambda: did.append(f"{name} is over"))
@@ -34,8 +35,10 @@ class Host:
             raise ray.exceptions.RayActorError
         if node_id != self._node:
             return None
+        if not self._shards:
+            return 0
         self._did.append(f"{self._name} gives")
-        return 64
+        return self._shards.pop()
 
 
 async def test_each_is_over_before_the_next_one_looks_for_takers() -> None:
@@ -45,5 +48,6 @@ async def test_each_is_over_before_the_next_one_looks_for_takers() -> None:
     hosts = {name: Host(name, node, did, name == "d") for name, node in places.items()}
     await empty("here", hosts, said.append)
     taken = ["a notices", "c notices", "d notices"], ["a notices", "b notices", "d notices"]
-    assert did == ["b gives", *taken[0], "b is over", "c gives", *taken[1], "c is over"]
+    given = [[f"{name} gives", *notice] * 2 for name, notice in zip("bc", taken, strict=True)]
+    assert did == [*given[0], "b is over", *given[1], "c is over"]
     assert said == [f"{name}: 64 shards given to others" for name in ("b", "c")]

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 
+from beheard_hub.actors.background import Background
 from beheard_hub.actors.host import Host
+from beheard_hub.actors.looking_back import LookBack
 from beheard_hub.actors.presence import GRACE_SECONDS
 from beheard_hub.actors.recording import Event
 from beheard_hub.actors.unconfirmed import RECEIVE_SECONDS, Unconfirmed
 from beheard_hub.domain.limits import SHARDS
+from beheard_hub.domain.sharding import shard_of
 from beheard_hub.link_messages import ReceivedTo, UnsubscribeTo
+from beheard_hub.ports import Sleep, StoreUnavailable
 from beheard_hub.testing.memory_stores import ManualClock
 from tests.unit.actors.world import Peer, World, until
 
@@ -153,6 +160,14 @@ async def test_other_events_notify_nobody(world: World, host: Host, peer: Peer) 
 # ---- after a takeover
 
 
+def looking_back(world: World, host: Host, looks: Background, sleep: Sleep) -> LookBack:
+    """A look back of its own, on a host."""
+    return LookBack(
+        ["nudged"], world.sessions, host._arrivals, world.clock, sleep, looks,
+        host._notifier.undelivered,
+    )  # fmt: skip
+
+
 async def test_who_was_told_by_a_host_that_died_and_stays_away_is_notified(world: World) -> None:
     first = await world.host("h1")
     peer = Peer(first)
@@ -180,9 +195,39 @@ async def test_who_comes_back_in_time_is_not_notified(world: World, comes: bool)
         if comes:
             await listening(Peer(host, "other"), host, "bob")
 
-    await host._notifier.look_back(
-        range(SHARDS), ["nudged"], world.sessions, host._arrivals, world.clock, meanwhile
-    )
+    looks = Background()
+    looking_back(world, host, looks, meanwhile).took(range(SHARDS))
+    await until(lambda: not looks, "the end of the look")
     await until(lambda: host.write_behind.entries == 0, "what it caused is durable")
     assert waited == [GRACE_SECONDS]
     assert notified(world) == ([] if comes else [("bob", "nudged")])
+
+
+async def test_what_is_taken_meanwhile_is_looked_for_together_until_the_database_answers(
+    world: World, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host that leaves gives a few shards at a time, and a look reads the log of all."""
+    peer, unnoticed, looked = Peer(host), world.sessions.unnoticed, list[int]()
+    await listening(peer, host, "bob")
+    await peer.acked(peer.command("nudge"))
+    shard, looks = shard_of("s1"), Background()
+    first, others = (shard + 1) % SHARDS, [(shard + 2) % SHARDS, shard, (shard + 3) % SHARDS]
+
+    async def once_away(names: Sequence[str], seconds: float, limit: int) -> Any:
+        looked.append(limit)
+        if len(looked) == 2:
+            raise StoreUnavailable("away")
+        return await unnoticed(names, seconds, limit)
+
+    async def meanwhile(_seconds: float) -> None:
+        world.clock.advance(0.1)
+        while others:
+            looking.took([others.pop()])
+
+    monkeypatch.setattr(world.sessions, "unnoticed", once_away)
+    looking = looking_back(world, host, looks, meanwhile)
+    looking.took([first])
+    await until(lambda: not looks, "the end of the looks")
+    await until(lambda: host.write_behind.entries == 0, "what they caused is durable")
+    assert len(looked) == 3
+    assert notified(world) == [("bob", "nudged")]

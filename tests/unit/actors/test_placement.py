@@ -10,9 +10,17 @@ import pytest
 
 from beheard_hub.actors import placement
 from beheard_hub.actors.host import LAST_LOOKS_MAX, Host
-from beheard_hub.actors.placement import free_shards, portion, shards_of, shared_out, surplus
+from beheard_hub.actors.placement import (
+    LEAVE_SHARDS_MAX,
+    free_shards,
+    portion,
+    shards_of,
+    shared_out,
+    surplus,
+)
 from beheard_hub.actors.sent_away import HEARD_SECONDS_MAX
 from beheard_hub.domain.kernel import Command, Loaded
+from beheard_hub.domain.limits import SHARDS
 from beheard_hub.domain.sharding import home_of, shard_of
 from beheard_hub.link_messages import Acked, Leaving, Moved, ToGateway
 from beheard_hub.ports import HostEntry, Lease, RoutingTable, StoreUnavailable
@@ -37,7 +45,7 @@ def test_free_shards_are_shared_out_without_rest() -> None:
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A host gives at the first look at which it is the richer one."""
-    monkeypatch.setattr(placement, "PATIENT_LOOKS", 0)
+    monkeypatch.setattr(placement, "PATIENT_LOOKS", -1)
 
 
 @pytest.mark.parametrize(
@@ -73,6 +81,36 @@ async def test_who_has_just_come_is_given_nothing_yet(
         await host.placement.watch()
         await second.placement.watch()
     assert (len(host.placement.generations), len(second.placement.generations)) == (256, 0)
+
+
+async def test_a_host_knows_whether_anybody_serves_without_it(world: World) -> None:
+    """Then it prepares what takes long before it takes anybody over."""
+    first = world.make("h1", lambda: None)
+    assert not await first.others_serve()
+    await world.host("h2")
+    assert await first.others_serve()
+
+
+async def test_who_leaves_is_given_nothing_while_it_gives(
+    world: World, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host that leaves has ever less; where its move took long, others gave it what they had."""
+    second = await world.host("h2")
+    for _ in range(2):
+        await host.placement.watch()
+    await second.placement.notice()
+    mine, theirs = len(host.placement.generations), len(second.placement.generations)
+    assert (mine, theirs) == (129, 127)
+    third = await world.host("h3")
+    monkeypatch.setattr(placement, "PATIENT_LOOKS", 2)
+    for _ in range(theirs // LEAVE_SHARDS_MAX + 1):
+        assert await second.hand_over()
+        for _ in range(3):
+            await host.placement.watch()
+            await third.placement.watch()
+    assert await second.hand_over() == 0
+    owned = [len(of.placement.generations) for of in (host, second, third)]
+    assert owned == [mine, 0, theirs]
 
 
 async def test_survivors_share_a_dead_hosts_shards(world: World) -> None:
@@ -213,6 +251,38 @@ async def test_what_the_database_calls_anothers_is_decided_for_no_more(
     assert (await other.acked(other.command("step", command_id="c2"))).data == {"total": 2}
 
 
+async def left(host: Host) -> int:
+    """The host gives all that it has; returns how many shards."""
+    total = 0
+    while given := await host.hand_over():
+        total += given
+    return total
+
+
+async def test_a_host_that_leaves_serves_what_it_has_not_given_yet(
+    world: World, host: Host, peer: Peer
+) -> None:
+    """Everybody waited until all sessions of the host had moved."""
+    second = await world.host("h2")
+    sessions = [f"t{n}" for n in range(40)]
+    for session in sessions:
+        world.session(session)
+    assert await host.hand_over() == LEAVE_SHARDS_MAX
+    assert not peer.of(Leaving), "gateways go on asking it"
+    await second.placement.notice()
+    owned = [set(of.placement.generations) for of in (host, second)]
+    assert (len(owned[1]), owned[0] & owned[1]) == (LEAVE_SHARDS_MAX, set())
+    other = Peer(second)
+    moved = [session for session in sessions if shard_of(session) in owned[1]]
+    assert 0 < len(moved) < len(sessions)
+    for session in sessions:
+        mine, theirs = (other, peer) if session in moved else (peer, other)
+        await mine.acked(mine.command("step", session=session))
+        assert isinstance(await theirs.answer(theirs.command("step", session=session)), Moved)
+    await host.placement.watch()
+    assert set(host.placement.generations) == owned[0], "it takes nothing any more"
+
+
 async def test_a_host_that_leaves_shares_out_all_it_has_after_its_last_flush(
     world: World, host: Host, peer: Peer
 ) -> None:
@@ -223,12 +293,9 @@ async def test_a_host_that_leaves_shares_out_all_it_has_after_its_last_flush(
     sub = peer.subscribe(session="t1")
     rids = [peer.command("step", session=session) for session in sessions]
     await until(lambda: host.write_behind.entries, "entries in the buffer")
-    leaving = asyncio.create_task(host.hand_over())
-    await until(lambda: not host.placement.generations, "no shard decided for any more")
-    assert peer.of(Leaving), "gateways are told before"
+    assert await left(host) == 256
     late = peer.command("step", session="t1", command_id="late")
     assert isinstance(await peer.answer(late), Moved)
-    assert await leaving == 256
     for rid in rids:
         await peer.acked(rid)
     assert [m for m in peer.of(Moved) if m.sub == sub]
@@ -294,8 +361,8 @@ async def test_what_is_under_way_when_its_shard_is_given_is_answered(
     world.reactions.results["amount"] = {"amount": 10}
     world.reactions.gate = world.renderer.gate = asyncio.Event()
     looking, reading = peer.command("later"), peer.command("query", user="bob")
-    leaving = asyncio.create_task(host.hand_over())
-    await until(lambda: not host.placement.generations, "no shard decided for any more")
+    leaving = asyncio.create_task(left(host))
+    await until(lambda: not host.placement.generation(shard_of("s1")), "the shard is given")
     assert isinstance(await peer.answer(peer.command("step", command_id="late")), Moved)
     world.reactions.gate.set()
     assert (await peer.acked(looking)).data == {"total": 11}
@@ -320,8 +387,8 @@ async def test_what_is_under_way_without_a_session_is_answered_before_its_shard_
 
     monkeypatch.setattr(world.sessions, "load_directory", held)
     opening = peer.command("open", session="")
-    leaving = asyncio.create_task(host.hand_over())
-    await until(lambda: not host.placement.generations, "no shard decided for any more")
+    leaving = asyncio.create_task(left(host))
+    await until(lambda: not host.placement.generation(home), "the shard is given")
     for _ in range(LAST_LOOKS_MAX // 5):
         await soon()
     assert owners[home] == "h1"
@@ -336,7 +403,7 @@ async def test_a_move_does_not_wait_for_a_model(world: World, host: Host, peer: 
     await peer.acked(peer.command("step"))
     world.reactions.gate = asyncio.Event()
     thinking = peer.command("later")
-    await host.hand_over()
+    await left(host)
     assert (await peer.refused(thinking)).code == "SERVICE_UNAVAILABLE"
     world.reactions.gate.set()
 
@@ -346,25 +413,26 @@ async def test_nothing_is_flushed_of_a_shard_that_was_given(
 ) -> None:
     """A model answered during what was to be the last flush: the next owner would not know of it,
     and whoever asked was told to ask again."""
+    monkeypatch.setattr(placement, "LEAVE_SHARDS_MAX", SHARDS)
     await world.host("h2")
     world.reactions.results["amount"] = {"amount": 10}
     world.reactions.gate, world.database.stall = asyncio.Event(), asyncio.Event()
     thinking, step = peer.command("later"), peer.command("step", user="bob")
     await until(lambda: host.write_behind.entries, "an entry in the buffer")
-    left, give = list[int](), host.placement._store.give
+    unflushed, give = list[int](), host.placement._store.give
 
     async def noted(lease: Lease, shards: Sequence[int], to: str) -> None:
-        left.append(host.write_behind.entries)
+        unflushed.append(host.write_behind.entries)
         await give(lease, shards, to)
 
     monkeypatch.setattr(host.placement._store, "give", noted)
-    leaving = asyncio.create_task(host.hand_over())
+    leaving = asyncio.create_task(left(host))
     await until(lambda: host.write_behind._barriers, "the last flush is waited for")
     world.reactions.gate.set()
     await until(lambda: host.write_behind.entries == 2, "the model has answered")
     world.database.stall.set()
     await leaving
-    assert left == [0]
+    assert unflushed == [0]
     assert [(await peer.acked(rid)).data["total"] for rid in (step, thinking)] == [1, 11]
 
 
