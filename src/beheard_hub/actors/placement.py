@@ -97,7 +97,7 @@ class Placement:
         self._left_lying: set[int] = set()
         self._rich_looks = 0
         """How often in a row this host had more than its share, of an unchanged whole."""
-        self._seen: Sequence[str | None] = ()
+        self._seen: list[str | None] = []
         """The owners at the look before."""
         self._giving: set[int] = set()
         self._unsure: tuple[str, Sequence[int]] | None = None
@@ -142,10 +142,13 @@ class Placement:
             self._own([shard for shard in taken if shard in mine], asked)
             return
         to, count = surplus(table, self.lease.host_id)
-        at_rest, self._seen = self._seen == table.owners, table.owners
+        at_rest, self._seen = self._seen == table.owners, list(table.owners)
         self._rich_looks = self._rich_looks + 1 if count and at_rest else 0
         if count and self._rich_looks > PATIENT_LOOKS:
-            await self._give(to, sorted(self.generations)[-min(count, GIVE_SHARDS_MAX) :])
+            gift = sorted(self.generations)[-min(count, GIVE_SHARDS_MAX) :]
+            await self._give(to, gift)
+            for shard in gift:  # its own moves do not make it wait again
+                self._seen[shard] = to
 
     async def adopt(self, dead_host_id: str) -> Sequence[int]:
         """Takes this host's part of the shards of a host that is proven dead.

@@ -11,6 +11,7 @@ import pytest
 from beheard_hub.actors import placement
 from beheard_hub.actors.host import LAST_LOOKS_MAX, Host
 from beheard_hub.actors.placement import (
+    GIVE_SHARDS_MAX,
     LEAVE_SHARDS_MAX,
     free_shards,
     portion,
@@ -81,6 +82,21 @@ async def test_who_has_just_come_is_given_nothing_yet(
         await host.placement.watch()
         await second.placement.watch()
     assert (len(host.placement.generations), len(second.placement.generations)) == (256, 0)
+
+
+async def test_who_has_begun_to_give_goes_on_until_it_has_its_share(
+    world: World, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(placement, "PATIENT_LOOKS", 2)
+    second = await world.host("h2")
+    owned = []
+    for _ in range(6):
+        await host.placement.watch()
+        await second.placement.watch()
+        owned.append(len(second.placement.generations))
+    begun = owned.index(GIVE_SHARDS_MAX)
+    assert owned[begun + 1 :] == [SHARDS // 2 - 1] * (len(owned) - begun - 1)
+    assert owned[begun + 1 :], "it goes on at the next look"
 
 
 async def test_a_host_knows_whether_anybody_serves_without_it(world: World) -> None:
