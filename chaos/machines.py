@@ -29,6 +29,7 @@ from chaos.people import Load, at_work
 from chaos.recorder import now
 from chaos.report import report, show
 from chaos.spread import PORT, Machines, say, spread
+from chaos.standstill import Standstill
 
 PAIRS = 10
 THINK_SECONDS = 0.05
@@ -99,18 +100,20 @@ async def run(machines: Machines, seed: int, strikes: int) -> int:
     """Strikes and judges; 1 where a promise was broken."""
     rng, hub, began = Random(seed), SpreadHub(machines), time.monotonic()
     done: list[Struck] = []
-    async with _everybody(hub, rng) as load:
-        await load.everybody_gets(3)
-        for number in range(strikes):
-            await hub.spread()
-            fault, machine = rng.choice(FAULTS), rng.choice(machines.others)
-            struck = await fault(hub, machine, load, rng)
-            done.append(struck)
-            await load.everybody_gets(1)
-            struck.seconds = load.first_acks_seconds(struck)
-            say(f"{number + 1}/{strikes} {struck.fault} of {len(struck.sessions)} sessions")
-        await load.everybody_gets(3)
-    made = report(seed, time.monotonic() - began, load, done, await judged(hub, load, None))
+    with Standstill() as still:
+        async with _everybody(hub, rng) as load:
+            await load.everybody_gets(3)
+            for number in range(strikes):
+                await hub.spread()
+                fault, machine = rng.choice(FAULTS), rng.choice(machines.others)
+                struck = await fault(hub, machine, load, rng)
+                done.append(struck)
+                await load.everybody_gets(1)
+                struck.seconds = load.first_acks_seconds(struck)
+                say(f"{number + 1}/{strikes} {struck.fault} of {len(struck.sessions)} sessions")
+            await load.everybody_gets(3)
+    found = await judged(hub, load, None)
+    made = report(seed, time.monotonic() - began, load, done, found, still.found())
     show("machines", made)
     return 0 if made.kept else 1
 

@@ -16,6 +16,7 @@ from tests.histories.practice_checks import PRACTICE_CHECKS
 
 from chaos.hub import Struck
 from chaos.people import Load
+from chaos.standstill import StoodStill
 
 RESULTS = Path(__file__).parent / "results"
 VIOLATIONS_SHOWN = 20
@@ -56,6 +57,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """Heard by all devices."""
     first_ack: Mapping[str, Waits]
     """By fault."""
+    machine: StoodStill
     broken: Mapping[str, int]
     """Every promise, with how often it was broken."""
     violations: Sequence[str]
@@ -67,8 +69,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def report(
-    seed: int, seconds: float, load: Load, done: Sequence[Struck], found: Sequence[Violation]
-) -> Report:
+    seed: int, seconds: float, load: Load, done: Sequence[Struck], found: Sequence[Violation],
+    machine: StoodStill,
+) -> Report:  # fmt: skip
     """The figures of a run that was judged."""
     answers = [entry for entry in load.entries if isinstance(entry, Answered)]
     sent = Counter((e.user_id, e.command_id) for e in load.entries if isinstance(e, Sent))
@@ -89,6 +92,7 @@ def report(
         refusals=dict(Counter(answer.code for answer in answers if answer.code)),
         events=sum(shown.seq for shown in load.final),
         first_ack=_waits(done),
+        machine=machine,
         broken=promises,
         violations=[str(violation) for violation in found],
     )
@@ -125,6 +129,12 @@ def show(name: str, made: Report) -> None:
         ("refused on the way", refusals or "none"),
     ):
         table.add_row(label, said)
+    machine = made.machine
+    table.add_row(
+        "the machine stood still",
+        f"{machine.together:.1f} s, longest {machine.longest:.2f} s; "
+        f"{machine.stolen:.1%} of its processors went to others",
+    )
     for fault, waits in made.first_ack.items():
         table.add_row(
             f"first ack after {fault}",

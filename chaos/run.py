@@ -28,6 +28,7 @@ from chaos.people import Load, at_work
 from chaos.plans import Plan
 from chaos.practising import seated
 from chaos.report import Report, report
+from chaos.standstill import Standstill
 
 STANDIN_FAULTS_MAX = 10_000
 PACE = Pace(words_per_piece=4, between_seconds=0.05)
@@ -59,6 +60,7 @@ async def struck_and_judged(
     hub = HubUnderFire(ground.process)
     began = time.monotonic()
     async with contextlib.AsyncExitStack() as stack:
+        still = stack.enter_context(Standstill())
         await hub.connect(stack)
         seats = await stack.enter_async_context(
             seated(
@@ -72,7 +74,7 @@ async def struck_and_judged(
         ) as load:  # fmt: skip
             done = await _strike(plan, hub, load, rng, strikes, began + seconds_max, say)
         found = await judged(hub, load, ground.provider)
-    return report(seed, time.monotonic() - began, load, done, found)
+    return report(seed, time.monotonic() - began, load, done, found, still.found())
 
 
 @contextlib.asynccontextmanager

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
+from beheard_hub.actors.activation import LOADS_AT_ONCE_MAX
 from beheard_hub.actors.cell import Kinds
 from beheard_hub.actors.host import Host, Ports
 from beheard_hub.ai import crisis
@@ -98,6 +99,7 @@ class HostParts(msgspec.Struct, frozen=True):
         await self.numbers.open()
         if await self.host.others_serve():  # nobody waits for this one: what takes long comes first
             await asyncio.to_thread(crisis.prepare)
+            await PostgresSessionStore(self.db).rehearse(LOADS_AT_ONCE_MAX)
         await self.host.start(endpoint, self.reactor)
 
     async def drain(self) -> None:

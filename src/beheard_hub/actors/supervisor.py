@@ -17,7 +17,7 @@ import ray
 
 from beheard_hub import telemetry
 from beheard_hub.actors.deaths import gone
-from beheard_hub.actors.handing_over import call, hand_over
+from beheard_hub.actors.handing_over import call, hand_over, met
 from beheard_hub.actors.ray_cluster import NAMESPACE
 from beheard_hub.actors.session_host import ACTOR_NAME, Handle, HostAddress, HostOrder, create
 from beheard_hub.observability.metrics import HOST_DEATHS
@@ -162,7 +162,7 @@ class Supervisor:
             if new.address is None or new.address.node_id != node_id:
                 await self._remove(new)
                 raise NotPossible("The machine took no session host.")
-            await self._remove(old)
+            await self._replace(old, new)
 
     def _numbered(self, number: int) -> _Member:
         for member in self._members:
@@ -176,7 +176,7 @@ class Supervisor:
         async with self._changing:
             for old in list(self._members):
                 new = await self._add()
-                await self._remove(old)
+                await self._replace(old, new)
                 on_step(f"session host {old.number} gave way to {new.number}")
 
     async def _add(self, node_id: str | None = None) -> _Member:
@@ -191,6 +191,11 @@ class Supervisor:
         self._members.append(member)
         member.watch = asyncio.create_task(self._watch(member))
         return member
+
+    async def _replace(self, old: _Member, new: _Member) -> None:
+        with contextlib.suppress(ray.exceptions.RayError):  # one of them is dead: it will be seen
+            await met(new.handle, old.handle)
+        await self._remove(old)
 
     async def _remove(self, member: _Member) -> None:
         await _unwatched(member)

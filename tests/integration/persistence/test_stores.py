@@ -13,6 +13,7 @@ import asyncpg
 import msgspec
 import pytest
 
+from beheard_hub.domain.kernel import Loaded
 from beheard_hub.domain.limits import CLOCKS_APART_MAX
 from beheard_hub.domain.mediation.vocabulary import AT_ONCE
 from beheard_hub.observability.metrics import REACTIONS_WAITING, REMINDERS_OVERDUE
@@ -217,6 +218,24 @@ async def test_more_sessions_than_a_call_holds(sessions: PostgresSessionStore) -
     wanted: list[tuple[str, Sequence[str]]] = [(f"none-{n}", []) for n in range(60)]
     found = await sessions.load([*wanted, (SESSION, [])])
     assert [one is not None for one in found] == [False] * 60 + [True]
+
+
+async def test_a_rehearsal_loads_what_was_used_last_on_connections_of_their_own(
+    database: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db = await Database.open(database.runtime_url, size_max=4)
+    sessions, loaded = PostgresSessionStore(db), []
+    load = sessions.load
+
+    async def noted(wanted: Sequence[tuple[str, Sequence[str]]]) -> Sequence[Loaded | None]:
+        loaded.append(list(wanted))
+        return await load(wanted)
+
+    monkeypatch.setattr(sessions, "load", noted)
+    await sessions.rehearse(3)
+    assert loaded == [[(SESSION, [])]] * 3
+    assert db._pool.get_size() == 3
+    await db.close()
 
 
 async def test_a_directory(sessions: PostgresSessionStore) -> None:

@@ -37,6 +37,13 @@ WHERE r.shard = ANY ($1::int[]) AND r."firedAt" IS NULL AND r."dueAt" <= $3::tim
 ORDER BY r."dueAt", r.id
 LIMIT $7::int;
 
+-- name: sessions.latest
+-- The session in which somebody did something last; no row where nobody did.
+SELECT r."sessionId" FROM hub."CommandReceipt" r
+WHERE r."sessionId" <> ''
+ORDER BY r.at DESC
+LIMIT 1;
+
 -- name: events.unnoticed
 -- Events with these names of the last `seconds`, oldest first, of which their user was not notified
 -- and which the user did not raise (an own command leaves a receipt of the same instant).
