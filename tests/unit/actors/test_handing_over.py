@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 
 from beheard_hub.actors import handing_over
 from beheard_hub.actors.handing_over import met
+from tests.unit.actors.handles import Method
 
 
 class Answering:
@@ -22,16 +20,6 @@ class Answering:
     def _stats(self) -> dict[str, int]:
         self.asked += 1
         return {"gateways": self._gateways[min(self.asked, len(self._gateways)) - 1]}
-
-
-class Method:
-    """`remote` of one method of an actor."""
-
-    def __init__(self, does: Callable[..., Any]) -> None:
-        self._does = does
-
-    async def remote(self, *args: Any) -> Any:
-        return self._does(*args)
 
 
 async def test_a_newcomer_is_waited_for_until_as_many_gateways_know_it() -> None:

@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import ray
 
 from beheard_hub.actors.leaving_node import empty
-
-
-class Method:
-    """`remote` of one method of an actor."""
-
-    def __init__(self, does: Callable[..., Any]) -> None:
-        self._does = does
-
-    async def remote(self, *args: Any) -> Any:
-        return self._does(*args)
+from tests.unit.actors.handles import Method
 
 
 class Host:
