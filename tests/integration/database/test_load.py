@@ -139,6 +139,43 @@ async def test_nobody_is_the_actor_after_a_load(world: World) -> None:
         assert await world.sql.fetchval('SELECT count(*) FROM "Message"') == 0
 
 
+async def test_a_load_stays_with_its_session_when_the_tables_grow(
+    world: World, database: TestDatabase
+) -> None:
+    """A connection plans once, when there may be hardly anything to read."""
+    fresh = World(await asyncpg.connect(database.owner_url))
+    try:
+        async with fresh.undone():
+            await remind(fresh, range(200))
+            await fresh.load(["s"])
+            await remind(fresh, range(200, 3_000))
+            before = await reminders_read(fresh)
+            [row] = await fresh.load(["s"])
+            read = await reminders_read(fresh) - before
+    finally:
+        await fresh.sql.close()
+    assert len(row["facts"]["reminders"]) <= read < 100
+
+
+async def remind(world: World, numbers: range) -> None:
+    """Others wait for these."""
+    await world.sql.execute(
+        """INSERT INTO hub."Reminder" (id, "sessionId", "userId", shard, kind, "dueAt")
+        SELECT 'r' || n, md5(n::text) || md5(n::text), 'c', n % 256, 'x', now()
+        FROM unnest($1::int[]) n""",
+        list(numbers),
+    )
+
+
+async def reminders_read(world: World) -> int:
+    """Rows of the table that this transaction has read."""
+    count: int = await world.sql.fetchval(
+        """SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables
+        WHERE relid = 'hub."Reminder"'::regclass"""
+    )
+    return count
+
+
 async def directory(world: World, user_id: str) -> dict[str, Any] | None:
     async with world.undone():
         row = await world.sql.fetchrow("SELECT * FROM hub.load_directory($1)", user_id)

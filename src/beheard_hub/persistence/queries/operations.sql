@@ -254,4 +254,6 @@ SELECT
   count(*) FILTER (WHERE r.kind <> ALL ($1::text[]))::int AS timers,
   count(*) FILTER (WHERE r.kind = ANY ($1::text[]))::int AS outside,
   (SELECT count(*)::int FROM hub."Embeddable" e WHERE e."embeddingModel" IS NULL) AS texts
-FROM hub."Reminder" r WHERE r."firedAt" IS NULL AND r."dueAt" < now() - interval '5 seconds';
+FROM hub."Reminder" r
+WHERE r.shard >= 0  -- all: the index of what is due is by shard
+  AND r."firedAt" IS NULL AND r."dueAt" < now() - interval '5 seconds';
