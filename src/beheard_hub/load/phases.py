@@ -6,7 +6,8 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from statistics import median
+from itertools import pairwise
+from statistics import fmean, median
 
 import msgspec
 
@@ -216,22 +217,24 @@ async def beside_stalled(
 
 
 class Overloaded(msgspec.Struct, frozen=True):
-    """Rounds at the peak, and what each of them was followed by."""
+    """Rounds beyond the peak, and one at it before and after each of them."""
 
     peaks: list[Phase]
     beyond: list[Phase]
 
     @property
     def goodput(self) -> float:
-        """What was still done of the peak: the median of the rounds, 0 where nothing was."""
-        pairs = zip(self.peaks, self.beyond, strict=True)
-        shares = [more.goodput / peak.goodput for peak, more in pairs if peak.answers]
+        """What was still done of the peaks around it: the median of the rounds, 0 where nothing
+        was."""
+        around = [fmean((a.goodput, b.goodput)) for a, b in pairwise(self.peaks)]
+        rounds = zip(around, self.beyond, strict=True)
+        shares = [more.goodput / peak for peak, more in rounds if peak]
         return median(shares) if shares else 0.0
 
     @property
     def phases(self) -> list[Phase]:
         """One of each kind, for a report."""
-        note = f"goodput {self.goodput:.0%} of the peak, the median of {len(self.peaks)} rounds"
+        note = f"goodput {self.goodput:.0%} of the peak, the median of {len(self.beyond)} rounds"
         return [joined(self.peaks), msgspec.structs.replace(joined(self.beyond), note=note)]
 
 
@@ -242,14 +245,17 @@ async def overload(
     where every pair has eight commands under way: a hub that lets none wait long is not given more
     by more of them. Beyond it a pair sends eight at once, as it does at the peak, where the acks of
     one commit come together."""
-    found = Overloaded([], [])
-    for _ in range(OVERLOAD_ROUNDS):
+
+    async def at_the_peak() -> Phase:
         say("as many commands as go")
-        peak = await by_turns(crew, "peak", seconds, lanes=PEAK_IN_FLIGHT, how=How.RECORD)
+        return await by_turns(crew, "peak", seconds, lanes=PEAK_IN_FLIGHT, how=How.RECORD)
+
+    found = Overloaded([await at_the_peak()], [])
+    for _ in range(OVERLOAD_ROUNDS):
         say(f"{times:g} times as many")
-        name, rate = f"{times:g} x peak", times * peak.rate
+        name, rate = f"{times:g} x peak", times * found.peaks[-1].rate
         found.beyond.append(
             await at_rate(crew, name, rate, seconds, How.RECORD, together=PEAK_IN_FLIGHT)
         )
-        found.peaks.append(peak)
+        found.peaks.append(await at_the_peak())
     return found

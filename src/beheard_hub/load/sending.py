@@ -18,6 +18,9 @@ from beheard_hub.load.pairs import ANSWER_SECONDS_MAX, Frame, How, Pair, Then
 
 LATE_SECONDS_MAX = 10.0
 """An answer later than this counts as none in a phase that offers more than goes."""
+FILL_SECONDS, FILL_SHARE_MAX = 1.0, 0.2
+"""How long a rate is kept before goodput counts, at most and of the whole: no answer comes before
+as much is under way as will be."""
 WAKE_SECONDS = 0.001
 """What is due within it is sent at once."""
 LOST = "LOST"
@@ -44,8 +47,9 @@ class Phase(msgspec.Struct, frozen=True, kw_only=True):
     """Commands per second that were sent, where a rate was kept."""
     sent_seconds: float = 0.0
     """How long that rate was kept; the last answers come later."""
-    late: int = 0
-    """Answers that came when no more was sent."""
+    counted: int = 0
+    """Answers after the filling, until no more was sent."""
+    counted_seconds: float = 0.0
     note: str = ""
 
     @property
@@ -55,11 +59,10 @@ class Phase(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def goodput(self) -> float:
-        """Acks per second while the rate was kept: what was only done when no more came is left
-        out. Where none was kept, `rate`."""
-        if not self.sent_seconds:
-            return self.rate
-        return (len(self.answers) - self.late) / self.sent_seconds
+        """Acks per second while a rate was kept, when as many were under way as would be: neither
+        the first moment, in which nothing can be answered yet, nor what was only done when no more
+        came. Where none was kept, `rate`."""
+        return self.counted / self.counted_seconds if self.counted_seconds else self.rate
 
     def percentile_ms(self, share: float) -> float:
         """Latency in milliseconds below which `share` of the answers lie; 0 without answers."""
@@ -79,7 +82,8 @@ def joined(phases: list[Phase]) -> Phase:
     return msgspec.structs.replace(
         phases[0], seconds=began, answers=answers, failures=dict(failures),
         offered=offered / sent if sent else 0.0, sent_seconds=sent,
-        late=sum(phase.late for phase in phases),
+        counted=sum(phase.counted for phase in phases),
+        counted_seconds=sum(phase.counted_seconds for phase in phases),
     )  # fmt: skip
 
 
@@ -149,10 +153,12 @@ async def at_rate(
             await asyncio.wait_for(run.quiet.wait(), LATE_SECONDS_MAX)
     answers = list(run.answers)  # what still comes is not counted
     run.failures[UNANSWERED] += run.under_way
+    filled = min(FILL_SECONDS, FILL_SHARE_MAX * sent_in)
     return Phase(
         name=name, seconds=max(sent_in, max((a.at for a in answers), default=0.0)),
         answers=answers, failures=+run.failures, offered=count / sent_in, sent_seconds=sent_in,
-        late=sum(answer.at > sent_in for answer in answers),
+        counted=sum(filled < answer.at <= sent_in for answer in answers),
+        counted_seconds=sent_in - filled,
     )  # fmt: skip
 
 

@@ -5,8 +5,20 @@ from __future__ import annotations
 import asyncio
 from typing import cast
 
+import msgspec
+import pytest
+
 from beheard_hub.load.pairs import Frame, How, Pair, Then
-from beheard_hub.load.sending import LOST, Answer, Phase, at_rate, by_turns, joined
+from beheard_hub.load.phases import Overloaded
+from beheard_hub.load.sending import (
+    FILL_SHARE_MAX,
+    LOST,
+    Answer,
+    Phase,
+    at_rate,
+    by_turns,
+    joined,
+)
 
 ACK, REFUSED = Frame("ack"), Frame("error", code="RATE_LIMITED", retry_after_ms=10)
 
@@ -67,13 +79,32 @@ async def test_by_turns_some_pairs_may_be_left_out() -> None:
     assert not pairs[1].asked
 
 
-def test_what_is_done_when_no_more_is_sent_is_no_goodput() -> None:
+def test_goodput_is_what_was_counted_and_the_rate_where_nothing_was() -> None:
     answers = [Answer(at, 0.5) for at in (1.0, 2.0, 3.0, 4.0, 5.0)]
     phase = Phase(
-        name="p", seconds=5.0, answers=answers, offered=2.0, sent_seconds=4.0, late=1,
-        failures={LOST: 2},
+        name="p", seconds=5.0, answers=answers, offered=2.0, sent_seconds=4.0, counted=2,
+        counted_seconds=1.0, failures={LOST: 2},
     )  # fmt: skip
-    assert (phase.rate, phase.goodput) == (1.0, 1.0)
+    assert (phase.rate, phase.goodput) == (1.0, 2.0)
     both = joined([phase, phase])
-    assert (both.seconds, both.sent_seconds, both.offered, both.goodput) == (10.0, 8.0, 2.0, 1.0)
+    assert (both.seconds, both.sent_seconds, both.offered, both.goodput) == (10.0, 8.0, 2.0, 2.0)
     assert (both.answers[5].at, both.failures) == (6.0, {LOST: 4})
+    plain = msgspec.structs.replace(phase, counted=0, counted_seconds=0.0)
+    assert plain.goodput == plain.rate
+
+
+async def test_what_is_answered_in_the_beginning_or_when_no_more_is_sent_does_not_count() -> None:
+    phase = await at_rate(Everybody(Obedient(ACK)), "p", 200, 1.0)
+    after = [a.at for a in phase.answers if a.at > phase.sent_seconds * FILL_SHARE_MAX]
+    assert phase.counted == sum(at <= phase.sent_seconds for at in after)
+    assert 0 < phase.counted < len(phase.answers)
+    assert phase.counted_seconds == pytest.approx(phase.sent_seconds * (1 - FILL_SHARE_MAX))
+
+
+def test_a_round_beyond_the_peak_is_compared_with_the_peaks_around_it() -> None:
+    def phase(rate: int) -> Phase:
+        return Phase(name="p", seconds=1.0, answers=[Answer(0.5, 0.1)] * rate)
+
+    found = Overloaded([phase(8), phase(12), phase(20)], [phase(9), phase(8)])
+    assert found.goodput == pytest.approx(0.7)
+    assert Overloaded([phase(0), phase(0)], [phase(1)]).goodput == 0.0
