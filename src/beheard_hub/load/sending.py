@@ -22,7 +22,8 @@ FILL_SECONDS, FILL_SHARE_MAX = 1.0, 0.2
 """How long a rate is kept before goodput counts, at most and of the whole: no answer comes before
 as much is under way as will be."""
 WAKE_SECONDS = 0.001
-"""What is due within it is sent at once."""
+"""What is due within it is sent at once; where each sends several together, within as many times
+it: else the generator is mostly woken."""
 LOST = "LOST"
 """A command whose connection ended before its answer."""
 UNANSWERED = "UNANSWERED"
@@ -145,7 +146,7 @@ async def at_rate(
             run.send(number // together % len(senders.pairs))
         sent = due
         wait = run.began + sent / per_second - time.perf_counter()
-        await asyncio.sleep(max(WAKE_SECONDS, wait))
+        await asyncio.sleep(max(together * WAKE_SECONDS, wait))
     sent_in = time.perf_counter() - run.began
     run.quiet.clear()
     if run.under_way:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from collections.abc import Callable
 from typing import cast
 from urllib.parse import urlsplit
 
 TEXT, CLOSE, PING, PONG = 0x1, 0x8, 0x9, 0xA
-NO_MASK = bytes(4)
+WHOLE, MASKED = 0x80, 0x80
 UPGRADE = (
     "GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n"
@@ -27,7 +28,7 @@ class Wire(asyncio.Protocol):
     def __init__(self, on_text: Callable[[bytes], None], on_lost: Callable[[], None]) -> None:
         self._on_text = on_text
         self._on_lost = on_lost
-        self._buffer = bytearray()
+        self._buffer = b""
         self._transport: asyncio.Transport
         self._upgraded: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -63,10 +64,8 @@ class Wire(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """First the answer to the upgrade, then frames."""
         self._buffer += data
-        if not self._upgraded.done() and not self._take_answer():
-            return
-        while self._take_frame():
-            pass
+        if self._upgraded.done() or self._take_answer():
+            self._buffer = self._take_frames(self._buffer)
 
     def connection_lost(self, error: Exception | None) -> None:
         """Tells whoever waits."""
@@ -106,10 +105,10 @@ class Wire(asyncio.Protocol):
         self._transport.pause_reading()
 
     def _take_answer(self) -> bool:
-        head, found, rest = bytes(self._buffer).partition(b"\r\n\r\n")
+        head, found, rest = self._buffer.partition(b"\r\n\r\n")
         if not found:
             return False
-        self._buffer = bytearray(rest)
+        self._buffer = rest
         if head.split(b" ", 2)[1] == b"101":
             self._upgraded.set_result(None)
         else:
@@ -117,19 +116,23 @@ class Wire(asyncio.Protocol):
             self._upgraded.set_exception(ConnectionError(f"not upgraded: {line}"))
         return True
 
-    def _take_frame(self) -> bool:
-        buffer = self._buffer
-        if len(buffer) < 2:
-            return False
-        start, length = 2, buffer[1]
-        if length >= 126:
-            start = 4 if length == 126 else 10
-            length = int.from_bytes(buffer[2:start], "big")
-        if len(buffer) < start + length or len(buffer) < start:
-            return False
-        payload, opcode = bytes(buffer[start : start + length]), buffer[0] & 0x0F
-        assert buffer[0] & 0x80, "a hub sends whole frames"
-        del buffer[: start + length]
+    def _take_frames(self, data: bytes) -> bytes:
+        """Acts on every whole frame; returns what has come of the next."""
+        start, known = 0, len(data)
+        while known - start >= 2:
+            begin, length = start + 2, data[start + 1]
+            if length >= 126:
+                begin += 2 if length == 126 else 8
+                length = int.from_bytes(data[start + 2 : begin], "big")
+            end = begin + length
+            if end > known:
+                break
+            assert data[start] & WHOLE, "a hub sends whole frames"
+            self._take(data[start] & 0x0F, data[begin:end])
+            start = end
+        return data[start:]
+
+    def _take(self, opcode: int, payload: bytes) -> None:
         if opcode == TEXT:
             self._on_text(payload)
         elif opcode == PING:
@@ -139,7 +142,6 @@ class Wire(asyncio.Protocol):
             self.close_code = int.from_bytes(payload[:2], "big") or None
             self._transport.write(_frame(CLOSE, payload))
             self._transport.close()
-        return True
 
 
 async def _connected(host: str, port: int, window_bytes: int | None) -> socket.socket:
@@ -163,8 +165,13 @@ async def _connected(host: str, port: int, window_bytes: int | None) -> socket.s
     raise OSError(f"{host} has no address")
 
 
+_short_head = struct.Struct("!BB4x").pack
+_long_head = struct.Struct("!BBH4x").pack
+"""Both with a mask of zeros."""
+
+
 def _frame(opcode: int, payload: bytes) -> bytes:
     length = len(payload)
     if length < 126:
-        return bytes((0x80 | opcode, 0x80 | length)) + NO_MASK + payload
-    return bytes((0x80 | opcode, 0xFE)) + length.to_bytes(2, "big") + NO_MASK + payload
+        return _short_head(WHOLE | opcode, MASKED | length) + payload
+    return _long_head(WHOLE | opcode, MASKED | 126, length) + payload
