@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from beheard_hub.gateway import lobby
+from beheard_hub.gateway import connection_protocol, lobby
 
 from .conftest import JSON, MSGPACK, Hub, StartHub, until
 
@@ -139,4 +139,20 @@ async def test_of_a_flood_each_command_is_answered_once_and_what_is_taken_keeps_
     acked = {answer["id"] for answer in answers if answer["type"] == "ack"}
     assert len(acked) >= 4
     assert [c.id for c in hub.host.commands] == [i for i in ids if i in acked]
+    await client.still_lives()
+
+
+async def test_who_is_refused_is_not_read_until_what_is_under_way_is_answered(
+    start_hub: StartHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection_protocol, "REST_SECONDS", 1_000.0)
+    hub = await start_hub(limits=False, unacked_commands_max=2)
+    client, other = await hub.enter(), await hub.enter("bob")
+    for number in range(3):
+        await client.send(type="command", id=f"c{number}", name="hold", data={}, sessionId="s1")
+    assert (await client.expect("error"))["id"] == "c2"
+    await client.send(type="ping")
+    await other.still_lives()
+    hub.host.release()
+    assert [(await client.next())["type"] for _ in range(3)] == ["ack", "ack", "pong"]
     await client.still_lives()

@@ -117,6 +117,8 @@ class Connection:
     def answered(self) -> None:
         """One submitted command has been answered."""
         self.protocol.answered()
+        if self._wire is not None and not self.protocol.unacked:
+            self._wire.wake()
         self._lobby.stirred()
 
     def drain(self, reconnect_after_ms: int) -> None:

@@ -34,7 +34,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from beheard_hub.domain import limits
-from beheard_hub.domain.refusals import CODES, Code
+from beheard_hub.domain.refusals import Code
 from beheard_hub.gateway import frame_rules, frames
 from beheard_hub.gateway.bounds import Bounds
 from beheard_hub.gateway.close_codes import CloseCode
@@ -43,8 +43,8 @@ from beheard_hub.gateway.rates import Rates, TokenBucket
 from beheard_hub.ports import Identity
 
 MALFORMED_WINDOW_SECONDS = 60.0
-REST_SECONDS = 0.2
-"""How long a client is left unread that has too many commands under way."""
+REST_SECONDS = 0.5
+"""How long a client is left unread that has too many commands under way, if they take so long."""
 
 
 class Phase(Enum):
@@ -110,9 +110,10 @@ class Submit(msgspec.Struct, frozen=True):
 
 
 class Rest(msgspec.Struct, frozen=True):
-    """Read nothing for so long: what comes meanwhile is then read, and answered, together."""
+    """Read nothing for so long, or until no command is under way: what comes meanwhile is then
+    read, and answered, together."""
 
-    seconds: float = REST_SECONDS
+    seconds: float
 
 
 class Close(msgspec.Struct, frozen=True):
@@ -193,6 +194,8 @@ class ConnectionProtocol:
             return self._fail(
                 Code.UNAUTHORIZED, CloseCode.UNAUTHENTICATED, frame_rules.id_of(message)
             )
+        if kind == "command" and (refused := self._one_too_many(message)):
+            return refused
         handler = _HANDLERS.get(kind)
         if handler is None:
             return [_error(Code.VALIDATION_ERROR, details={"type": "not a frame of this protocol"})]
@@ -316,14 +319,20 @@ class ConnectionProtocol:
     def _command(self, frame: frames.CommandFrame, now: float) -> list[Action]:
         if self._draining:
             return [_error(Code.SERVICE_UNAVAILABLE, command_id=frame.id)]
-        if not self._pressure.allows(self.user_id, self.unacked):
-            wait = self._pressure.retry_ms()
-            return [_error(Code.RATE_LIMITED, command_id=frame.id, retry_after_ms=wait), Rest()]
         if wait := self._rates.command(self.user_id, frame.name, now, self._address):
             return [_error(Code.RATE_LIMITED, command_id=frame.id, retry_after_ms=wait)]
         self.unacked += 1
         self._pressure.count(self.user_id, 1)
         return [Submit(frame.id, frame.session_id or "", frame.name, frame.data)]
+
+    def _one_too_many(self, message: Mapping[str, Any]) -> list[Action]:
+        """Refuses a command before its fields are looked at: what is refused must cost little."""
+        wait = 0 if self._draining else self._pressure.wait_ms(self.user_id, self.unacked)
+        command_id = frame_rules.id_of(message) if wait else None
+        if command_id is None:
+            return []
+        error = _error(Code.RATE_LIMITED, command_id=command_id, retry_after_ms=wait)
+        return [error, Rest(REST_SECONDS)]
 
     def _say(self, frame: frames.Presence | frames.Received, now: float) -> list[Action]:
         return [Say(frame.session_id, frame)]
@@ -380,21 +389,6 @@ _HANDLERS: Mapping[str, Callable[[ConnectionProtocol, Any, float], list[Action]]
 }
 
 
-def error_frame(
-    code: Code,
-    *,
-    command_id: str | None = None,
-    details: Mapping[str, str] | None = None,
-    retry_after_ms: int | None = None,
-) -> frames.Error:
-    """An `error` with the sentence and the retryability of its code."""
-    row = CODES[code]
-    return frames.Error(
-        code=code.value, message=row.sentence, retryable=row.retryable, id=command_id,
-        retry_after_ms=retry_after_ms, details=details,
-    )  # fmt: skip
-
-
 def _error(code: Code, **about: Any) -> Send:
-    """With what `error_frame` takes beside the code."""
-    return Send(error_frame(code, **about))
+    """With what `frames.error_of` takes beside the code."""
+    return Send(frames.error_of(code, **about))

@@ -15,6 +15,8 @@ from typing import Any, ClassVar, TypeAlias
 
 import msgspec
 
+from beheard_hub.domain.refusals import CODES, Code
+
 DATA_DEPTH_MAX = 16
 """How deep objects and lists may nest inside a command's `data`."""
 INTEGER_MIN, INTEGER_MAX = -(2**63), 2**63 - 1
@@ -199,6 +201,22 @@ Outgoing: TypeAlias = (
     | Draining
     | Pong
 )
+
+
+def error_of(
+    code: Code,
+    *,
+    command_id: str | None = None,
+    details: Mapping[str, str] | None = None,
+    retry_after_ms: int | None = None,
+) -> Error:
+    """An `error` with the sentence and the retryability of its code."""
+    row = CODES[code]
+    return Error(
+        code=code.value, message=row.sentence, retryable=row.retryable, id=command_id,
+        retry_after_ms=retry_after_ms, details=details,
+    )  # fmt: skip
+
 
 # ---- codecs
 

@@ -40,25 +40,25 @@ class Pressure:
         self._per_second = 0.0
         self._enough = ENOUGH_MIN
 
-    def allows(self, user_id: str, unacked: int) -> bool:
-        """Whether a connection of that user that has so many under way may have one more."""
+    def wait_ms(self, user_id: str, unacked: int) -> int:
+        """0 if a connection of that user that has so many under way may have one more; else how
+        long it should wait: about until what is under way is answered."""
         theirs = self._of_user.get(user_id, 0)
         if not theirs:
-            return True
-        return unacked < self._connection_max and theirs * self._under_way() < FEW * self._enough
+            return 0
+        under_way = self._under_way()
+        if unacked < self._connection_max and theirs * under_way < FEW * self._enough:
+            return 0
+        least, most = RETRY_MS
+        if not self._per_second:
+            return least
+        return min(most, max(least, int(under_way / self._per_second * 1000)))
 
     def count(self, user_id: str, commands: int) -> None:
         """So many more of that user's are under way by websocket; below 0: fewer."""
         theirs = self._of_user.pop(user_id, 0) + commands
         if theirs:
             self._of_user[user_id] = theirs
-
-    def retry_ms(self) -> int:
-        """How long who is refused should wait: about until what is under way is answered."""
-        least, most = RETRY_MS
-        if not self._per_second:
-            return least
-        return min(most, max(least, int(self._under_way() / self._per_second * 1000)))
 
     def answered(self, now: float) -> None:
         """A command has its answer."""

@@ -24,7 +24,7 @@ from beheard_hub.domain.refusals import Code
 from beheard_hub.domain.sharding import home_of, shard_of
 from beheard_hub.gateway import frames
 from beheard_hub.gateway.bounds import Bounds
-from beheard_hub.gateway.connection_protocol import Submit, error_frame
+from beheard_hub.gateway.connection_protocol import Submit
 from beheard_hub.gateway.hosts import Hosts, Line
 from beheard_hub.gateway.pressure import Pressure
 from beheard_hub.gateway.subscriptions import Sink, Subscriptions, error_of
@@ -117,7 +117,8 @@ class Router:
     @property
     def unanswered(self) -> int:
         """Commands on their way or parked."""
-        return len(self._sent) + sum(len(parked) for parked in self._parked.values())
+        parked = sum(map(len, self._parked.values())) if self._parked else 0
+        return len(self._sent) + parked
 
     async def start(self) -> None:
         """Begins to follow the routing table."""
@@ -229,7 +230,7 @@ class Router:
     def _give_up(self, some: Iterable[Pending]) -> None:
         for pending in some:
             self._answer(
-                pending, error_frame(Code.SERVICE_UNAVAILABLE, command_id=pending.command.id)
+                pending, frames.error_of(Code.SERVICE_UNAVAILABLE, command_id=pending.command.id)
             )
 
     def _impatient(self) -> bool:

@@ -27,7 +27,6 @@ from beheard_hub.domain.sharding import shard_of
 from beheard_hub.gateway import frames
 from beheard_hub.gateway.bounds import Bounds
 from beheard_hub.gateway.confirmations import Confirmations
-from beheard_hub.gateway.connection_protocol import error_frame
 from beheard_hub.gateway.hosts import Hosts, Line
 from beheard_hub.link_messages import (
     DeltaFrom,
@@ -140,7 +139,7 @@ class Subscriptions:
         if (earlier := own.pop(session_id, None)) is not None:
             self._forget(earlier)
         elif len(own) >= self._bounds.subscriptions_max:
-            sink.deliver(error_frame(Code.RATE_LIMITED, details={"sessionId": session_id}))
+            sink.deliver(frames.error_of(Code.RATE_LIMITED, details={"sessionId": session_id}))
             return
         deadline = self._clock.mono() + self._bounds.owner_seconds_max
         sub = Subscription(sink, user_id, session_id, after, observer, deadline)
@@ -203,7 +202,7 @@ class Subscriptions:
         now = self._clock.mono()
         for sub in list(self._waiting):
             if sub.deadline is not None and now >= sub.deadline:
-                self._refuse(sub, error_frame(Code.SERVICE_UNAVAILABLE, details=_about(sub)))
+                self._refuse(sub, frames.error_of(Code.SERVICE_UNAVAILABLE, details=_about(sub)))
             else:
                 self._register(sub)
 

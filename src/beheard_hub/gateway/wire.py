@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import struct
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -37,7 +38,7 @@ from websockets.http11 import Request
 from websockets.protocol import OPEN
 
 from beheard_hub.gateway.bounds import Bounds
-from beheard_hub.gateway.whole_frames import FINAL_BINARY, FINAL_TEXT, Message, WholeFrames
+from beheard_hub.gateway.whole_frames import FINAL_BINARY, FINAL_TEXT, WholeFrames
 
 EARLY_BYTES_MAX = 1024 * 1024
 """What a peer may send before its upgrade is answered."""
@@ -171,7 +172,7 @@ class Wire(WebSocketsSansIOProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self.logger = _silent
         self._early = b""
-        self._frames = WholeFrames(config.ws_max_size)
+        self._frames = WholeFrames(config.ws_max_size, self._taken)
         self._listener: Listener | None = None
         self._unwritten: list[bytes] = []
         self._unwritten_bytes = 0
@@ -189,17 +190,14 @@ class Wire(WebSocketsSansIOProtocol):
             self._early += data
 
     def _came(self, data: bytes) -> None:
-        for piece in self._frames.pieces(data):
-            if isinstance(piece, bytes):
-                self._parse(piece)
-            elif not self._taken(piece):
-                self._parse(piece.raw)
+        for piece in self._frames.rest(data):
+            self._parse(piece)
 
     def _parse(self, data: bytes) -> None:
         self._write_out()  # a close frame may be answered with one: nothing comes behind it
         super().data_received(data)
 
-    def _taken(self, message: Message) -> bool:
+    def _taken(self, payload: bytes, is_text: bool) -> bool:
         """Whether the listener took it: only in its order, and where it is a message at all."""
         listener, conn = self._listener, self.conn
         if listener is None or not self.queue.empty():
@@ -207,7 +205,7 @@ class Wire(WebSocketsSansIOProtocol):
         if conn.state is not OPEN or conn.cur_size is not None or self.close_sent:
             return False
         try:
-            return listener(message.payload.decode() if message.text else message.payload)
+            return listener(payload.decode() if is_text else payload)
         except UnicodeDecodeError:
             return False
         except Exception as failure:  # ours: it ends the connection where the task meets it
@@ -220,15 +218,17 @@ class Wire(WebSocketsSansIOProtocol):
         self._listener = listener
 
     def rest(self, seconds: float) -> None:
-        """Reads nothing for so long."""
+        """Reads nothing for so long, or until `wake`."""
         if self._resting is None:
-            self._resting = self.loop.call_later(seconds, self._rested)
+            self._resting = self.loop.call_later(seconds, self.wake)
             self.transport.pause_reading()
 
-    def _rested(self) -> None:
-        self._resting = None
-        if not self.read_paused:
-            self.transport.resume_reading()
+    def wake(self) -> None:
+        """Rests no longer."""
+        if self._resting is not None:
+            self._resting = _cancelled(self._resting)
+            if not self.read_paused:
+                self.transport.resume_reading()
 
     def handle_connect(self, event: Request) -> None:
         """The upgrade's request; offers `DIRECT` to the application."""
@@ -302,11 +302,15 @@ class Wire(WebSocketsSansIOProtocol):
         self.loop.call_later(CLOSE_SECONDS_MAX, self.transport.abort)
 
 
+_head_of_2, _head_of_8 = struct.Struct("!BBH").pack, struct.Struct("!BBQ").pack
+"""Heads of frames whose length takes so many bytes."""
+
+
 def _framed(first: int, payload: bytes) -> bytes:
     """One whole frame of ours."""
     length = len(payload)
     if length < 126:
         return bytes((first, length)) + payload
     if length < 2**16:
-        return bytes((first, 126)) + length.to_bytes(2, "big") + payload
-    return bytes((first, 127)) + length.to_bytes(8, "big") + payload
+        return _head_of_2(first, 126, length) + payload
+    return _head_of_8(first, 127, length) + payload

@@ -22,7 +22,6 @@ from beheard_hub.gateway.connection_protocol import (
     Submit,
     Subscribe,
     Unsubscribe,
-    error_frame,
 )
 from beheard_hub.gateway.pressure import ENOUGH_MIN, FEW, Pressure
 from beheard_hub.gateway.rates import Rates
@@ -286,7 +285,7 @@ def test_secrets_and_words_are_in_no_repr() -> None:
 
 def test_an_error_says_what_its_code_says() -> None:
     for code, row in CODES.items():
-        frame = error_frame(code)
+        frame = frames.error_of(code)
         assert (frame.code, frame.message, frame.retryable) == (code, row.sentence, row.retryable)
     retryable = {code for code, row in CODES.items() if row.retryable}
     assert retryable == {Code.SERVICE_UNAVAILABLE, Code.RATE_LIMITED, Code.INTERNAL_ERROR}
@@ -322,6 +321,20 @@ def test_while_the_hosts_have_enough_to_do_fewer_may_be_under_way() -> None:
     assert refused.frame.retry_after_ms
     protocol.answered()
     assert shape(command(protocol, FEW)) == ["Submit"]
+
+
+def test_a_command_too_many_is_refused_before_its_fields_are_read_if_it_can_be_answered() -> None:
+    protocol = live(unacked_commands_max=1)
+    good = {"type": "command", "id": "c", "name": "n", "data": {}}
+    protocol.frame(good, 0.0)
+    assert shape(protocol.frame({**good, "name": 7}, 0.0)) == ["error RATE_LIMITED", "Rest"]
+    for nobody in ({}, {"id": ""}, {"id": 7}, {"id": "x" * 65}):
+        without = {key: value for key, value in good.items() if key != "id"}
+        assert shape(protocol.frame({**without, **nobody}, 0.0))[0] == "error VALIDATION_ERROR"
+    protocol = live(unacked_commands_max=1)
+    protocol.frame(good, 0.0)
+    protocol.draining(700)
+    assert shape(protocol.frame(good, 0.0)) == ["error SERVICE_UNAVAILABLE"]
 
 
 def test_what_a_user_has_under_way_on_all_connections_counts() -> None:

@@ -46,7 +46,7 @@ class Hosts:
                 self.pressure.answered(now)
 
     def ask(self, connection: int, now: float) -> None:
-        if self.pressure.allows(self.user(connection), self.unacked[connection]):
+        if not self.pressure.wait_ms(self.user(connection), self.unacked[connection]):
             self.unacked[connection] += 1
             self.pressure.count(self.user(connection), 1)
             self.waiting.append((now, connection))
@@ -57,12 +57,16 @@ class Hosts:
         return self.users.get(connection, f"u{connection}")
 
 
-def allows(pressure: Pressure, unacked: int) -> bool:
+def wait_ms(pressure: Pressure, unacked: int) -> int:
     """Of a user with one connection."""
     pressure.count("u", unacked)
-    allowed = pressure.allows("u", unacked)
+    wait = pressure.wait_ms("u", unacked)
     pressure.count("u", -unacked)
-    return allowed
+    return wait
+
+
+def allows(pressure: Pressure, unacked: int) -> bool:
+    return wait_ms(pressure, unacked) == 0
 
 
 @given(st.integers(0, 200), st.integers(0, ENOUGH_MIN * FEW // MAX))
@@ -111,11 +115,10 @@ def test_ten_connections_of_a_user_get_as_much_as_the_one_of_another() -> None:
 def test_who_is_refused_waits_about_as_long_as_what_is_under_way_takes() -> None:
     under_way = 0
     pressure = Pressure(MAX, lambda: under_way)
-    assert pressure.retry_ms() == RETRY_MS[0]
+    assert wait_ms(pressure, MAX) == RETRY_MS[0]
     for number in range(2_000):
         pressure.answered(100.0 + number / 1_000)
     under_way = 2_000
-    assert not allows(pressure, FEW)
-    assert pressure.retry_ms() == pytest.approx(2_000, rel=0.05)
+    assert wait_ms(pressure, FEW) == pytest.approx(2_000, rel=0.05)
     under_way = 10**6
-    assert pressure.retry_ms() == RETRY_MS[1]
+    assert wait_ms(pressure, FEW) == RETRY_MS[1]

@@ -6,7 +6,6 @@ import asyncio
 
 from beheard_hub.domain.refusals import Code
 from beheard_hub.gateway import frames
-from beheard_hub.gateway.connection_protocol import error_frame
 
 
 class Call:
@@ -33,4 +32,4 @@ class Call:
 
     def end(self) -> None:
         """The gateway goes: nothing was applied, or the id will tell."""
-        self.deliver(error_frame(Code.SERVICE_UNAVAILABLE))
+        self.deliver(frames.error_of(Code.SERVICE_UNAVAILABLE))
