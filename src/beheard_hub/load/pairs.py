@@ -66,11 +66,14 @@ Then: TypeAlias = Callable[[Frame | None], None]
 
 
 class CommandRefused(RuntimeError):
-    """The hub said no to a command of the load."""
+    """The hub said no to a command of the load. May cross to another process."""
 
     def __init__(self, name: str, code: str) -> None:
-        super().__init__(f"{name} was refused: {code}")
-        self.code = code
+        super().__init__(name, code)
+        self.name, self.code = name, code
+
+    def __str__(self) -> str:
+        return f"{self.name} was refused: {self.code}"
 
 
 class Phone:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
+
 import msgspec
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
-from beheard_hub.load.pairs import Pair, Phone
+from beheard_hub.load.pairs import CommandRefused, Pair, Phone
 from beheard_hub.load.phases import Crew
 
 
@@ -44,3 +46,10 @@ async def test_after_a_loss_a_pair_goes_on_from_where_its_session_stands(
         await pair.toggle()
         await crew.leave()
     assert named == ["session.pause", after]
+
+
+def test_a_refusal_says_the_same_in_another_process() -> None:
+    """A benchmark runs in a process of its own; what could not be read there broke the pool."""
+    refused = pickle.loads(pickle.dumps(CommandRefused("session.pause", "RATE_LIMITED")))
+    assert str(refused) == "session.pause was refused: RATE_LIMITED"
+    assert refused.code == "RATE_LIMITED"
