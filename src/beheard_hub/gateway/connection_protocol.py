@@ -390,5 +390,5 @@ _HANDLERS: Mapping[str, Callable[[ConnectionProtocol, Any, float], list[Action]]
 
 
 def _error(code: Code, **about: Any) -> Send:
-    """With what `frames.error_of` takes beside the code."""
-    return Send(frames.error_of(code, **about))
+    """With what `frames.error_frame` takes beside the code."""
+    return Send(frames.error_frame(code, **about))

@@ -203,7 +203,7 @@ Outgoing: TypeAlias = (
 )
 
 
-def error_of(
+def error_frame(
     code: Code,
     *,
     command_id: str | None = None,

@@ -230,7 +230,7 @@ class Router:
     def _give_up(self, some: Iterable[Pending]) -> None:
         for pending in some:
             self._answer(
-                pending, frames.error_of(Code.SERVICE_UNAVAILABLE, command_id=pending.command.id)
+                pending, frames.error_frame(Code.SERVICE_UNAVAILABLE, command_id=pending.command.id)
             )
 
     def _impatient(self) -> bool:

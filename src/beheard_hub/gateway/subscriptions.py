@@ -139,7 +139,7 @@ class Subscriptions:
         if (earlier := own.pop(session_id, None)) is not None:
             self._forget(earlier)
         elif len(own) >= self._bounds.subscriptions_max:
-            sink.deliver(frames.error_of(Code.RATE_LIMITED, details={"sessionId": session_id}))
+            sink.deliver(frames.error_frame(Code.RATE_LIMITED, details={"sessionId": session_id}))
             return
         deadline = self._clock.mono() + self._bounds.owner_seconds_max
         sub = Subscription(sink, user_id, session_id, after, observer, deadline)
@@ -202,7 +202,7 @@ class Subscriptions:
         now = self._clock.mono()
         for sub in list(self._waiting):
             if sub.deadline is not None and now >= sub.deadline:
-                self._refuse(sub, frames.error_of(Code.SERVICE_UNAVAILABLE, details=_about(sub)))
+                self._refuse(sub, frames.error_frame(Code.SERVICE_UNAVAILABLE, details=_about(sub)))
             else:
                 self._register(sub)
 

@@ -1,7 +1,7 @@
 """Where the frames of a peer begin and end, so that plain ones need no general parser.
 
 Almost all that clients send is one whole text or binary frame: no fragment, no control frame. Such
-a frame is unmasked and offered here, for a tenth of what the general parser takes; all else goes
+a frame is unmasked and offered here, for a sixth of what the general parser takes; all else goes
 to that parser byte for byte, which judges it. Pure: bytes in, offers and bytes out.
 """
 

@@ -285,7 +285,7 @@ def test_secrets_and_words_are_in_no_repr() -> None:
 
 def test_an_error_says_what_its_code_says() -> None:
     for code, row in CODES.items():
-        frame = frames.error_of(code)
+        frame = frames.error_frame(code)
         assert (frame.code, frame.message, frame.retryable) == (code, row.sentence, row.retryable)
     retryable = {code for code, row in CODES.items() if row.retryable}
     assert retryable == {Code.SERVICE_UNAVAILABLE, Code.RATE_LIMITED, Code.INTERNAL_ERROR}

@@ -32,4 +32,4 @@ class Call:
 
     def end(self) -> None:
         """The gateway goes: nothing was applied, or the id will tell."""
-        self.deliver(frames.error_of(Code.SERVICE_UNAVAILABLE))
+        self.deliver(frames.error_frame(Code.SERVICE_UNAVAILABLE))

@@ -114,7 +114,7 @@ class Conversation:
 
     def end(self) -> None:
         """The gateway goes."""
-        self._fail(frames.error_of(Code.SERVICE_UNAVAILABLE))
+        self._fail(frames.error_frame(Code.SERVICE_UNAVAILABLE))
 
     async def _submit(self, command: Submit) -> frames.Ack | frames.Error:
         answer: asyncio.Future[frames.Ack | frames.Error] = self._loop.create_future()
@@ -204,7 +204,7 @@ class Conversation:
         elif event.name == "support.offered":
             self._pause = self._pause or event.data.get("supportType") == PAUSE
         elif event.name in ENDS:
-            self._fail(frames.error_of(ENDS[event.name]))
+            self._fail(frames.error_frame(ENDS[event.name]))
 
     def _is_ours(self, answer_id: str) -> bool:
         replied = self._reply_to.get(answer_id)
@@ -241,7 +241,7 @@ class Conversation:
         ):
             self._over = True
             self._pieces.clear()
-            too_slow = shown(frames.error_of(Code.SERVICE_UNAVAILABLE))
+            too_slow = shown(frames.error_frame(Code.SERVICE_UNAVAILABLE))
             piece, size, self._bytes = (ERROR, too_slow), 0, 0
         self._pieces.append((piece, size))
         self._bytes += size

@@ -75,7 +75,7 @@ class Door:
 
     async def _answer(self, route: Route, request: HttpRequest) -> Response[bytes]:
         if self.lobby.draining:
-            raise Refused(frames.error_of(Code.SERVICE_UNAVAILABLE))
+            raise Refused(frames.error_frame(Code.SERVICE_UNAVAILABLE))
         headers = {name.lower(): value for name, value in request.headers.items()}
         user_id = await self._user(route, request, headers)
         asked = Asked(
@@ -88,7 +88,7 @@ class Door:
         if isinstance(command, frames.Error):
             raise Refused(command)
         if self._under_way[user_id] >= self.lobby.bounds.calls_per_user_max:
-            raise Refused(frames.error_of(Code.RATE_LIMITED, retry_after_ms=RETRY_CALLS_MS))
+            raise Refused(frames.error_frame(Code.RATE_LIMITED, retry_after_ms=RETRY_CALLS_MS))
         self._under_way[user_id] += 1
         handed_on = False
         try:
@@ -113,15 +113,15 @@ class Door:
             self._count(f"@{address}", route, address)
             return NOBODY + uuid4().hex
         if token is None:
-            raise Refused(frames.error_of(Code.UNAUTHORIZED))
+            raise Refused(frames.error_frame(Code.UNAUTHORIZED))
         try:
             async with asyncio.timeout(IDENTIFY_SECONDS_MAX):
                 identity = await self.lobby.identities.identify(token)
         except Unauthenticated:
-            raise Refused(frames.error_of(Code.UNAUTHORIZED)) from None
+            raise Refused(frames.error_frame(Code.UNAUTHORIZED)) from None
         except Exception as failure:  # the port's outside world: the client may try again
             _log.warning("identify_failed", error=type(failure).__name__)
-            raise Refused(frames.error_of(Code.SERVICE_UNAVAILABLE)) from None
+            raise Refused(frames.error_frame(Code.SERVICE_UNAVAILABLE)) from None
         self._count(identity.user_id, route, "")
         self.lobby.visited(identity.user_id)
         return identity.user_id
@@ -129,29 +129,31 @@ class Door:
     def _count(self, holder: str, route: Route, address: str) -> None:
         now = self.lobby.clock.mono()
         if wait := self.lobby.rates.command(holder, route.command, now, address):
-            raise Refused(frames.error_of(Code.RATE_LIMITED, retry_after_ms=wait))
+            raise Refused(frames.error_frame(Code.RATE_LIMITED, retry_after_ms=wait))
 
     async def _body(self, request: HttpRequest, headers: Mapping[str, str]) -> bytes:
         """All of it, whole and bounded."""
         most = self.lobby.bounds.request_bytes_max
         announced = headers.get("content-length", "0")
         if not announced.isdecimal() or int(announced) > most:
-            raise Refused(frames.error_of(Code.PAYLOAD_TOO_LARGE))
+            raise Refused(frames.error_frame(Code.PAYLOAD_TOO_LARGE))
         body = bytearray()
         try:
             async with asyncio.timeout(self.lobby.bounds.body_seconds_max):
                 while True:
                     message: Any = await request.receive()
                     if message["type"] == "http.disconnect":
-                        raise Refused(frames.error_of(Code.SERVICE_UNAVAILABLE))  # read by nobody
+                        raise Refused(
+                            frames.error_frame(Code.SERVICE_UNAVAILABLE)
+                        )  # read by nobody
                     body += message.get("body", b"")
                     if len(body) > most:
-                        raise Refused(frames.error_of(Code.PAYLOAD_TOO_LARGE))
+                        raise Refused(frames.error_frame(Code.PAYLOAD_TOO_LARGE))
                     if not message.get("more_body", False):
                         return bytes(body)
         except TimeoutError:
             details = {"body": "the whole body, in time"}
-            raise Refused(frames.error_of(Code.VALIDATION_ERROR, details=details)) from None
+            raise Refused(frames.error_frame(Code.VALIDATION_ERROR, details=details)) from None
 
     # ---- the ways to answer
 
@@ -181,7 +183,7 @@ class Door:
         if not user_id.startswith(NOBODY):
             return await self._reply(route, request, user_id, command)
         if self.guests is None:
-            raise Refused(frames.error_of(Code.UNAUTHORIZED))
+            raise Refused(frames.error_frame(Code.UNAUTHORIZED))
         guest = self.guests.newcomer(str(command.data.get("token")), command.id)
         found = await self._called(request, guest, command)
         if isinstance(found, frames.Ack) and found.data["user"]["role"] == GUEST:
@@ -250,25 +252,25 @@ class Door:
             yield streamed.BEAT if piece is None else streamed.event_of(piece)
             if piece is not None and over(piece):
                 return
-        late = envelope.shown(frames.error_of(Code.SERVICE_UNAVAILABLE))
+        late = envelope.shown(frames.error_frame(Code.SERVICE_UNAVAILABLE))
         yield streamed.event_of(("error", late))
 
     async def _lines(
         self, route: Route, request: HttpRequest, user_id: str, command: Submit
     ) -> Response[bytes]:
         if self.exports is None:
-            raise Refused(frames.error_of(Code.NOT_FOUND))
+            raise Refused(frames.error_frame(Code.NOT_FOUND))
         found: AsyncIterator[bytes] | Refusal = self.exports.lines(user_id)
         try:
             if route.in_session:
                 found = await self.exports.practice(user_id, command.session_id)
             if isinstance(found, Refusal):
-                raise Refused(frames.error_of(found.code))
+                raise Refused(frames.error_frame(found.code))
             lines = aiter(found)
             first = await anext(lines, b"")
         except StoreUnavailable:
             self.lobby.identities.forget(user_id)  # who that is by now, the next request learns
-            raise Refused(frames.error_of(Code.SERVICE_UNAVAILABLE)) from None
+            raise Refused(frames.error_frame(Code.SERVICE_UNAVAILABLE)) from None
         headers = {"Content-Disposition": 'attachment; filename="beheard.jsonl"'}
         return self._streamed(
             request, _rest_of(first, lines), streamed.LINES, headers,
@@ -306,7 +308,7 @@ def _shown(route: Route, found: frames.Ack | frames.Error | None) -> Answered:
     """None: the client is gone and reads nothing of this."""
     if isinstance(found, frames.Ack):
         return envelope.success(found.data, route.status, duplicate=found.duplicate)
-    return envelope.failure(found or frames.error_of(Code.SERVICE_UNAVAILABLE))
+    return envelope.failure(found or frames.error_frame(Code.SERVICE_UNAVAILABLE))
 
 
 def _address(request: HttpRequest, headers: Mapping[str, str]) -> str:
@@ -341,5 +343,5 @@ def broken(request: HttpRequest, failure: Exception) -> Response[bytes]:
     """Our own fault: a reference for both sides, and no content."""
     reference = uuid4().hex[:12]
     _log.error("request_failed", reference=reference, **telemetry.origin_of(failure))
-    error = frames.error_of(Code.INTERNAL_ERROR, details={"reference": reference})
+    error = frames.error_frame(Code.INTERNAL_ERROR, details={"reference": reference})
     return respond(request, envelope.failure(error))

@@ -12,7 +12,7 @@ from litestar.response import Response
 from litestar.types import ExceptionHandlersMap
 
 from beheard_hub.domain.refusals import Code
-from beheard_hub.gateway.frames import error_of
+from beheard_hub.gateway.frames import error_frame
 from beheard_hub.gateway.rest import envelope
 from beheard_hub.gateway.rest.door import Door, HttpRequest, broken, respond
 from beheard_hub.gateway.rest.envelope import Answered
@@ -45,10 +45,10 @@ def _handler(door: Door, route: Route) -> HTTPRouteHandler:
 
 def _refused(request: HttpRequest, problem: HTTPException) -> Response[bytes]:
     """Litestar's own refusals: a path or a method that no row has."""
-    answered = envelope.failure(error_of(Code.NOT_FOUND))
+    answered = envelope.failure(error_frame(Code.NOT_FOUND))
     if problem.status_code == NOT_ALLOWED:
         allowed = ", ".join(allowed_at(request.scope["path"]))
-        error = error_of(Code.VALIDATION_ERROR, details={"method": f"one of {allowed}"})
+        error = error_frame(Code.VALIDATION_ERROR, details={"method": f"one of {allowed}"})
         found = envelope.failure(error)
         answered = Answered(NOT_ALLOWED, found.body, {"Allow": allowed})
     elif problem.status_code >= 500:

@@ -18,7 +18,7 @@ from beheard_hub.domain.limits import COMMAND_ID_CHARS_MAX
 from beheard_hub.domain.refusals import Code
 from beheard_hub.gateway.connection_protocol import Submit
 from beheard_hub.gateway.frame_rules import FIELDS, ID_CHARS_MAX, TOKEN_CHARS_MAX
-from beheard_hub.gateway.frames import Error, error_of, is_plain
+from beheard_hub.gateway.frames import Error, error_frame, is_plain
 from beheard_hub.gateway.rest.envelope import JSON
 from beheard_hub.gateway.rest.routes import SESSION, Field, Kind, Route
 
@@ -67,9 +67,9 @@ def command_of(route: Route, asked: Asked, fresh_id: str) -> Submit | Error:
     fixed = {**_from_path(route, asked, problems), **_from_query(route, asked, problems)}
     data = _from_body(route, asked, fixed, problems)
     if problems:
-        return error_of(Code.VALIDATION_ERROR, details=problems)
+        return error_frame(Code.VALIDATION_ERROR, details=problems)
     if not all(_could_be_id(value) for value in _ids(route, asked)):
-        return error_of(Code.NOT_FOUND)
+        return error_frame(Code.NOT_FOUND)
     return Submit(command_id, asked.path.get(SESSION, ""), route.command, {**data, **fixed})
 
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from beheard_hub.domain.refusals import CODES, Code
-from beheard_hub.gateway.frames import Error, error_of
+from beheard_hub.gateway.frames import Error, error_frame
 from beheard_hub.gateway.rest import envelope
 
 
@@ -18,7 +18,7 @@ def test_success() -> None:
 
 @pytest.mark.parametrize("code", list(Code))
 def test_failure(code: Code) -> None:
-    answered = envelope.failure(error_of(code))
+    answered = envelope.failure(error_frame(code))
     assert answered.status == CODES[code].http_status
     error = {"code": code.value, "message": CODES[code].sentence}
     assert msgspec.json.decode(answered.body) == {"success": False, "error": error}
@@ -32,7 +32,7 @@ def test_a_code_that_nobody_knows_is_our_fault() -> None:
 @pytest.mark.parametrize(("wait_ms", "seconds"), [(None, "1"), (0, "1"), (1, "1"), (1001, "2")])
 def test_retry_after_is_whole_seconds_and_never_none(wait_ms: int | None, seconds: str) -> None:
     for code in (Code.RATE_LIMITED, Code.SERVICE_UNAVAILABLE):
-        answered = envelope.failure(error_of(code, retry_after_ms=wait_ms))
+        answered = envelope.failure(error_frame(code, retry_after_ms=wait_ms))
         assert answered.headers == {"Retry-After": seconds}
 
 
