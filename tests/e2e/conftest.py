@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from beheard_hub import journeys
+from beheard_hub.control import ask
 from beheard_hub.demo.player import play
 from beheard_hub.demo.record import PlayResult, Watcher
+from beheard_hub.domain.limits import SHARDS
 from beheard_hub.gateway.auth import LocalKey
 from beheard_hub.runtime import SystemClock
 from beheard_hub.settings import process_environment
@@ -28,6 +32,9 @@ ABLY = {
 }
 """A key to sign tokens with, and nobody at the other end."""
 _numbers = itertools.count(1)
+
+
+SETTLED_SECONDS_MAX = 90
 
 
 class Person(msgspec.Struct, frozen=True):
@@ -57,6 +64,24 @@ class Town:
         """Websocket addresses of all gateways."""
         return [url.replace("http", "ws", 1) + "/v1/ws" for url in self.hub.address()["gateways"]]
 
+    async def settled(self) -> None:
+        """Waits until every host has its share of the shards, so that no session moves by itself.
+
+        Where one moves in the middle of an answer its pieces may be seen by nobody, since they are
+        not stored: whoever looks at pieces waits for this. A hub that has just come up shares out
+        for a few seconds, and so it does when a host came back.
+        """
+        async with asyncio.timeout(SETTLED_SECONDS_MAX):
+            while not _shared_out(await self._hosts()):  # noqa: ASYNC110 - other processes' work
+                await asyncio.sleep(0.1)
+
+    async def _hosts(self) -> Sequence[Mapping[str, Any]]:
+        """As the operator sees them."""
+        rows: Sequence[Mapping[str, Any]] = await ask(
+            self.hub.data_dir, "hosts.list", {}, lambda _said: None
+        )
+        return rows
+
     async def play(self, name: str, watcher: Watcher | None = None) -> PlayResult:
         """Plays a journey with two new users, as fast as it goes."""
         journey = journeys.load(name)
@@ -66,6 +91,13 @@ class Town:
         )
         self.played.append(result)
         return result
+
+
+def _shared_out(hosts: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether they own all shards between them, and none has what another one lacks
+    (`actors.placement.surplus`)."""
+    owned: list[int] = [host["stats"].get("shards", 0) for host in hosts]
+    return sum(owned) == SHARDS and max(owned) - min(owned) <= 2
 
 
 @pytest.fixture(scope="package")

@@ -152,6 +152,7 @@ class Room:
 async def room(town: SpokenTown, stage: int = 1) -> AsyncIterator[Room]:
     """A new session with two new people, both at the beginning of a stage, which is opened."""
     people = [town.person("Uma"), town.person("Vic")]
+    await town.settled()
     async with AsyncExitStack() as stack:
         a, b = await stack.enter_async_context(connected(town, people))
         talk = await Unhurried(a, b).to_stage(stage)

@@ -53,6 +53,7 @@ class Street:
 
 @pytest.fixture
 async def street(town: Town) -> AsyncIterator[Street]:
+    await town.settled()
     async with AsyncExitStack() as stack:
         yield Street(town, stack)
 

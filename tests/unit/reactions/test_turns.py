@@ -11,6 +11,7 @@ import pytest
 from beheard_hub.ai.memory_intent import Intent
 from beheard_hub.facilitation import Delta, FacilitatorFailed, Spoken, Transformation
 from beheard_hub.reactions import turns
+from tests.simulation.loop import SimulatedLoop
 from tests.unit.reactions.fakes import (
     ANA,
     SESSION,
@@ -405,11 +406,20 @@ async def test_what_asking_again_cannot_help_says_so() -> None:
     ],
     ids=["no first word", "no end"],
 )
-async def test_a_stalled_answer_is_a_failure(script: Any, limit: str) -> None:
+def test_a_stalled_answer_is_a_failure(
+    script: Any, limit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def here(function: Any, *args: Any) -> Any:
+        return function(*args)
+
+    monkeypatch.setattr(asyncio, "to_thread", here)
     world = World(script)
     world.hear(message(1, "hello"))
     world.tools = msgspec.structs.replace(world.tools, **{limit: 0.01})
-    failed = await answered(world)
+    # time goes on only where nothing else does: a slow machine is not what stalls here
+    loop = SimulatedLoop()
+    failed = loop.run_until_complete(answered(world))
+    loop.end([])
     assert failed.retryable
     assert world.box.log[-1] == "internal.ai_failed"
     assert world.facilitator.closed == 1
