@@ -23,7 +23,8 @@ from chaos.people import Load, Player
 from chaos.rehearsed import practices_judged
 
 QUERIES = {
-    name: (SQL / f"{name}.sql").read_text() for name in ("receipts", "events", "effects", "seats")
+    name: (SQL / f"{name}.sql").read_text()
+    for name in ("receipts", "events", "effects", "seats", "threads")
 }
 HEARD = {
     "session.pause": "session.paused",
@@ -65,6 +66,7 @@ async def _stored(connection: asyncpg.Connection, load: Load) -> Stored:
         events=[StoredEvent(*row.values()) for row in rows["events"]],
         effects=[Effect(row["mark"], order) for order, row in enumerate(made)],
         seats=_seats(rows["seats"]),
+        threads=[row["ids"] for row in rows["threads"]],
         private={row[field]: row["userId"] for row in made for field in ("mark", "id")},
     )
 

@@ -262,6 +262,20 @@ def _words(data: Any) -> list[str]:
     return words
 
 
+def read_as_told(history: History) -> Iterator[str]:
+    """A thread is read in the order in which it was told, whatever the clocks said."""
+    place = {message: n for thread in history.stored.threads for n, message in enumerate(thread)}
+    newest: dict[tuple[str, str], str] = {}
+    for told in _of(history, Told):
+        if told.name != "message.created":
+            continue
+        message, key = told.data["message"]["id"], (told.client, told.session_id)
+        before = newest.setdefault(key, message)
+        if place.get(message, 0) < place.get(before, 0):
+            yield f"{message} stands before {before}, after which {told.client} was told of it"
+        newest[key] = message
+
+
 # ---- sessions
 
 
@@ -354,6 +368,7 @@ CHECKS: Mapping[str, Callable[[History], Iterator[str]]] = {
     "heard in order": heard_in_order,
     "durable before visible": durable_before_visible,
     "own things only": own_things_only,
+    "read as told": read_as_told,
     "stages only rise": stages_only_rise,
     "gates are symmetric": gates_are_symmetric,
     "snapshot and events agree": snapshot_and_events_agree,

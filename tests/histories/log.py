@@ -133,6 +133,8 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
     reactions: Sequence[str] = ()
     """What followed from commits, by what must follow once only (a reminder)."""
     seats: Sequence[SeatAtEnd] = ()
+    threads: Sequence[Sequence[str]] = ()
+    """Ids of the messages of each thread, as it is read: by time, then by id."""
     private: Mapping[str, str] = {}
     """Id or text of a private row → the only user who may ever see it."""
 

@@ -104,6 +104,13 @@ SPOILED: dict[str, Callable[[], History]] = {
         events=[StoredEvent("s", "ann", 1, "partner.advanced", 4.5)]
     ),
     "own things only": lambda: added(answered("c3", data={"note": "a secret word"})),
+    "read as told": lambda: msgspec.structs.replace(
+        stored(threads=[["m1", "m2"]]),
+        entries=[
+            told(seq, seq, "message.created", message={"id": message})
+            for seq, message in ((1, "m2"), (2, "m1"))
+        ],
+    ),
     "stages only rise": lambda: added(shown(7, 1, stage=1), shown(8, 1)),
     "gates are symmetric": lambda: stored(
         seats=[GOOD.stored.seats[0], SeatAtEnd("s", "bob", 0, {"compactSigned": True})]

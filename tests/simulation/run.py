@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import random
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from random import Random
@@ -236,6 +237,7 @@ class Scenario:
                 effects=storage.effects,
                 reactions=[text for text in said if text.startswith("answer-")],
                 seats=list(_seats(self.world)),
+                threads=_threads(self.world),
                 private=_private(self.world),
             ),
             final=self.final,
@@ -273,6 +275,15 @@ def _seats(world: World) -> Iterator[SeatAtEnd]:
                         if progress.stage == 0:
                             gates[gate] = gate in progress.gates
             yield SeatAtEnd(row["id"], seat.user_id, seat.stage, gates)
+
+
+def _threads(world: World) -> list[list[str]]:
+    """Messages of each user and session in the order of a page of them."""
+    threads: dict[tuple[str, str], list[str]] = defaultdict(list)
+    rows = world.storage.rows("Message")
+    for row in sorted(rows, key=lambda row: (row["timestamp"], row["id"])):
+        threads[row["sessionId"], row["forUserId"]].append(row["id"])
+    return list(threads.values())
 
 
 def _private(world: World) -> Mapping[str, str]:

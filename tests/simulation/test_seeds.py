@@ -24,7 +24,10 @@ JUDGED = range(40)
 MENDED = {
     895: "a host whose clock was ahead died, and nobody was answered until the others caught up",
     1456: "a command overtook another one while their shard came back to the host",
+    1347: "a message stood before the one that it followed, told at the same instant",
     1908: "a read that had waited for its cell was answered after the lease was given back",
+    2115: "a host whose clock was behind put a message before the one that it followed",
+    2691: "a frozen host repeated an answer after its lease was taken",
 }
 """Seeds that found something once, and what it was."""
 

@@ -61,7 +61,8 @@ class Outs:
         self._subscriptions = subscriptions
         self._background = background
         self._answering = answering
-        """Whether the lease still lets this host answer."""
+        """Whether the lease still lets this host answer: asked before every word that leaves, for
+        what a turn waited for may have taken longer than the lease."""
         self._lanes: dict[tuple[str, str], deque[_Out]] = {}
         self.failed = 0
         """Turns that ended by a fault of ours."""
@@ -89,7 +90,9 @@ class Outs:
         self.refuse(cell, turn, refusal)
 
     def refuse(self, cell: Cell | None, turn: Turn, refusal: Refusal) -> None:
-        """Answers every caller of a turn with a refusal."""
+        """Answers every caller of a turn with a refusal; without the lease with one that may pass,
+        for another host may know better."""
+        refusal = refusal if self._answering() else UNAVAILABLE
         for peer, rid in self._finished(cell, turn, refusal.code):
             peer.send(refusing(rid, refusal))
 
@@ -168,7 +171,7 @@ class Outs:
         lane = self._lanes.get(key)
         if lane is None:
             if whole:
-                send(shape)
+                send(shape if self._answering() else None)
                 return
             lane = self._lanes[key] = deque()
             self._background.spawn(self._drain(key, lane))

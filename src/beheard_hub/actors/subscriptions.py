@@ -339,12 +339,11 @@ class Subscriptions:
             data = await self._rendered(cell, cell.committed, user_id, event.data)
             if subscription.closed or data is None or event.seq != subscription.sent_seq + 1:
                 return
+            if not self._answering():  # to read it may have taken longer than the lease
+                return
             subscription.sent_seq = event.seq
-            subscription.peer.send(
-                EventFrom(
-                    [subscription.sub], session_id, event.seq, event.name, data, iso(event.at)
-                )
-            )
+            sub, at = [subscription.sub], iso(event.at)
+            subscription.peer.send(EventFrom(sub, session_id, event.seq, event.name, data, at))
 
     async def _snapshot(self, subscription: Subscription) -> None:
         """The state after the newest commit, and its seq."""
@@ -357,7 +356,7 @@ class Subscriptions:
                 data = await self._rendered(cell, state, user_id, shape)
                 if data is not None and subscription.observer is not None:
                     data = await self._with_transcript(subscription, cell, state, data)
-                if data is not None and not subscription.closed:
+                if data is not None and not subscription.closed and self._answering():
                     subscription.sent_seq = seq
                     subscription.peer.send(
                         SnapshotFrom(subscription.sub, subscription.session_id, seq, data)

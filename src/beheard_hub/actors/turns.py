@@ -32,6 +32,7 @@ from beheard_hub.domain.kernel import (
     Reply,
     Work,
     Worked,
+    onward,
 )
 from beheard_hub.domain.limits import BUFFER_ENTRIES_PER_SESSION_MAX, WORK_SECONDS_MAX
 from beheard_hub.domain.refusals import Code, Refusal
@@ -150,8 +151,8 @@ class Turns:
 
     def decide(self, cell: Cell, turn: Turn, command: Command) -> None:
         """One turn: from the state to the next state, and into the buffer."""
-        now = self._clock.now()
         try:
+            now = onward(self._clock.now(), turn.kind.told_at(cell.state, command.user_id))
             decision = turn.kind.decide(cell.state, command, now, self._ids)
             entry = None
             if needs_entry(turn, decision):

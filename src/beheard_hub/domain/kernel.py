@@ -15,11 +15,12 @@ rendered at delivery as the person who receives it, so that a revoked word canno
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
+from beheard_hub.domain.limits import CLOCKS_APART_MAX
 from beheard_hub.domain.refusals import Refusal
 
 Json: TypeAlias = Any
@@ -261,6 +262,9 @@ class SessionKind(Protocol[S]):
         """One turn. Total: returns a refusal for anything a user can do wrong, raises only for
         our own mistakes."""
 
+    def told_at(self, state: S, user_id: str) -> datetime | None:
+        """When this user was told of something last, as far as the state knows it."""
+
     def members(self, state: S) -> Sequence[str]:
         """User ids that may subscribe and command."""
 
@@ -275,3 +279,16 @@ class SessionKind(Protocol[S]):
 
     def from_state(self, state: S, ref: Ref, user_id: str, names: Mapping[str, str | None]) -> Json:
         """Shape of a `Ref` that needs no text (``session``, ``progress``), else None."""
+
+
+TICK = timedelta(microseconds=1)
+
+
+def onward(now: datetime, told_at: datetime | None) -> datetime:
+    """The time of a turn of a user who was told of something last at `told_at`: `now`, or right
+    after it where a clock went back or another host's is behind, so that a thread reads in the
+    order in which it was told. A clock that is more than `CLOCKS_APART_MAX` ahead is wrong, and is
+    not followed."""
+    if told_at is not None and now <= told_at <= now + CLOCKS_APART_MAX:
+        return told_at + TICK
+    return now

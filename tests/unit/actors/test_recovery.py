@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import random
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
+from beheard_hub.actors.cell import hash_of
 from beheard_hub.actors.host import Host
 from beheard_hub.domain.refusals import Code
-from beheard_hub.link_messages import Acked, Refused
+from beheard_hub.link_messages import Acked, EventFrom, Refused, SnapshotFrom
 from beheard_hub.ports import Lease
 from beheard_hub.testing.memory_stores import Cut
 from tests.unit.actors.world import Peer, World, until
@@ -106,6 +107,60 @@ async def test_what_waited_for_its_cell_is_not_answered_without_the_lease(
     rid = peer.command("total")
     host.write_behind.answer_until = world.clock.mono() - 1
     assert (await peer.refused(rid)).code == Code.SERVICE_UNAVAILABLE
+
+
+@pytest.mark.parametrize(
+    ("name", "stored"), [("step", True), ("refuse", False)], ids=["an ack", "a refusal"]
+)
+async def test_what_waited_for_its_receipt_is_not_answered_without_the_lease(
+    world: World, host: Host, peer: Peer, monkeypatch: pytest.MonkeyPatch, name: str, stored: bool
+) -> None:
+    await peer.acked(peer.command("step", command_id="one"))
+    cell = host.activation.live["s1"]
+    command_id = "one" if stored else "two"
+    cell.hashes["ann"].extend(hash_of(command_id))
+    look, thawed = world.sessions.receipt, asyncio.Event()
+
+    async def frozen(*key: str) -> Any:
+        found = await look(*key)
+        await thawed.wait()
+        return found
+
+    monkeypatch.setattr(world.sessions, "receipt", frozen)
+    rid = peer.command(name, command_id=command_id)
+    await asyncio.sleep(0)
+    host.write_behind.answer_until = world.clock.mono() - 1
+    thawed.set()
+    assert (await peer.refused(rid)).code == Code.SERVICE_UNAVAILABLE
+
+
+@pytest.mark.parametrize(
+    ("after", "told"), [(None, SnapshotFrom), (0, EventFrom)], ids=["a snapshot", "an event"]
+)
+async def test_what_waited_for_its_rows_is_not_told_without_the_lease(
+    world: World, host: Host, peer: Peer, monkeypatch: pytest.MonkeyPatch, after: int | None,
+    told: type,
+) -> None:  # fmt: skip
+    await peer.acked(peer.command("step"))
+    read, thawed, reading = host.subscriptions._rendered, asyncio.Event(), asyncio.Event()
+
+    async def frozen(*of: Any) -> Any:
+        found = await read(*of)
+        reading.set()
+        await thawed.wait()
+        return found
+
+    monkeypatch.setattr(host.subscriptions, "_rendered", frozen)
+    peer.subscribe(after=after)
+    await reading.wait()
+    until_then = host.write_behind.answer_until
+    host.write_behind.answer_until = world.clock.mono() - 1
+    thawed.set()
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not [m for m in peer.received if isinstance(m, told)]
+    host.write_behind.answer_until = until_then
+    await until(lambda: any(isinstance(m, told) for m in peer.received), "it, with the lease")
 
 
 async def test_a_host_stops_answering_before_it_gives_its_lease_back(

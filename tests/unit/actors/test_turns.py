@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -35,6 +36,19 @@ async def test_turns_follow_each_other_in_the_order_sent(world: World, peer: Pee
     totals = [(await peer.acked(rid)).data["total"] for rid in rids]
     assert totals == list(range(1, 21))
     assert [row["total"] for row in world.database.rows("Step")] == totals
+
+
+async def test_a_clock_that_goes_back_turns_nothing_around(
+    world: World, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await peer.acked(peer.command("step"))
+    earlier = world.clock.now() - timedelta(hours=1)
+    monkeypatch.setattr(world.clock, "now", lambda: earlier)
+    for _ in range(2):
+        await peer.acked(peer.command("step"))
+    events = world.database.rows("hub.SessionEvent", userId="ann")
+    times = [datetime.fromisoformat(row["at"]) for row in events]
+    assert times == sorted(set(times))
 
 
 async def test_the_ack_comes_before_the_commands_own_event(peer: Peer) -> None:

@@ -39,6 +39,7 @@ class State(msgspec.Struct, frozen=True):
     total: int = 0
     hidden: tuple[str, ...] = ()
     paused: bool = False
+    told_at: datetime | None = None
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -110,7 +111,7 @@ class Toy:
             "total": total, "amount": command.data.amount, "text": command.data.text,
         }  # fmt: skip
         return Decision(
-            msgspec.structs.replace(state, total=total),
+            msgspec.structs.replace(state, total=total, told_at=now),
             Reply({"total": total}),
             rows=[Insert("Step", row)],
             notices=[Notice(m, "stepped", {"total": total}) for m in state.members],
@@ -209,6 +210,9 @@ class Toy:
     def members(self, state: State) -> Sequence[str]:
         return state.members
 
+    def told_at(self, state: State, user_id: str) -> datetime | None:
+        return state.told_at
+
     def company(self, state: State, user_id: str) -> Mapping[str, bool]:
         if state.paused or user_id not in state.members:
             return {}
@@ -269,6 +273,9 @@ class ToyDirectory:
 
     def members(self, state: DirectoryState) -> Sequence[str]:
         return (state.user_id,)
+
+    def told_at(self, state: DirectoryState, user_id: str) -> datetime | None:
+        return None
 
     def company(self, state: DirectoryState, user_id: str) -> Mapping[str, bool]:
         return {}

@@ -125,6 +125,10 @@ class DirectoryKind:
         """Only the user."""
         return (state.user_id,)
 
+    def told_at(self, state: Directory, user_id: str) -> datetime | None:
+        """Nobody is told anything here."""
+        return None
+
     def company(self, state: Directory, user_id: str) -> Mapping[str, bool]:
         """Nobody."""
         return {}

@@ -109,6 +109,11 @@ class MediationKind:
         """One turn."""
         return decide(state, command, now, ids, HANDLERS)
 
+    def told_at(self, state: State, user_id: str) -> datetime | None:
+        """Of the newest event of that seat: another user's says nothing of theirs."""
+        seat = state.seat(user_id)
+        return None if seat is None else seat.event_at
+
     def members(self, state: State) -> Sequence[str]:
         """Who may subscribe and command."""
         return [seat.user_id for seat in state.seats if not seat.erased]

@@ -317,7 +317,7 @@ def _decision(turn: Turn, outcome: Outcome, progress: Sequence[Notice]) -> Decis
     told = {notice.user_id for notice in notices}
     for seat in turn.state.seats:
         if seat.user_id in told:
-            seat.event_at = turn.now
+            seat.event_at = max(turn.now, seat.event_at or turn.now)
     if _company_changed(turn):
         turn.effects.append(COMPANY)
     answer: Answer

@@ -279,6 +279,10 @@ class PracticeDirectoryKind:
         """Only the user."""
         return (state.user_id,)
 
+    def told_at(self, state: Directory, user_id: str) -> datetime | None:
+        """Nobody is told anything here."""
+        return None
+
     def company(self, state: Directory, user_id: str) -> Mapping[str, bool]:
         """Nobody."""
         return {}

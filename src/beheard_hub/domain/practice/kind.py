@@ -75,6 +75,10 @@ class PracticeKind:
         turn = Turn(state, command, asker, self._policy, now, ids, self._numbers)
         return machine.decide(turn, HANDLERS)
 
+    def told_at(self, state: State, user_id: str) -> datetime | None:
+        """Of the newest message: there is one thread."""
+        return state.last_at
+
     def members(self, state: State) -> Sequence[str]:
         """The participant: whose events are numbered, and who alone may send."""
         return [state.user_id] if state.user_id is not None else []
