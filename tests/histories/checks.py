@@ -271,7 +271,7 @@ def read_as_told(history: History) -> Iterator[str]:
             continue
         message, key = told.data["message"]["id"], (told.client, told.session_id)
         before = newest.setdefault(key, message)
-        if place.get(message, 0) < place.get(before, 0):
+        if {message, before} <= place.keys() and place[message] < place[before]:
             yield f"{message} stands before {before}, after which {told.client} was told of it"
         newest[key] = message
 

@@ -150,3 +150,12 @@ def test_who_repeats_a_command_gives_up_its_place() -> None:
     swapped = stored(effects=[Effect("c1", 2), Effect("c2", 1)])
     entries = (*ENTRIES[:4], again, *ENTRIES[4:])
     assert violations(msgspec.structs.replace(swapped, entries=entries)) == []
+
+
+def test_a_message_that_is_gone_stands_before_nothing() -> None:
+    entries = [
+        told(seq, seq, "message.created", message={"id": message})
+        for seq, message in ((1, "m2"), (2, "erased"))
+    ]
+    history = msgspec.structs.replace(stored(threads=[["m1", "m2"]]), entries=entries)
+    assert "read as told" not in {violation.promise for violation in violations(history)}
