@@ -55,6 +55,8 @@ class Key(msgspec.Struct, frozen=True, rename="camel"):
     user_id: str | None
     """Whose it is; None for what belongs to nobody."""
     session_id: str | None
+    model: str | None = None
+    """Whose vector it had when it was found; None: it had none."""
 
 
 class Text(msgspec.Struct, frozen=True):
@@ -62,7 +64,8 @@ class Text(msgspec.Struct, frozen=True):
 
     key: Key
     version: object
-    """The database's; the vector is stored only while the row still has it."""
+    """The database's; the vector is stored only while the row still has it, and the vector that
+    its key tells of."""
     text: str
 
     def __repr__(self) -> str:
@@ -92,8 +95,8 @@ class VectorStore(Protocol):
         there."""
 
     async def store(self, model: str, texts: Sequence[Text], vectors: Vectors) -> int:
-        """Puts vectors to the rows that still are what `texts` says; returns how many. A vector
-        of zeros marks a row of which none can be made."""
+        """Puts vectors to the rows that still are what `texts` says and have got none meanwhile;
+        returns how many. A vector of zeros marks a row of which none can be made."""
 
     async def count(self, model: str) -> int:
         """How many rows of all shares lack a vector of this model."""

@@ -84,6 +84,7 @@ class PostgresVectors:
                     "model": model,
                     "ids": [texts[place].key.id for place in places],
                     "versions": [texts[place].version for place in places],
+                    "found": [texts[place].key.model for place in places],
                     "vectors": _written(vectors[places]),
                 }
                 if kind in SHORT_KINDS:
@@ -100,7 +101,7 @@ class PostgresVectors:
 
 
 def _key(row: Mapping[str, Any]) -> Key:
-    return Key(row["kind"], row["id"], row["userId"], row["sessionId"])
+    return Key(row["kind"], row["id"], row["userId"], row["sessionId"], row["model"])
 
 
 def _short(vectors: Vectors) -> list[str | None]:

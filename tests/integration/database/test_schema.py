@@ -81,6 +81,19 @@ async def test_updated_at_is_set_by_trigger(world: World) -> None:
     assert [row[0] for row in missing] == []
 
 
+async def test_every_column_but_those_of_a_vector_moves_updated_at(world: World) -> None:
+    columns = await world.sql.fetch(
+        "SELECT c.oid::regclass::text AS name, a.attname, a.attname LIKE 'embedding%' AS vector,"
+        " cardinality(g.tgattr::int2[]) = 0 OR a.attnum = ANY (g.tgattr::int2[]) AS touched"
+        " FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid"
+        " JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
+        " WHERE g.tgname = 'touch' AND a.attgenerated = ''"
+    )
+    wrong = [(row["name"], row["attname"]) for row in columns if row["touched"] == row["vector"]]
+    assert wrong == []
+    assert sum(row["vector"] for row in columns) >= 15
+
+
 @pytest.mark.parametrize(
     ("statement", "sqlstate"),
     [

@@ -193,6 +193,41 @@ async def test_vectors_of_another_model_are_made_anew(
     assert await store.count(newer.model) == 0
 
 
+async def test_who_comes_late_changes_nothing(
+    bare: asyncpg.Connection, db: Database, model: LocalEmbedder
+) -> None:
+    """A worker that was frozen with vectors of an older model, or of the same one, in its hands."""
+    store = PostgresVectors(db)
+    texts = await store.texts(await store.lacking([], 1_000))
+    vectors = await model.vectors([text.text for text in texts])
+    assert await store.store("newer", texts, vectors) == len(texts) > 50
+    for late in ("older", "newer"):
+        assert await store.store(late, texts, vectors) == 0
+    for kind in KINDS:
+        assert set(await models(bare, kind)) <= {"newer", None}, kind
+    page = await store.outdated(None, "newest")
+    found = await store.texts(page.keys)
+    anew = vectors[: len(found)]
+    assert await store.store("newest", found, anew) == len(found) > 0
+    assert await store.store("older", found, anew) == 0
+
+
+async def test_a_vector_is_no_change_of_its_row(
+    bare: asyncpg.Connection, db: Database, model: LocalEmbedder
+) -> None:
+    """Readers and exports see when a row changed (spec 03); nothing that they see has."""
+
+    async def times() -> list[Any]:
+        return [
+            await bare.fetch(f'SELECT id, "updatedAt" FROM "{kind}" ORDER BY id') for kind in KINDS
+        ]
+
+    before = await times()
+    await EmbeddingWorker(model, PostgresVectors(db), limits=AT_ONCE).backfill(lambda _: None)
+    assert await lacking(bare) == 0
+    assert await times() == before
+
+
 async def test_shares_part_the_rows(bare: asyncpg.Connection, db: Database) -> None:
     shares = [
         {key.id for key in await PostgresVectors(db, Share(n, 3)).lacking([], 1_000)}

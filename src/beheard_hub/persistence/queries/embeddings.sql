@@ -3,7 +3,7 @@
 -- name: embeddings.lacking
 -- Rows without a vector, as `beheard_ops`: the share of one of several workers.
 -- args: share, shares, passed, limit
-SELECT e.kind, e.id, e."userId", e."sessionId"
+SELECT e.kind, e.id, e."userId", e."sessionId", e."embeddingModel" AS model
 FROM hub."Embeddable" e
 WHERE e."embeddingModel" IS NULL
   AND (hashtext(e.id) & 2147483647) % $2::int = $1::int
@@ -12,9 +12,9 @@ LIMIT $4::int;
 
 -- name: embeddings.page
 -- A page of all rows of one kind, in the order of their ids, as `beheard_ops`; `other` tells those
--- whose vector is another model's.
+-- whose vector is another model's, and `model` which one's.
 -- args: kind, after, model, share, shares, limit
-SELECT p.kind, p.id, p."userId", p."sessionId",
+SELECT p.kind, p.id, p."userId", p."sessionId", p."embeddingModel" AS model,
        p."embeddingModel" NOT IN ('', $3)
            AND (hashtext(p.id) & 2147483647) % $5::int = $4::int AS other
 FROM (SELECT * FROM hub."Embeddable" e
@@ -35,16 +35,19 @@ WHERE e."embeddingModel" IS NULL OR e."embeddingModel" NOT IN ('', $1);
 SELECT t.kind, t.id, t.version, t.text FROM hub.texts_to_embed($1::jsonb) t;
 
 -- name: embeddings.store.{table}
--- Gives rows their vectors, unless they have changed since or somebody is at them right now: then
--- they are found again. An empty vector marks a row of which none can be made.
+-- Gives rows their vectors, unless they have changed since, or got one of somebody else, or somebody
+-- is at them right now: then they are found again where they need to be. `found` has the models
+-- that they had. An empty vector marks a row of which none can be made.
 -- tables: Message, ConsentedContent, GlobalLibraryItem
--- args: model, ids, versions, vectors
+-- args: model, ids, versions, found, vectors
 WITH given AS (
-    SELECT g.id, g.version, g.vector
-    FROM unnest($2::text[], $3::timestamptz[], $4::text[]) AS g (id, version, vector)
+    SELECT g.id, g.version, g.found, g.vector
+    FROM unnest($2::text[], $3::timestamptz[], $4::text[], $5::text[])
+        AS g (id, version, found, vector)
 ), free AS (
     SELECT t.id, g.vector
     FROM "{table}" t JOIN given g ON g.id = t.id AND g.version = t."updatedAt"
+        AND g.found IS NOT DISTINCT FROM t."embeddingModel"
     FOR UPDATE OF t SKIP LOCKED
 )
 UPDATE "{table}" t
@@ -56,14 +59,15 @@ RETURNING t.id;
 -- name: embeddings.store.{table}
 -- The same for tables that are searched by vessel: they hold the vector without its padding, too.
 -- tables: UserEvent, EmotionalReading, IdentifiedNeed
--- args: model, ids, versions, vectors, short
+-- args: model, ids, versions, found, vectors, short
 WITH given AS (
-    SELECT g.id, g.version, g.vector, g.short
-    FROM unnest($2::text[], $3::timestamptz[], $4::text[], $5::text[])
-        AS g (id, version, vector, short)
+    SELECT g.id, g.version, g.found, g.vector, g.short
+    FROM unnest($2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::text[])
+        AS g (id, version, found, vector, short)
 ), free AS (
     SELECT t.id, g.vector, g.short
     FROM "{table}" t JOIN given g ON g.id = t.id AND g.version = t."updatedAt"
+        AND g.found IS NOT DISTINCT FROM t."embeddingModel"
     FOR UPDATE OF t SKIP LOCKED
 )
 UPDATE "{table}" t
