@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from beheard_hub.courier import CourierDown, CourierRefused, Device, DeviceGone, Note
+from beheard_hub.push import ably
 from beheard_hub.push.ably import AblyCourier
 from beheard_hub.settings import Push
 from beheard_hub.testing.ably_api import FAULTS, AblyApi, served
@@ -21,8 +22,14 @@ DOWN = {"rate_limited", "server_error", "unavailable", "cut", "cut_after", "garb
 Send = Callable[[AblyCourier], Awaitable[None]]
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that stands still for a while cannot make the stand-in unreachable."""
+    monkeypatch.setattr(ably, "CONNECT_SECONDS_MAX", 30.0)
+
+
 @asynccontextmanager
-async def opened(key: str = KEY, seconds_max: float = 10.0) -> AsyncIterator[Door]:
+async def opened(key: str = KEY, seconds_max: float = 30.0) -> AsyncIterator[Door]:
     """A courier at the door of a stand-in that knows `KEY`."""
     api = AblyApi(KEY)
     async with served(api) as url:

@@ -19,6 +19,12 @@ from beheard_hub.testing.issuer import Issuer, listening, write
 KEY = "app.key:secret-of-the-key"
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that stands still for a while cannot make those who are there unreachable."""
+    monkeypatch.setattr(outside, "SECONDS_MAX", 30.0)
+
+
 @pytest.fixture
 def closed() -> Iterator[int]:
     """A port at which nothing listens, and nothing else will meanwhile."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import anthropic
 import httpx2
+import msgspec
 import pytest
 from anthropic import AsyncAnthropic
 
@@ -222,9 +223,14 @@ async def test_an_event_whose_data_is_no_json(desk: Desk) -> None:
 
 @pytest.mark.parametrize("name", ["stall_before_text", "stall_during_text", "stall_after_text"])
 async def test_a_stall_ends_when_the_asker_leaves(desk: Desk, name: str) -> None:
-    desk.api.script("stage1", FAULTS[name])
-    with pytest.raises(httpx2.ReadTimeout):
-        await desk.heard(**desk.asked("Hello.", timeout=0.2))
+    hold = Hold()
+    desk.api.script("stage1", msgspec.structs.replace(FAULTS[name], hold=hold))
+    hearing = asyncio.create_task(desk.heard(**desk.asked("Hello.")))
+    await asyncio.wait_for(hold.reached.wait(), WAIT_SECONDS_MAX)
+    hold.release()
+    hearing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await hearing
     await asyncio.wait_for(desk.api.requests[0].ended.wait(), WAIT_SECONDS_MAX)
     assert desk.api.requests[0].ending is Ending.LEFT
 

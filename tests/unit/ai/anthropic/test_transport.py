@@ -16,7 +16,7 @@ from beheard_hub.ai.breaker import FAILURES_MAX, REST_SECONDS, Breaker
 from beheard_hub.facilitation import Delta, FacilitatorFailed
 from beheard_hub.testing.messages_api import FAULTS, Fault, Hold
 from beheard_hub.testing.messages_api.recording import Ending
-from tests.unit.ai.anthropic.conftest import Desk
+from tests.unit.ai.anthropic.conftest import HASTY, PATIENT, Desk
 from tests.unit.ai.bundles_for_tests import bundle, said
 
 AGAIN = [
@@ -43,7 +43,12 @@ async def heard(desk: Desk) -> tuple[str, Sequence[Delta | Whole]]:
     return text, pieces
 
 
-@pytest.mark.parametrize("name", AGAIN)
+@pytest.mark.parametrize(
+    ("name", "desk"),
+    [(name, HASTY if name.startswith("stall") else PATIENT) for name in AGAIN],
+    indirect=["desk"],
+    ids=AGAIN,
+)
 async def test_a_failed_attempt_is_made_again_and_what_was_shown_is_called_back(
     desk: Desk, name: str
 ) -> None:
