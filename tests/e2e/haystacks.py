@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import asyncpg
@@ -11,7 +12,8 @@ from beheard_hub.persistence.embedded import EmbeddedPostgres
 from .conftest import Town
 
 PROC = Path("/proc")
-
+DRAFT = ".new"
+"""Of files that are replaced in one step."""
 
 HUB_LOGS = {"supervisor.log", "gateway-0.log", "session-host-0.log", "server.log", "raylet.out"}
 
@@ -32,6 +34,16 @@ def kept_files(town: Town) -> list[Path]:
         for path in home.rglob("*")
         if path.is_file() and path.relative_to(home).parts[0] != "postgres"
     )
+
+
+def contents(paths: Sequence[Path]) -> Iterator[tuple[str, bytes]]:
+    """Name and bytes of each. A draft that is no more has become a file that is listed too."""
+    for path in paths:
+        try:
+            yield path.name, path.read_bytes()
+        except FileNotFoundError:
+            if path.suffix != DRAFT:
+                raise
 
 
 def titles(town: Town) -> list[bytes]:

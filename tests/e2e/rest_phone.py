@@ -22,12 +22,17 @@ from beheard_hub.client import Event
 from beheard_hub.client.frames import Ack
 from beheard_hub.demo.phone import AWAIT_SECONDS_MAX, Phone, Unplayable
 from beheard_hub.demo.record import PlayResult, Unwatched
+from beheard_hub.domain.refusals import CODES, Code
 from beheard_hub.gateway.rest.routes import PREFIX, ROUTES, SESSION, Answer, Route
 from beheard_hub.journeys import Side
 
 POLL_SECONDS = 0.1
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """All is plain HTTP: nobody waits until the authorities of the world are read."""
+
+AGAIN_SECONDS = (0.1, 0.4, *[1.0] * 30)
+"""How long to wait before each time that is asked again."""
+UNAVAILABLE = CODES[Code.SERVICE_UNAVAILABLE].http_status
 
 BY_COMMAND: Mapping[str, Route] = {
     route.command: route for route in reversed(ROUTES) if route.answer is not Answer.STREAM
@@ -55,13 +60,31 @@ class Refusal(Exception):
         self.error = error
 
 
-class Rest:
-    """Commands as requests."""
+class Patient(httpx.AsyncHTTPTransport):
+    """Asks again where the hub says that it cannot just now, as every client should (spec 5.3): on
+    a machine that stands still for two seconds a host may not answer until it has flushed."""
 
-    def __init__(self, gateway: str, token: str | None) -> None:
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """The first other answer, or the last one of this kind. Only what has no second effect is
+        sent again."""
+        again = request.method == "GET" or "Idempotency-Key" in request.headers
+        for pause in (*AGAIN_SECONDS, None):
+            response = await super().handle_async_request(request)
+            if not again or response.status_code != UNAVAILABLE or pause is None:
+                break
+            await response.aclose()
+            await asyncio.sleep(pause)
+        return response
+
+
+class Rest:
+    """Commands as requests. Without patience nothing is sent again."""
+
+    def __init__(self, gateway: str, token: str | None, *, patient: bool = True) -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
+        transport = (Patient if patient else httpx.AsyncHTTPTransport)(verify=NO_TLS)
         self.http = httpx.AsyncClient(
-            base_url=gateway + PREFIX, headers=headers, timeout=90.0, verify=NO_TLS
+            base_url=gateway + PREFIX, headers=headers, timeout=90.0, transport=transport
         )
 
     async def __aenter__(self) -> Rest:
@@ -139,7 +162,8 @@ class RestPhone(Phone):
 
     async def _stream(self, data: Mapping[str, Any]) -> Mapping[str, Any]:
         path, chunks, reply = f"/sessions/{self.session_id}/messages/stream", "", {}
-        async with self.rest.http.stream("POST", path, json=data) as response:
+        key = {"Idempotency-Key": uuid4().hex}
+        async with self.rest.http.stream("POST", path, json=data, headers=key) as response:
             assert response.status_code == 200, await response.aread()
             async for name, told in _events(response):
                 if name == "chunk":

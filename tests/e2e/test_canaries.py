@@ -92,8 +92,9 @@ async def test_a_stranger_reads_nothing(sweep: Sweep) -> None:
 
 async def test_no_log_and_no_title_of_a_process_holds_a_word(town: Town, sweep: Sweep) -> None:
     known = set(names(sweep))
-    for path in (*haystacks.logs(town), *haystacks.kept_files(town)):
-        assert places(sweep, found_in(path.read_bytes()) & known) == [], path.name
+    paths = [*haystacks.kept_files(town), *haystacks.logs(town)]
+    for name, text in haystacks.contents(paths):
+        assert places(sweep, found_in(text) & known) == [], name
     assert places(sweep, found_in(*haystacks.titles(town))) == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import uuid4
@@ -20,12 +21,13 @@ ROUNDS = 5
 async def repeated(
     hubs: Sequence[Hub], name: str, data: Mapping[str, Any], session_id: str | None = None
 ) -> Mapping[str, Any]:
-    """Sends one command with one id on all connections at once: one effect, one answer."""
+    """Sends one command with one id on all connections at once: one answer. All are duplicates
+    where the first one's ack was lost on its way; that there is one effect the caller looks at."""
     command_id = uuid4().hex
     acks: list[Ack] = await asyncio.gather(
         *(hub.command(name, data, session_id=session_id, id=command_id) for hub in hubs)
     )
-    assert [ack.duplicate for ack in acks].count(True) == len(hubs) - 1
+    assert [ack.duplicate for ack in acks].count(True) >= len(hubs) - 1
     assert all(ack.data == acks[0].data for ack in acks)
     return acks[0].data
 
@@ -67,6 +69,8 @@ async def test_one_message_sent_ten_times_is_said_once(town: Town) -> None:
         messages = (await hubs[1].command("message.list", session_id=session_id)).data["messages"]
         own = [message["id"] for message in messages if message["role"] == "USER"]
         assert own == [sent["userMessage"]["id"]]
+        told = Counter(event.name for event in await assert_log_is_whole(partner, session_id))
+        assert (told["partner.signed_compact"], told["partner.advanced"]) == (1, 1)
 
 
 async def test_first_commands_from_two_gateways_meet_in_one_session(town: Town) -> None:

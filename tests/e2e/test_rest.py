@@ -202,7 +202,8 @@ async def requested(one: Rest, route: Route, session_id: str, item: str) -> http
     for name in route.path_fields:
         path = path.replace(f"{{{name}}}", item)
     more: dict[str, Any] = {"json": BODIES.get(route.command, {})} if route.body else {}
-    return await one.http.request(route.method, path, **more)
+    key = {"Idempotency-Key": uuid4().hex}
+    return await one.http.request(route.method, path, headers=key, **more)
 
 
 BODIES: Mapping[str, Mapping[str, Any]] = {

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
@@ -36,6 +37,7 @@ from beheard_hub.gateway.rest.routes import PREFIX, ROUTES, Answer, Route
 from beheard_hub.journeys import Act, Journey
 
 from .conftest import Person, Town
+from .rest_phone import AGAIN_SECONDS, UNAVAILABLE
 
 CASES = int(os.environ.get("BEHEARD_FUZZ_CASES", "600"))
 """Of all routes together."""
@@ -155,9 +157,13 @@ def asked(draw: st.DrawFn, world: World, route: Route, case: Any, good: bool) ->
 def ask(world: World, case: Any, who: Person | None, route: Route, good: bool) -> None:
     """Sends one case and holds the answer against the document."""
     headers = {} if who is None else {"Authorization": f"Bearer {who.token}"}
-    response = case.call(
-        base_url=world.url, session=world.session, headers=headers, timeout=SECONDS_MAX
-    )
+    for pause in (*AGAIN_SECONDS, None):  # a machine that stands still is no server's error
+        response = case.call(
+            base_url=world.url, session=world.session, headers=headers, timeout=SECONDS_MAX
+        )
+        if response.status_code != UNAVAILABLE or pause is None:
+            break
+        time.sleep(pause)
     world.sent += 1
     world.statuses[response.status_code] = world.statuses.get(response.status_code, 0) + 1
     if who is None and not (route.public or route.open):

@@ -9,9 +9,9 @@ tried or fails here.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
-from http import HTTPStatus
 from typing import Any
 
 import asyncpg
@@ -63,6 +63,8 @@ UNREFUSED = frozenset({"telemetry.record", "note.list"})
 OF_MEDIATIONS = [name for name, row in MEDIATION.items() if not row.sessionless]
 ROWS = [route for route in ROUTES if route.command in DATA]
 TRIES = 10
+WAIT_SECONDS_MAX = 60
+AGAIN_SECONDS = 0.5
 SAID, LABEL, NOTE = "zqwordsofanna", "zqlabelofrita", "zqnoteofrita"
 SECRETS = (SAID, LABEL, NOTE)
 
@@ -108,7 +110,7 @@ class Rooms:
         self.people["eve"].own["session"] = started.session.id
         made = await self.hubs["mia"].command("session.create", {"inviteName": "Sam"})
         self.mediation = made.data["session"]["id"]
-        await until(self.hubs["mia"].session(self.mediation).events(), "message.created")
+        await until(self.hubs["mia"].session(self.mediation).events(after=0), "message.created")
 
     async def _enter(self, stack: AsyncExitStack, name: str, who: Inhabitant) -> None:
         frames = self.frames.setdefault(name, [])
@@ -135,17 +137,14 @@ class Rooms:
     async def _claim(self, token: str) -> Mapping[str, Any]:
         """By who follows the link, and has no token yet."""
         async with self.house.rest(None) as nobody:
-            for _ in range(TRIES):
-                answer = await nobody.send("practice_invitation.claim", {"token": token})
-                if answer.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
-                    break
+            answer = await nobody.send("practice_invitation.claim", {"token": token})
         found: Mapping[str, Any] = answer.json()["data"]
         return found
 
     async def speak(self, guest: str, session_id: str) -> None:
         """A whole exchange."""
         practice = self.hubs[guest].practice(session_id)
-        events = practice.events()
+        events = practice.events(after=0)
         await practice.send(f"You never asked, {SAID}.")
         await until(events, "practice.exchange_complete")
 
@@ -218,6 +217,7 @@ class Rooms:
             answer, done = await way.ask(*asked), self.effort.take()
             if answer[0] != Code.SERVICE_UNAVAILABLE:
                 break
+            await asyncio.sleep(AGAIN_SECONDS)
         return answer, done
 
     def look(self, name: str, way: Way, answer: Answer) -> None:
@@ -243,7 +243,7 @@ class Rooms:
 
 async def until(events: EventStream, name: str) -> None:
     """Listens until such an event has come."""
-    async with events:
+    async with asyncio.timeout(WAIT_SECONDS_MAX), events:
         async for frame in events:
             if isinstance(frame, Event) and frame.name == name:
                 return

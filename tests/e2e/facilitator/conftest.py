@@ -35,8 +35,8 @@ async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Spoken
             BEHEARD_FACILITATOR="anthropic",
             ANTHROPIC_API_KEY="no-key-that-opens-anything",
             ANTHROPIC_BASE_URL=url,
-            BEHEARD_AI_FIRST_WORD_SECONDS="6",
-            BEHEARD_AI_ANSWER_SECONDS="20",
+            BEHEARD_AI_FIRST_WORD_SECONDS="10",
+            BEHEARD_AI_ANSWER_SECONDS="40",
         )
         await hub.start(process_environment())
         try:

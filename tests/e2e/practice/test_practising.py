@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -21,6 +22,7 @@ from tests.e2e import haystacks
 from tests.e2e.conftest import Town
 from tests.e2e.rest_phone import Refusal, Rest
 
+PATIENCE_SECONDS = 90
 SLUG = "family-table"
 SENTENCES_MIN = 10
 CANARY = "zqheirloomsilver"
@@ -61,17 +63,19 @@ async def street(town: Town) -> AsyncIterator[Street]:
 async def until(stream: EventStream, name: str) -> list[Event]:
     """All events up to one of that name."""
     heard: list[Event] = []
-    async for frame in stream:
-        if isinstance(frame, Event):
-            heard.append(frame)
-            if frame.name == name:
-                return heard
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        async for frame in stream:
+            if isinstance(frame, Event):
+                heard.append(frame)
+                if frame.name == name:
+                    return heard
     raise AssertionError("the stream ended")
 
 
 async def state_of(stream: EventStream) -> PracticeState:
     """From the first frame of a subscription."""
-    frame = await anext(stream)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        frame = await anext(stream)
     assert isinstance(frame, Snapshot)
     return msgspec.convert(frame.state, PracticeState)
 
@@ -79,11 +83,12 @@ async def state_of(stream: EventStream) -> PracticeState:
 async def pieces(stream: EventStream, name: str) -> dict[str | None, str]:
     """Lane → what its pieces make, up to an event of that name."""
     said: dict[str | None, str] = {}
-    async for frame in stream:
-        if isinstance(frame, Delta):
-            said[frame.lane] = ("" if frame.reset else said.get(frame.lane, "")) + frame.text
-        elif isinstance(frame, Event) and frame.name == name:
-            return said
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        async for frame in stream:
+            if isinstance(frame, Delta):
+                said[frame.lane] = ("" if frame.reset else said.get(frame.lane, "")) + frame.text
+            elif isinstance(frame, Event) and frame.name == name:
+                return said
     raise AssertionError("the stream ended")
 
 

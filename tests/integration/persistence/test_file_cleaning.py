@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from beheard_hub.persistence.embedded import EmbeddedPostgres
-from beheard_hub.persistence.erasure import FileCleaning
+from beheard_hub.persistence.erasure import FileCleaning, StillRead
 from tests.conftest import TestDatabase
 from tests.integration.persistence import scene
 
@@ -71,6 +71,42 @@ async def test_the_files_are_clean_afterwards_and_not_before(
     assert holding(postgres, f"private of {scene.B}"), "the partner's are where they were"
     assert await erased.fetchval("""SELECT "cleanedAt" IS NOT NULL FROM hub."Erasure" """)
     assert await cleaning.once() == 0
+
+
+async def test_what_an_older_reader_may_still_see_is_waited_for(
+    postgres: EmbeddedPostgres, database: TestDatabase, erased: asyncpg.Connection
+) -> None:
+    """VACUUM FULL keeps for that reader what was deleted: a backup reads for minutes."""
+    write = """UPDATE "Message" SET content = $1 WHERE id = (SELECT min(id) FROM "Message")"""
+    await erased.execute(write, CANARY)
+    reader = await asyncpg.connect(database.owner_url)
+    looked: list[float] = []
+
+    async def waits(seconds: float) -> None:
+        looked.append(seconds)
+        if len(looked) == 3 and patient:
+            await reading.rollback()
+
+    try:
+        for patient in (False, True):
+            reading = reader.transaction(isolation="repeatable_read", readonly=True)
+            await reading.start()
+            await reader.fetchval("SELECT 1")  # no lock, but a snapshot
+            await erased.execute(write, "erased")
+            await erased.execute("""UPDATE hub."Erasure" SET "cleanedAt" = NULL""")
+            await erased.execute("CHECKPOINT")
+            looked.clear()
+            if patient:
+                assert await FileCleaning(database.owner_url, waits).once() == 1
+                assert holding(postgres, CANARY) == []
+            else:
+                with pytest.raises(StillRead):
+                    await FileCleaning(database.owner_url, waits).once()
+                assert len(looked) > 3
+                assert holding(postgres, CANARY)
+                await reading.rollback()
+    finally:
+        await reader.close()
 
 
 async def test_a_busy_table_is_not_waited_for(

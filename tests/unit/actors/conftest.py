@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
 
 from beheard_hub.actors.host import Host
+from beheard_hub.persistence import write_behind
 from tests.unit.actors.world import Peer, World
+
+
+@pytest.fixture(autouse=True)
+def at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time stands still in these worlds but for what a test moves, and so does the heartbeat, which
+    would renew a lease by the machine's own time."""
+    monkeypatch.setattr(write_behind, "HEARTBEAT_MILLISECONDS", 3_600_000)
 
 
 @pytest_asyncio.fixture

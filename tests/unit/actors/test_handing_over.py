@@ -35,6 +35,7 @@ async def test_a_gateway_that_does_not_come_is_not_waited_for_long(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(handing_over, "MEET_SECONDS_MAX", 0.2)
+    monkeypatch.setattr(handing_over, "LOOK_AGAIN_SECONDS", 0)
     newcomer = Answering(1)
     await met(newcomer, Answering(2))
     assert newcomer.asked > 1

@@ -37,6 +37,17 @@ UPDATE hub."Erasure" SET "cleanedAt" = now() WHERE "userId" = ANY ($1::text[]);
 -- args: milliseconds
 SELECT set_config('lock_timeout', $1, false);
 
+-- name: erasure.until_now
+-- A transaction that is younger than all that was committed until now; as the owner.
+SELECT pg_current_xact_id()::text AS xid;
+
+-- name: erasure.older_readers
+-- How many in this database may still see rows that were gone before that transaction; as the owner.
+-- args: xid
+SELECT count(*)::int AS count FROM pg_stat_activity a
+WHERE a.datname = current_database()
+  AND greatest(age(a.backend_xid), age(a.backend_xmin)) > age($1::text::xid8::xid);
+
 -- name: erasure.rewrite_notes
 -- The planner's own table, for what it had noted before.
 VACUUM (FULL, ANALYZE) pg_catalog.pg_statistic;
