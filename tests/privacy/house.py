@@ -60,9 +60,9 @@ class House:
         """A client for this person; `tap` sees every frame that comes."""
         return Hub.connect(self.url, who.token, tap=tap)
 
-    def rest(self, who: Inhabitant | None) -> Rest:
+    def rest(self, who: Inhabitant | None, *, patient: bool = True) -> Rest:
         """The other door, for the same person; None has no token."""
-        return Rest(self._gateway, who.token if who else None)
+        return Rest(self._gateway, who.token if who else None, patient=patient)
 
 
 @asynccontextmanager

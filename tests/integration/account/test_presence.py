@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from beheard_hub.actors import unconfirmed
 from beheard_hub.client import Hub
 from beheard_hub.client.frames import Device, Presence
 from beheard_hub.client.stream import EventStream
@@ -117,7 +118,10 @@ async def _devices(stream: EventStream) -> AsyncIterator[Device]:
             return
 
 
-async def test_who_is_away_finds_it_in_the_inbox_and_who_is_there_does_not(house: House) -> None:
+async def test_who_is_away_finds_it_in_the_inbox_and_who_is_there_does_not(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unconfirmed, "RECEIVE_SECONDS", 60.0)
     ada_is, ben_is = house.person("Ada"), house.person("Ben")
     async with house.connect(ada_is) as ada, house.connect(ben_is) as ben:
         session_id = await together(ada, ben)

@@ -43,6 +43,7 @@ async def test_everything_that_stood_on_it_falls_in_one_commit(
         " WHERE id = $3",
         VECTOR, "m", content["id"],
     )  # fmt: skip
+    await pair.both_settled()
     already = len(house.flushes.batches)
     await revoke(pair, pair.a, content["consentRecordId"])
     [batch] = [
@@ -184,7 +185,7 @@ async def test_a_running_call_with_it_is_stopped_and_its_reply_is_not_stored(
 ) -> None:
     pair = await house.pair()
     await pair.to_stage(2)
-    await pair.settled(pair.b)
+    await pair.both_settled()
     record, _ = await pair.shared_event()
     house.facilitator.speaking.shut()
     await pair.do(pair.b, "message.send", content="What now?")

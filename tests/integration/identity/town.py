@@ -25,7 +25,6 @@ from beheard_hub.gateway.auth import LocalKey
 from beheard_hub.gateway.guests import GuestKey
 from beheard_hub.gateway_process import make_gateway
 from beheard_hub.links.inprocess import InprocessNetwork
-from beheard_hub.persistence import write_behind
 from beheard_hub.persistence.database import Database
 from beheard_hub.ports import Clock
 from beheard_hub.runtime import Runtime, SystemClock
@@ -144,9 +143,10 @@ class Town:
         """A connection of theirs, on one of the gateways."""
         return Device(self.urls()[gateway], who.token)
 
-    def rest(self, who: Person | None, gateway: int = 0) -> Rest:
+    def rest(self, who: Person | None, gateway: int = 0, *, patient: bool = True) -> Rest:
         """The other door; None is somebody without a token."""
-        return Rest(f"http://127.0.0.1:{self._ports[gateway]}", who.token if who else None)
+        url = f"http://127.0.0.1:{self._ports[gateway]}"
+        return Rest(url, who.token if who else None, patient=patient)
 
 
 @asynccontextmanager
@@ -155,9 +155,7 @@ async def town_on(
     **variables: str,
 ) -> AsyncIterator[Town]:  # fmt: skip
     """Serves on this database until left, with these settings besides; `clock` is that of the
-    hosts. They answer however late the word comes that their lease goes on: where the machine
-    stands still for three seconds they would refuse what comes next, which a socket's client sends
-    again and a request does not."""
+    hosts."""
     issuers = HandClock()
     issuers.at = datetime.now(UTC)
     async with AsyncExitStack() as stack:
@@ -166,8 +164,6 @@ async def town_on(
         environ = {"BEHEARD_LIMITS": "off", "BEHEARD_ID_TOKENS": apps, **variables}
         runtime = Runtime(environ, database.runtime_url, SECRET, str(data_dir))
         network, hosts = InprocessNetwork(), []
-        patience = stack.enter_context(pytest.MonkeyPatch.context())
-        patience.setattr(write_behind, "LEASE_SECONDS", HEARD_SECONDS_MAX)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(placement, "WATCH_SECONDS", 0.02)
             for name in ("town-a", "town-b"):

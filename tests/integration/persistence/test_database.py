@@ -147,8 +147,9 @@ async def test_a_cancelled_transaction_never_gives_its_connection_back(narrow: D
 
 
 async def test_a_pool_of_two_and_two_thousand_impatient_tasks(
-    database: TestDatabase, people: None
+    database: TestDatabase, people: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("beheard_hub.persistence.database.ACQUIRE_SECONDS_MAX", 60)
     opened = await Database.open(database.runtime_url, size_max=2)
     chance = random.Random(2023)
     wrong: list[tuple[str, list[str]]] = []

@@ -61,7 +61,10 @@ def clock() -> ManualClock:
 
 @pytest.fixture(autouse=True)
 async def empty(owner: asyncpg.Connection) -> None:
-    await owner.execute('DELETE FROM hub."SessionEvent"; DELETE FROM hub."CommandReceipt"')
+    await owner.execute(
+        'DELETE FROM hub."SessionEvent"; DELETE FROM hub."CommandReceipt";'
+        ' DELETE FROM hub."Reminder"'  # a host would begin with what is due
+    )
 
 
 async def events(

@@ -132,8 +132,9 @@ async def test_a_cut_flush_is_unknown_and_the_same_number_tells(
             """UPDATE hub."HostLease" SET endpoint = endpoint WHERE "hostId" = 'flush-4'"""
         )
         task = asyncio.create_task(flushes.flush(lease, 2, batch("Message", message("m-cut"))))
-        while not (waiting := await owner.fetch(WAITING)):
-            pass
+        async with asyncio.timeout(WAIT_SECONDS_MAX):
+            while not (waiting := await owner.fetch(WAITING)):
+                assert not task.done(), "the flush did not wait"
         for row in waiting:
             await owner.execute("SELECT pg_terminate_backend($1)", row["pid"])
         with pytest.raises(OutcomeUnknown):
@@ -142,6 +143,7 @@ async def test_a_cut_flush_is_unknown_and_the_same_number_tells(
     assert await stored(owner, "m-cut") == 1
 
 
+WAIT_SECONDS_MAX = 60
 WAITING = """
 SELECT pid FROM pg_stat_activity
 WHERE datname = current_database() AND usename = 'beheard_login' AND wait_event_type = 'Lock'
@@ -176,9 +178,18 @@ def test_what_an_error_says_about_the_batch(sqlstate: str | None, kind: type) ->
 # ---- leases --------------------------------------------------------------------------------------
 
 
-async def test_shards_go_from_hand_to_hand(leases: PostgresLeaseStore) -> None:
+LASTS = """
+UPDATE hub."HostLease" SET "expiresAt" = now() + interval '1 hour'
+WHERE "hostId" IN ('host-1', 'host-2')
+"""
+
+
+async def test_shards_go_from_hand_to_hand(
+    leases: PostgresLeaseStore, owner: asyncpg.Connection
+) -> None:
     one = await leases.open("host-1", "unix:/one")
     two = await leases.open("host-2", "unix:/two")
+    await owner.execute(LASTS)
     assert two.epoch > one.epoch
     assert list(await leases.take(one, [0, 1, 2], None)) == [0, 1, 2]
     assert list(await leases.take(two, [2, 3], None)) == [3], "a live owner keeps its shards"

@@ -52,8 +52,8 @@ async def test_a_session_begins_is_listed_and_ends(stage: Stage) -> None:
     assert (ended["session"]["status"], ended["session"]["id"]) == ("COMPLETED", session)
     await anna.hears(lambda message: getattr(message, "name", "") == "practice.ended")
     [row] = await stage.rows("ConversationSession", session)
-    assert (row["status"], row["durationSeconds"]) == ("COMPLETED", 0)
-    assert row["endedAt"] is not None
+    lasted = row["endedAt"] - row["startedAt"]
+    assert (row["status"], row["durationSeconds"]) == ("COMPLETED", int(lasted.total_seconds()))
 
 
 async def test_of_what_there_is_not_nothing_begins(stage: Stage) -> None:

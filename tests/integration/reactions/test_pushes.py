@@ -11,6 +11,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
+from beheard_hub.actors import looking_back
 from beheard_hub.domain.sharding import shard_of
 from beheard_hub.persistence.database import Database
 from beheard_hub.push.ably import AblyCourier
@@ -48,7 +49,11 @@ class Post:
 
 
 @pytest.fixture
-async def post(database: TestDatabase, db: Database) -> AsyncIterator[Post]:
+async def post(
+    database: TestDatabase, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Post]:
+    """Its houses do not look back at what others of this database left unsaid."""
+    monkeypatch.setattr(looking_back, "GRACE_SECONDS", 3600.0)
     api = AblyApi(KEY)
     async with served(api) as url:
         yield Post(database, db, api, int(url.rpartition(":")[2]))
