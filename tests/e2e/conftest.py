@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,6 @@ from beheard_hub.gateway.auth import LocalKey
 from beheard_hub.runtime import SystemClock
 from beheard_hub.settings import process_environment
 from beheard_hub.testing.hub_process import HubProcess
-from tests.unit.gateway.test_auth import HandClock
 from tests.unit.gateway.test_jwks import Issuer, listening
 
 ABLY = {
@@ -104,9 +102,7 @@ def _shared_out(hosts: Sequence[Mapping[str, Any]]) -> bool:
 async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
     """The hub of these tests; it ends with the last of them, and idles for none of the others."""
     folder: Path = tmp_path_factory.mktemp("hub")
-    clock = HandClock()
-    clock.at = datetime.now(UTC)
-    async with listening(clock) as issuer:
+    async with listening(SystemClock()) as issuer:
         hub = HubProcess(
             folder / "data", BEHEARD_LIMITS="off", BEHEARD_GATEWAYS="2", BEHEARD_HOSTS="2",
             BEHEARD_ID_TOKENS=str(issuer.apps(folder)), **ABLY,

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from beheard_hub.gateway import jwks
 from beheard_hub.gateway.auth import CLOCKS_DIFFER_SECONDS_MAX
 from beheard_hub.gateway.jwks import JwksVerifier, fetch_by_http
-from beheard_hub.ports import StoreUnavailable, Unauthenticated
+from beheard_hub.ports import Clock, StoreUnavailable, Unauthenticated
 from beheard_hub.testing import issuer as stand_in
 from beheard_hub.testing.issuer import Respond, entry_of, write
 from tests.unit.gateway.test_auth import AUDIENCE, ISSUER, HandClock
@@ -30,7 +30,7 @@ EC_KEY = ec.generate_private_key(ec.SECP256R1())
 class Issuer(stand_in.Issuer):
     """Also of tokens that are keys to the hub."""
 
-    def __init__(self, clock: HandClock) -> None:
+    def __init__(self, clock: Clock) -> None:
         super().__init__(clock, {"r1": RSA_KEY, "e1": EC_KEY})
 
     def token(self, kid: str | None = "r1", key: Any = None, **claims: Any) -> str:
@@ -51,7 +51,7 @@ def clock() -> HandClock:
     return HandClock()
 
 
-def listening(clock: HandClock) -> AbstractAsyncContextManager[Issuer]:
+def listening(clock: Clock) -> AbstractAsyncContextManager[Issuer]:
     """An issuer for as long as it is looked at."""
     return stand_in.listening(Issuer(clock))
 
