@@ -18,7 +18,7 @@ import asyncpg
 import msgspec
 import pytest
 
-from beheard_hub.client import Event, EventStream, Hub
+from beheard_hub.client import Event, EventStream, Hub, Snapshot
 from beheard_hub.domain.mediation.protocol import COMMANDS as MEDIATION
 from beheard_hub.domain.practice.commands import Nothing
 from beheard_hub.domain.practice.protocol import COMMANDS, DIRECTORY
@@ -110,7 +110,9 @@ class Rooms:
         self.people["eve"].own["session"] = started.session.id
         made = await self.hubs["mia"].command("session.create", {"inviteName": "Sam"})
         self.mediation = made.data["session"]["id"]
-        await until(self.hubs["mia"].session(self.mediation).events(after=0), "message.created")
+        opening = self.hubs["mia"].session(self.mediation).events(after=0)
+        async with asyncio.timeout(WAIT_SECONDS_MAX), opening as events:
+            await until(events, "message.created")
 
     async def _enter(self, stack: AsyncExitStack, name: str, who: Inhabitant) -> None:
         frames = self.frames.setdefault(name, [])
@@ -144,9 +146,10 @@ class Rooms:
     async def speak(self, guest: str, session_id: str) -> None:
         """A whole exchange."""
         practice = self.hubs[guest].practice(session_id)
-        events = practice.events(after=0)
-        await practice.send(f"You never asked, {SAID}.")
-        await until(events, "practice.exchange_complete")
+        async with asyncio.timeout(WAIT_SECONDS_MAX), practice.events() as events:
+            assert isinstance(await anext(events), Snapshot)
+            await practice.send(f"You never asked, {SAID}.")
+            await until(events, "practice.exchange_complete")
 
     async def nothing(self, kind: str, like: str) -> str:
         """An id of nothing, that looks like that one."""
@@ -243,10 +246,10 @@ class Rooms:
 
 async def until(events: EventStream, name: str) -> None:
     """Listens until such an event has come."""
-    async with asyncio.timeout(WAIT_SECONDS_MAX), events:
-        async for frame in events:
-            if isinstance(frame, Event) and frame.name == name:
-                return
+    async for frame in events:
+        if isinstance(frame, Event) and frame.name == name:
+            return
+    raise AssertionError("the stream ended")
 
 
 def _cases(
