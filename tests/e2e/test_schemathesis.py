@@ -1,8 +1,9 @@
 """Thousands of requests that the served OpenAPI document allows, or just not, against a whole hub.
 
 Each route gets its share: good and broken requests, by turns of two people who share sessions in
-every stage, of a stranger, and of nobody. No answer may be a 5xx, have a status, header, content
-type or body that the document does not know, or accept what the document forbids.
+every stage, of a stranger, and of nobody. No answer may be a 5xx (what is UNAVAILABLE just now is
+asked again), have a status, header, content type or body that the document does not know, or accept
+what the document forbids.
 """
 
 from __future__ import annotations

@@ -26,8 +26,9 @@ LOCK_MS_MAX = 1_500
 """How long everybody may have to wait behind us for a table, before we give it up for now: less
 than a host's lease, which its flushes keep."""
 READERS_SECONDS = 0.2
+"""From one look for readers of what is gone to the next."""
 READERS_LOOKS_MAX = 100
-"""How often, and from when to when, it is looked whether the readers of before are through."""
+"""Then the cleaning is put off."""
 
 _log = logger("erasure")
 

@@ -14,6 +14,7 @@ from tests.privacy.house import ENVIRON, House, house_on
 
 REGAINED_SECONDS = 6
 """Ten in a minute."""
+MANY = 100
 KEY_SECRET = "not-a-real-secret"
 WITH_KEY = {"ABLY_API_KEY": f"aBcDeF.gHiJkL:{KEY_SECRET}"}
 
@@ -61,7 +62,7 @@ async def test_it_opens_the_own_channels_of_open_sessions(house: House) -> None:
 async def test_ten_in_a_minute_are_enough(house: House) -> None:
     began, given = time.monotonic(), 0
     async with house.rest(house.person("Ada")) as rest:
-        while (answer := await rest.send("ably_token.get")).status_code == 200:
+        while (answer := await rest.send("ably_token.get")).status_code == 200 and given < MANY:
             given += 1
     regained = (time.monotonic() - began) / REGAINED_SECONDS
     assert 10 <= given <= 10 + regained
